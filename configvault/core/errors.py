@@ -1,0 +1,74 @@
+"""What can go wrong, as the operator will read it.
+
+One base class; each subclass is one exit code of the contract. A message says what failed, on which
+thing, with which value; a hint is the command or action that helps. Neither ever holds a secret.
+"""
+
+from __future__ import annotations
+
+
+class ConfigvaultError(Exception):
+    """Stop the command: `error: MESSAGE`, `hint: HINT`, exit with `code`."""
+
+    code = 1
+    kind = "failed"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        """Keep the one-line `message` (lower case, no full stop) and the `hint` beside it."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ConfigvaultError):
+    """The command line does not say what to do."""
+
+    code = 2
+    kind = "usage"
+
+
+class RejectedError(ConfigvaultError):
+    """Validation refused the state that was to be recorded or restored."""
+
+    code = 3
+    kind = "rejected"
+
+
+class UnknownReferenceError(ConfigvaultError):
+    """A reference names no snapshot, or more than one."""
+
+    code = 4
+    kind = "reference"
+
+
+class BusyError(ConfigvaultError):
+    """Somebody else holds the lock, or a rollback waits for its confirmation."""
+
+    code = 5
+    kind = "busy"
+
+
+class IntegrityError(ConfigvaultError):
+    """The vault does not hold what it should."""
+
+    code = 9
+    kind = "integrity"
+
+
+class NoVaultError(ConfigvaultError):
+    """There is no vault at the configured place, or what lies there is not one."""
+
+    code = 10
+    kind = "no-vault"
+
+
+class ConfigError(ConfigvaultError):
+    """The configuration cannot be used; `faults` holds one line for each reason."""
+
+    code = 78
+    kind = "configuration"
+
+    def __init__(self, message: str, hint: str | None = None, faults: tuple[str, ...] = ()) -> None:
+        """Keep `faults`, each `FILE:LINE: KEY: what is wrong with which value, what is allowed`."""
+        super().__init__(message, hint)
+        self.faults = faults

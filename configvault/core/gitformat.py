@@ -1,0 +1,50 @@
+"""Git's object formats as pure functions.
+
+Source: gitformat-pack(5), git-hash-object(1), and `base_name_compare` for the order of a tree's entries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+class Object(NamedTuple):
+    """A git object that is not written yet: its type (`blob`, `tree`, `commit`), body and id."""
+
+    type: str
+    body: bytes
+    id: str
+
+
+def make(type_: str, body: bytes) -> Object:
+    """Return the object of that type and body with its id."""
+    return Object(type_, body, hasher(type_, len(body), body).hexdigest())
+
+
+def hasher(type_: str, size: int, start: bytes = b"") -> hashlib._Hash:
+    """Return the hash of an object of `size` bytes, fed with its header and `start`."""
+    return hashlib.sha1(b"%s %d\0%s" % (type_.encode(), size, start), usedforsecurity=False)
+
+
+def tree(entries: Iterable[tuple[int, str, str]]) -> Object:
+    """Return the tree object of mode, name and id triples."""
+    rows = []
+    for mode, name, id_ in entries:
+        raw = os.fsencode(name)
+        rows.append((raw + b"/" if mode == 0o40000 else raw, b"%o %s\0%s" % (mode, raw, bytes.fromhex(id_))))
+    return make("tree", b"".join(row for _, row in sorted(rows)))
+
+
+def parse_tree(body: bytes) -> Iterator[tuple[int, str, str]]:
+    """Yield mode, name and id of each entry of a tree's body."""
+    at = 0
+    while at < len(body):
+        end = body.index(b"\0", at)
+        mode, _, name = body[at:end].partition(b" ")
+        yield int(mode, 8), os.fsdecode(name), body[end + 1 : end + 21].hex()
+        at = end + 21

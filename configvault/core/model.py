@@ -1,0 +1,311 @@
+"""The nouns of the program: what a directory holds, what is said of it, what is on record.
+
+A path is a `str` relative to the root, parts joined by `/`, bytes that are not UTF-8 as surrogate escapes
+(`\\udcXX`), as `os.fsdecode` gives them. A blob is a 40-digit hexadecimal git id. A mode is the
+permission bits with set-id and sticky (0 to 0o7777). Times are aware datetimes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from configvault.core import gitformat
+
+RESERVED_PREFIX = ".configvault-"
+METADATA_NAME = ".configvault-metadata.json"
+
+
+class Kind(enum.StrEnum):
+    """What an entry of a folder is."""
+
+    FILE = "file"
+    LINK = "link"
+
+
+class Entry(NamedTuple):
+    """A file or a symbolic link. A link's blob is the text it points at; its mode is always 0o777."""
+
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    blob: str
+    size: int
+
+    @property
+    def git_mode(self) -> int:
+        """Return the mode git stores in a tree."""
+        if self.kind is Kind.LINK:
+            return 0o120000
+        return 0o100755 if self.mode & 0o100 else 0o100644
+
+
+class Stamp(NamedTuple):
+    """What `lstat` said of a file when it was read: equal stamp, equal content (racy ones are not kept)."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+class Attributes(NamedTuple):
+    """What git's trees cannot say of an entry; `sort` is file, executable, link or folder."""
+
+    sort: str
+    mode: int
+    uid: int
+    gid: int
+
+
+class Folder:
+    """A directory and all below it, with the id of its git tree worked out once.
+
+    Equal ids of two root folders' *snapshot* trees (see `metadata.py`) mean equal states. Never changed
+    after construction, so an unchanged folder is shared between one state and the next.
+    """
+
+    __slots__ = ("_census", "_tree", "entries", "gid", "left_out", "mode", "stamps", "uid")
+
+    def __init__(
+        self,
+        mode: int,
+        uid: int,
+        gid: int,
+        entries: Mapping[str, Entry | Folder],
+        stamps: Mapping[str, Stamp] | None = None,
+        left_out: Mapping[str, str] | None = None,
+    ) -> None:
+        """Take `entries` by name; `left_out` maps the names that were not captured to the reason."""
+        self.mode = mode
+        self.uid = uid
+        self.gid = gid
+        self.entries = entries
+        self.stamps = stamps or {}
+        self.left_out = left_out or {}
+        self._tree: gitformat.Object | None = None
+        self._census: Counter[Attributes] | None = None
+
+    @property
+    def tree(self) -> gitformat.Object:
+        """Return the git tree object of this folder; empty folders inside are not in it."""
+        if self._tree is None:
+            self._tree = gitformat.tree(self.git_entries())
+        return self._tree
+
+    def git_entries(self) -> Iterator[tuple[int, str, str]]:
+        """Yield mode, name and id of what git's tree of this folder lists, in no order."""
+        for name, entry in self.entries.items():
+            if isinstance(entry, Entry):
+                yield entry.git_mode, name, entry.blob
+            elif entry.tree.id != gitformat.EMPTY_TREE:
+                yield 0o40000, name, entry.tree.id
+
+    @property
+    def attributes(self) -> Attributes:
+        """Return this folder's own attributes."""
+        return Attributes("folder", self.mode, self.uid, self.gid)
+
+    @property
+    def census(self) -> Counter[Attributes]:
+        """Return how often each combination of attributes occurs below this folder (itself not counted)."""
+        if self._census is None:
+            census: Counter[Attributes] = Counter()
+            for entry in self.entries.values():
+                census[attributes_of(entry)] += 1
+                if isinstance(entry, Folder):
+                    census.update(entry.census)
+            self._census = census
+        return self._census
+
+    def walk(self, prefix: str = "") -> Iterator[tuple[str, Entry | Folder]]:
+        """Yield path and entry of everything below, folders before what is in them, names in order."""
+        for name in sorted(self.entries):
+            entry = self.entries[name]
+            yield prefix + name, entry
+            if isinstance(entry, Folder):
+                yield from entry.walk(f"{prefix}{name}/")
+
+    def files(self) -> Iterator[tuple[str, Entry]]:
+        """Yield path and entry of every file and link below."""
+        for path, entry in self.walk():
+            if isinstance(entry, Entry):
+                yield path, entry
+
+    def all_left_out(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Yield path and reason of everything below that was there but not captured."""
+        for name in sorted(self.left_out):
+            yield prefix + name, self.left_out[name]
+        for name, entry in sorted(self.entries.items()):
+            if isinstance(entry, Folder):
+                yield from entry.all_left_out(f"{prefix}{name}/")
+
+    def find(self, path: str) -> Entry | Folder | None:
+        """Return what lies at `path` (`""` is this folder itself), links not followed; None if nothing."""
+        here: Entry | Folder | None = self
+        for name in path.split("/") if path else ():
+            if not isinstance(here, Folder):
+                return None
+            here = here.entries.get(name)
+        return here
+
+
+def attributes_of(entry: Entry | Folder) -> Attributes:
+    """Return the attributes of `entry`, sorted as its git mode will say."""
+    if isinstance(entry, Folder):
+        return entry.attributes
+    sort = "link" if entry.kind is Kind.LINK else "executable" if entry.mode & 0o100 else "file"
+    return Attributes(sort, entry.mode, entry.uid, entry.gid)
+
+
+class Severity(enum.StrEnum):
+    """How bad a finding is: one error and the state is rejected."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a validator has to say. No field ever holds a secret value.
+
+    `line` and `column` count from 1. `excerpt` is the offending line, redacted; `hint` says what to do.
+    """
+
+    rule: str
+    severity: Severity
+    path: str
+    line: int | None
+    column: int | None
+    message: str
+    excerpt: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All findings on one state, most severe first, then by path and line."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether no finding is an error."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """Return the findings that reject the state."""
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a validator sees: the captured tree, its bytes, and the latest snapshot's tree (or None).
+
+    `read` takes a blob id of `tree` and returns its bytes; they are the very bytes that get recorded.
+    """
+
+    tree: Folder
+    read: Callable[[str], bytes]
+    before: Folder | None = None
+
+
+class ChangeKind(enum.StrEnum):
+    """How a path differs between two states; a changed type counts as modified."""
+
+    ADDED = "added"
+    MODIFIED = "modified"
+    REMOVED = "removed"
+    METADATA = "metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path that differs; `old` and `new` are what was and is there."""
+
+    path: str
+    kind: ChangeKind
+    old: Entry | Folder | None = field(default=None, repr=False)
+    new: Entry | Folder | None = field(default=None, repr=False)
+
+
+class Trigger(enum.StrEnum):
+    """Why a state was recorded."""
+
+    STARTUP = "startup"
+    CHANGE = "change"
+    SCHEDULE = "schedule"
+    MANUAL = "manual"
+    PRE_ROLLBACK = "pre-rollback"
+    ROLLBACK = "rollback"
+    UNDO = "undo"
+    RESTORE = "restore"
+    RECOVER = "recover"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One commit of the vault's main branch, as its message and refs describe it."""
+
+    id: str
+    commit: str
+    tree: str
+    parent: str | None
+    taken_at: datetime
+    trigger: str
+    actor: str
+    host: str
+    subject: str
+    reason: str | None = None
+    target: str | None = None
+    good: bool = False
+    rolled_back: bool = False
+    pins: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedState:
+    """One refused state kept in the vault; `findings` are those written down with it."""
+
+    id: str
+    commit: str
+    tree: str
+    taken_at: datetime
+    trigger: str
+    actor: str
+    subject: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReport:
+    """What came of asking the service to load its configuration; `error` says why it did not."""
+
+    kind: str
+    ok: bool
+    attempts: int
+    status: int | None
+    error: str | None
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What one health check said in the end."""
+
+    name: str
+    ok: bool
+    required: bool
+    error: str | None
+
+
+def healthy(reports: Iterable[HealthReport]) -> bool:
+    """Return whether every required check passed."""
+    return all(report.ok for report in reports if report.required)

@@ -1,7 +1,7 @@
-"""The nouns of the program: what a directory holds, what is said of it, what is on record.
+r"""The nouns of the program: what a directory holds, what is said of it, what is on record.
 
 A path is a `str` relative to the root, parts joined by `/`, bytes that are not UTF-8 as surrogate escapes
-(`\\udcXX`), as `os.fsdecode` gives them. A blob is a 40-digit hexadecimal git id. A mode is the
+(`\udcXX`), as `os.fsdecode` gives them. A blob is a 40-digit hexadecimal git id. A mode is the
 permission bits with set-id and sticky (0 to 0o7777). Times are aware datetimes.
 """
 

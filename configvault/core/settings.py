@@ -176,5 +176,3 @@ class Settings:
     notify: tuple[NotifySettings, ...] = ()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
-
-

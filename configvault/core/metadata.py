@@ -1,0 +1,160 @@
+"""What a git tree cannot say, in one committed file: owners, modes beyond 644 and 755, empty folders.
+
+The file lists exceptions from defaults, and the defaults are the commonest attributes, so it grows with
+the exceptions and not with the files. It is absent when everything is plain: files 0644, executables and
+folders 0755, all owned like the root folder, and the root folder itself 0755 and owned by 0:0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from configvault.core import gitformat
+from configvault.core.model import METADATA_NAME, Attributes, Folder, Kind, attributes_of
+
+FORMAT = 1
+PLAIN_ROOT = Attributes("folder", 0o755, 0, 0)
+PLAIN_MODES = {"file": 0o644, "executable": 0o755, "folder": 0o755, "link": 0o777}
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The parsed file: the root folder's own attributes, the defaults, and the exceptions by path."""
+
+    root: Attributes = PLAIN_ROOT
+    modes: Mapping[str, int] = field(default_factory=lambda: dict(PLAIN_MODES))
+    owner: tuple[int, int] = (0, 0)
+    exceptions: Mapping[str, tuple[int | None, int | None, int | None]] = field(default_factory=dict)
+    empty_folders: tuple[str, ...] = ()
+
+    def attributes(self, path: str, sort: str) -> tuple[int, int, int]:
+        """Return mode, uid and gid of what lies at `path` and git sorts as `sort`."""
+        mode, uid, gid = self.exceptions.get(path, (None, None, None))
+        return (
+            self.modes[sort] if mode is None else mode,
+            self.owner[0] if uid is None else uid,
+            self.owner[1] if gid is None else gid,
+        )
+
+
+def snapshot_tree(root: Folder) -> gitformat.Object:
+    """Return the tree a snapshot of `root` has: its content and, where needed, the metadata file.
+
+    Two states are equal exactly when the ids of these trees are.
+    """
+    body = encode(root)
+    if body is None:
+        return root.tree
+    return gitformat.tree([*root.git_entries(), (0o100644, METADATA_NAME, gitformat.make("blob", body).id)])
+
+
+def encode(root: Folder) -> bytes | None:
+    """Return the metadata file of `root`, or None when there is nothing to say."""
+    modes, owner = _commonest(root)
+    document: dict[str, Any] = {}
+    if root.attributes != PLAIN_ROOT:
+        document["root"] = {"gid": root.gid, "mode": f"{root.mode:04o}", "uid": root.uid}
+    defaults: dict[str, Any] = {
+        sort: f"{modes[sort]:04o}" for sort in PLAIN_MODES if modes[sort] != PLAIN_MODES[sort]
+    }
+    if owner != (root.uid, root.gid):
+        defaults |= {"gid": owner[1], "uid": owner[0]}
+    if defaults:
+        document["defaults"] = defaults
+    if paths := dict(_exceptions(root, modes, owner, "")):
+        document["paths"] = dict(sorted(paths.items()))
+    if empty := sorted(_empty_folders(root, "")):
+        document["empty_folders"] = empty
+    if not document:
+        return None
+    return (json.dumps({"format": FORMAT, **document}, indent=1, sort_keys=True) + "\n").encode()
+
+
+def decode(body: bytes) -> Metadata:
+    """Read the metadata file back.
+
+    Raises:
+        ValueError: it is not one, or of a later format.
+    """
+    document = json.loads(body)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"{METADATA_NAME} is not of format {FORMAT}")
+    root = document.get("root", {})
+    own = Attributes(
+        "folder", int(root.get("mode", "0755"), 8), int(root.get("uid", 0)), int(root.get("gid", 0))
+    )
+    defaults = document.get("defaults", {})
+    return Metadata(
+        root=own,
+        modes={
+            sort: int(defaults[sort], 8) if sort in defaults else mode for sort, mode in PLAIN_MODES.items()
+        },
+        owner=(int(defaults.get("uid", own.uid)), int(defaults.get("gid", own.gid))),
+        exceptions={path: _exception(row) for path, row in document.get("paths", {}).items()},
+        empty_folders=tuple(document.get("empty_folders", ())),
+    )
+
+
+def _exception(row: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
+    return int(row["mode"], 8) if "mode" in row else None, row.get("uid"), row.get("gid")
+
+
+def _commonest(root: Folder) -> tuple[dict[str, int], tuple[int, int]]:
+    """Return the mode of each sort and the owner that need the fewest exceptions; the plain one wins a tie."""
+    by_sort: dict[str, dict[int, int]] = {sort: {mode: 0} for sort, mode in PLAIN_MODES.items()}
+    by_owner = {(root.uid, root.gid): 0}
+    for (sort, mode, uid, gid), count in root.census.items():
+        by_sort[sort][mode] = by_sort[sort].get(mode, 0) + count
+        by_owner[uid, gid] = by_owner.get((uid, gid), 0) + count
+    modes = {
+        sort: max(counts, key=lambda mode, c=counts, s=sort: (c[mode], mode == PLAIN_MODES[s], -mode))  # type: ignore[misc]
+        for sort, counts in by_sort.items()
+    }
+    own = (root.uid, root.gid)
+    return modes, max(by_owner, key=lambda owner: (by_owner[owner], owner == own, (-owner[0], -owner[1])))
+
+
+def _exceptions(
+    folder: Folder, modes: Mapping[str, int], owner: tuple[int, int], prefix: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what differs from the defaults below `folder`, entering only folders whose census says so."""
+    if all(mode == modes[sort] and (uid, gid) == owner for sort, mode, uid, gid in folder.census):
+        return
+    for name, entry in folder.entries.items():
+        path = prefix + name
+        sort, mode, uid, gid = attributes_of(entry)
+        row: dict[str, Any] = {}
+        if mode != modes[sort]:
+            row["mode"] = f"{mode:04o}"
+        if uid != owner[0]:
+            row["uid"] = uid
+        if gid != owner[1]:
+            row["gid"] = gid
+        if row:
+            yield path, row
+        if isinstance(entry, Folder):
+            yield from _exceptions(entry, modes, owner, path + "/")
+
+
+def _empty_folders(folder: Folder, prefix: str) -> Iterator[str]:
+    """Yield the deepest folders that git's tree leaves out; the ones above them follow from those."""
+    for name, entry in folder.entries.items():
+        if isinstance(entry, Folder):
+            if not entry.entries:
+                yield prefix + name
+            else:
+                yield from _empty_folders(entry, f"{prefix}{name}/")
+
+
+def sort_of(git_mode: int) -> str:
+    """Return the sort of a git tree entry: file, executable, link or folder."""
+    return {0o100644: "file", 0o100755: "executable", 0o120000: "link", 0o40000: "folder"}[git_mode]
+
+
+def kind_of(git_mode: int) -> Kind:
+    """Return whether a git tree entry that is no folder is a file or a link."""
+    return Kind.LINK if git_mode == 0o120000 else Kind.FILE
+

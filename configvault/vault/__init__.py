@@ -1,0 +1,1 @@
+"""The bare git repository that holds every snapshot, and the state beside it. It never touches the root."""

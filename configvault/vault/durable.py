@@ -1,0 +1,39 @@
+"""Files that survive a power cut: write aside, sync, rename, sync the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+
+def write(path: str, data: bytes, mode: int = 0o600) -> None:
+    """Replace the file at `path` by `data` so that after any crash it holds the old or the new bytes."""
+    aside = f"{path}.{os.getpid()}.tmp"
+    try:
+        fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with open(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(fd)
+        os.rename(aside, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+        raise
+    sync_folder(os.path.dirname(path))
+
+
+def remove(path: str) -> None:
+    """Remove the file at `path`, if there is one, so that it stays removed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+        sync_folder(os.path.dirname(path))
+
+
+def sync_folder(path: str) -> None:
+    """Put the names in the folder at `path` on disk."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,266 @@
+"""Git objects in and out of one repository, on disk before anybody hears of them.
+
+Few objects are written loose, many as one pack. Each is written under git's own temporary name, synced and
+renamed; then its folder is synced. Nothing here moves a ref, so a crash leaves only objects nobody names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import subprocess
+import zlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import IO, NamedTuple, Self
+
+from configvault.core.errors import IntegrityError
+from configvault.core.gitformat import hasher
+from configvault.vault import durable
+from configvault.vault.git import Git
+
+LOOSE_AT_MOST = 200
+CHUNK = 1 << 20
+_PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
+
+
+class NewObject(NamedTuple):
+    """An object to write: `chunks` gives its body, `size` bytes in all, each time it is called."""
+
+    type: str
+    id: str
+    size: int
+    chunks: Callable[[], Iterable[bytes]]
+
+
+class Objects:
+    """The object database of the repository at `path`."""
+
+    def __init__(self, path: str, git: Git) -> None:
+        """Open nothing yet: loose objects are read directly, packed ones through a git child when needed."""
+        self._folder = os.path.join(path, "objects")
+        self._git = git
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the git children, if any were needed."""
+        for child in self._children.values():
+            for pipe in (child.stdin, child.stdout):
+                if pipe:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            child.wait()
+        self._children.clear()
+
+    # --- reading
+
+    def read(self, id_: str) -> bytes:
+        """Return the body of an object.
+
+        Raises:
+            IntegrityError: it is missing, damaged, or not what its id says.
+        """
+        return b"".join(self.chunks(id_))
+
+    def size(self, id_: str) -> int:
+        """Return the size of an object's body in bytes; raises like `read`."""
+        try:
+            with open(self._path(id_), "rb") as file:
+                return self._header(id_, zlib.decompressobj(), file)[1]
+        except FileNotFoundError:
+            return self._ask("--batch-check", id_)[1]
+
+    def has(self, id_: str) -> bool:
+        """Return whether an object is here (a loose one by its name, a packed one by its index)."""
+        if os.path.exists(self._path(id_)):
+            return True
+        try:
+            self._ask("--batch-check", id_)
+        except IntegrityError:
+            return False
+        return True
+
+    def chunks(self, id_: str) -> Iterator[bytes]:
+        """Yield an object's body in pieces; raises like `read`, at the latest after the last piece."""
+        try:
+            file = open(self._path(id_), "rb")
+        except FileNotFoundError:
+            yield from self._packed(id_)
+            return
+        with file:
+            yield from self._loose(id_, file)
+
+    def _path(self, id_: str) -> str:
+        return os.path.join(self._folder, id_[:2], id_[2:])
+
+    def _header(self, id_: str, inflate: zlib._Decompress, file: IO[bytes]) -> tuple[str, int, bytes]:
+        try:
+            start = inflate.decompress(file.read(CHUNK))
+            header, _, body = start.partition(b"\0")
+            type_, _, size = header.decode().partition(" ")
+            return type_, int(size), body
+        except (zlib.error, ValueError):
+            raise _damaged(id_) from None
+
+    def _loose(self, id_: str, file: IO[bytes]) -> Iterator[bytes]:
+        inflate = zlib.decompressobj()
+        type_, size, piece = self._header(id_, inflate, file)
+        digest = hasher(type_, size)
+        while True:
+            digest.update(piece)
+            yield piece
+            raw = file.read(CHUNK)
+            if not raw:
+                break
+            try:
+                piece = inflate.decompress(raw)
+            except zlib.error:
+                raise _damaged(id_) from None
+        if not inflate.eof or digest.hexdigest() != id_:
+            raise _damaged(id_)
+
+    def _packed(self, id_: str) -> Iterator[bytes]:
+        type_, size = self._ask("--batch", id_)
+        out = self._children["--batch"].stdout
+        assert out is not None
+        digest = hasher(type_, size)
+        left = size
+        while left:
+            piece = out.read(min(left, CHUNK))
+            if not piece:
+                raise _damaged(id_)
+            left -= len(piece)
+            digest.update(piece)
+            yield piece
+        out.read(1)
+        if digest.hexdigest() != id_:
+            raise _damaged(id_)
+
+    def _ask(self, how: str, id_: str) -> tuple[str, int]:
+        child = self._children.get(how)
+        if child is None:
+            child = self._children[how] = self._git.spawn("cat-file", how)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            child.stdin.write(id_.encode() + b"\n")
+            child.stdin.flush()
+        except BrokenPipeError:
+            raise _damaged(id_) from None
+        answer = child.stdout.readline().decode().split()
+        if len(answer) != 3:
+            # A damaged object ends `git cat-file --batch`: the next question needs a new one.
+            self._children.pop(how).kill()
+            raise IntegrityError(f"object {id_} is missing or damaged in the vault", "configvault verify")
+        return answer[1], int(answer[2])
+
+    # --- writing
+
+    def write(self, objects: Collection[NewObject]) -> None:
+        """Put `objects` on disk, contents before the names that lead to them."""
+        if len(objects) > LOOSE_AT_MOST:
+            self._write_pack(objects)
+        else:
+            self._write_loose(objects)
+
+    def _write_loose(self, objects: Iterable[NewObject]) -> None:
+        touched: dict[str, bool] = {}
+        for new in objects:
+            folder = os.path.join(self._folder, new.id[:2])
+            if os.path.exists(self._path(new.id)):
+                # It may be from a crash before its folder was synced, so the folder is synced all the same.
+                touched[folder] = True
+                continue
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+                touched[self._folder] = True
+            self._write_one(folder, new)
+            touched[folder] = True
+        for folder in sorted(touched, key=len, reverse=True):
+            durable.sync_folder(folder)
+
+    def _write_one(self, folder: str, new: NewObject) -> None:
+        aside = os.path.join(folder, f"tmp_obj_{os.getpid()}_{new.id[2:12]}")
+        try:
+            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+            with open(fd, "wb", buffering=0) as file:
+                deflate = zlib.compressobj(1)
+                header = b"%s %d\0" % (new.type.encode(), new.size)
+                start = deflate.compress(header)
+                for piece in new.chunks():
+                    _write_all(file, start + deflate.compress(piece))
+                    start = b""
+                _write_all(file, start + deflate.flush())
+                os.fsync(fd)
+            os.rename(aside, self._path(new.id))
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
+            raise
+
+    def _write_pack(self, objects: Collection[NewObject]) -> None:
+        """Write one pack through `git index-pack`, which checks, indexes, syncs and names it."""
+        child = self._git.spawn("index-pack", "--stdin", "--fix-thin")
+        assert child.stdin is not None
+        total = hashlib.sha1(usedforsecurity=False)
+        try:
+            with child.stdin as pipe:
+                for piece in _pack(objects):
+                    total.update(piece)
+                    pipe.write(piece)
+                pipe.write(total.digest())
+        except BrokenPipeError:
+            pass
+        except BaseException:
+            child.kill()
+            child.wait()
+            raise
+        if child.stdout:
+            child.stdout.close()
+        if child.wait():
+            raise OSError(f"git index-pack failed with status {child.returncode}, is the disk full?")
+        durable.sync_folder(os.path.join(self._folder, "pack"))
+
+
+def _pack(objects: Collection[NewObject]) -> Iterator[bytes]:
+    """Yield a pack of `objects` without its trailer. Source: gitformat-pack(5)."""
+    yield b"PACK" + (2).to_bytes(4, "big") + len(objects).to_bytes(4, "big")
+    for new in objects:
+        size = new.size >> 4
+        first = (_PACK_TYPES[new.type] << 4) | (new.size & 15)
+        header = bytearray()
+        while size:
+            header.append(first | 0x80)
+            first, size = size & 0x7F, size >> 7
+        header.append(first)
+        deflate = zlib.compressobj(1)
+        yield bytes(header)
+        for piece in new.chunks():
+            yield deflate.compress(piece)
+        yield deflate.flush()
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _damaged(id_: str) -> IntegrityError:
+    return IntegrityError(f"object {id_} is damaged in the vault", "configvault verify")
+
+
+def from_bytes(type_: str, id_: str, body: bytes) -> NewObject:
+    """Return an object to write whose body is at hand."""
+    return NewObject(type_, id_, len(body), lambda: (body,))
+
+
+def unique(objects: Iterable[NewObject]) -> Mapping[str, NewObject]:
+    """Return `objects` by id, in order, each once."""
+    return {new.id: new for new in objects}

@@ -1,0 +1,94 @@
+"""Refs of one repository: read without a process, moved under git's own lock, on disk before it is said.
+
+Source: gitrepository-layout(5) and git's refs/files-backend: a loose ref wins over `packed-refs`; whoever moves
+a ref holds `REF.lock`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+from configvault.core.errors import BusyError
+from configvault.vault import durable
+
+
+class Refs:
+    """The refs of the repository at `path`."""
+
+    def __init__(self, path: str) -> None:
+        """Read nothing yet."""
+        self._path = path
+
+    def read(self, name: str) -> str | None:
+        """Return the id that the ref `name` points at, None if there is no such ref."""
+        try:
+            with open(os.path.join(self._path, name), encoding="ascii") as file:
+                return file.read().strip() or None
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return dict(self._packed(name)).get(name)
+
+    def below(self, prefix: str) -> dict[str, str]:
+        """Return the refs whose names begin with `prefix` (which ends in `/`), by name."""
+        found = dict(self._packed(prefix))
+        top = os.path.join(self._path, prefix)
+        for folder, _, names in os.walk(top):
+            for name in names:
+                if name.endswith(".lock") or name.startswith("."):
+                    continue
+                ref = os.path.relpath(os.path.join(folder, name), self._path)
+                if id_ := self.read(ref):
+                    found[ref] = id_
+        return dict(sorted(found.items()))
+
+    def _packed(self, prefix: str) -> Iterator[tuple[str, str]]:
+        with (
+            contextlib.suppress(FileNotFoundError),
+            open(os.path.join(self._path, "packed-refs"), encoding="utf-8") as file,
+        ):
+            for line in file:
+                if line[41:].startswith(prefix):
+                    yield line[41:].rstrip("\n"), line[:40]
+
+    def write(self, name: str, id_: str, old: str | None = None) -> None:
+        """Point the ref `name` at `id_`, provided that it points at `old` (None: is not there, or anything).
+
+        Raises:
+            BusyError: another git holds the ref, or moved it meanwhile.
+        """
+        path = os.path.join(self._path, name)
+        self._make_folders(os.path.dirname(path))
+        lock = path + ".lock"
+        try:
+            fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        except FileExistsError:
+            raise BusyError(f"another git process holds {name} ({lock})", "try again") from None
+        try:
+            with open(fd, "wb") as file:
+                if old is not None and self.read(name) != old:
+                    raise BusyError(f"{name} was moved by another git process", "try again")
+                file.write(id_.encode() + b"\n")
+                file.flush()
+                os.fsync(fd)
+            os.rename(lock, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(lock)
+            raise
+        durable.sync_folder(os.path.dirname(path))
+
+    def _make_folders(self, folder: str) -> None:
+        if not os.path.isdir(folder):
+            self._make_folders(os.path.dirname(folder))
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+            durable.sync_folder(os.path.dirname(folder))
+
+    def stale_locks(self) -> Iterator[str]:
+        """Yield the lock files a killed process left under `refs/` and beside `HEAD`."""
+        for name in ("HEAD.lock", "packed-refs.lock", "config.lock"):
+            if os.path.exists(os.path.join(self._path, name)):
+                yield os.path.join(self._path, name)
+        for folder, _, names in os.walk(os.path.join(self._path, "refs")):
+            yield from (os.path.join(folder, name) for name in names if name.endswith(".lock"))

@@ -157,4 +157,3 @@ def sort_of(git_mode: int) -> str:
 def kind_of(git_mode: int) -> Kind:
     """Return whether a git tree entry that is no folder is a file or a link."""
     return Kind.LINK if git_mode == 0o120000 else Kind.FILE
-

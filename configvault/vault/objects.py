@@ -89,7 +89,7 @@ class Objects:
     def chunks(self, id_: str) -> Iterator[bytes]:
         """Yield an object's body in pieces; raises like `read`, at the latest after the last piece."""
         try:
-            file = open(self._path(id_), "rb")
+            file = open(self._path(id_), "rb")  # noqa: SIM115 - closed below, where it exists
         except FileNotFoundError:
             yield from self._packed(id_)
             return

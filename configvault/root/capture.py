@@ -1,0 +1,372 @@
+"""Read the root as it is, once, without following a link and without believing that it holds still.
+
+Everything goes by directory descriptors from the root down with O_NOFOLLOW, so nobody who may write in the root
+can lead the reader out of it. A file's bytes count only when `fstat` was the same before and after reading
+them and the name still leads to them. What was read before and has the same stamp is not read again.
+
+Not guaranteed: that two files were read at one instant.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import signal
+import stat
+import threading
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.gitformat import hasher
+from configvault.core.model import Entry, Folder, Kind, Stamp
+from configvault.root.names import Names
+
+DEEPEST = 200
+CHUNK = 1 << 20
+# A file changed in the same tick in which it was read could change again without a new stamp.
+RACY_NS = 2_000_000_000
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_SPECIAL = {
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFIFO: "a fifo",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+class Sink(Protocol):
+    """Where the bytes that are read go (the vault's stage)."""
+
+    def append(self, pieces: Iterator[bytes]) -> tuple[int, int]:
+        """Take bytes that may still prove to be torn."""
+
+    def keep(self, blob: str, where: tuple[int, int]) -> None:
+        """Keep what was appended last."""
+
+
+class UnsettledError(ConfigvaultError):
+    """Files did not hold still; `paths` names them."""
+
+    kind = "unsettled"
+
+    def __init__(self, paths: Collection[str]) -> None:
+        """Name the first of `paths`."""
+        first = min(paths)
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        super().__init__(f"{first!r}{more} is being written", "try again when the writer is done")
+        self.paths = frozenset(paths)
+
+
+@dataclass
+class _Pass:
+    """One walk over the root."""
+
+    previous_dirty: Collection[str] | None
+    sink: Sink | None
+    leases: bool
+    started_ns: int
+    unsettled: set[str] = field(default_factory=set)
+
+
+class Root:
+    """The directory at `path`. It is never kept open, so it may be replaced as a whole at any time."""
+
+    def __init__(self, path: str, names: Names) -> None:
+        """Take the configured path (a link here is the operator's own and is followed) and the name rules."""
+        self.path = path
+        self.names = names
+
+    def open(self) -> int:
+        """Return a descriptor of the root folder.
+
+        Raises:
+            ConfigvaultError: it is missing, not a directory or not readable.
+        """
+        try:
+            return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise ConfigvaultError(
+                f"cannot read the root {self.path}: {error.strerror}",
+                "mount or create it, or roll back to a snapshot: configvault rollback latest"
+                if isinstance(error, FileNotFoundError)
+                else "make it a directory that this user may read",
+            ) from error
+
+    def exists(self) -> bool:
+        """Return whether anything is at the root's path."""
+        return os.path.lexists(self.path)
+
+    def capture(
+        self,
+        previous: Folder | None,
+        sink: Sink | None,
+        *,
+        dirty: Collection[str] | None = None,
+        patience_s: float = 5.0,
+        leases: bool = False,
+    ) -> Folder:
+        """Return the root's state.
+
+        Args:
+            previous: an earlier state; entries with the same stamp are taken from it unread.
+            sink: where the bytes of what is read go; None to work out ids only.
+            dirty: folders (`""` is the root) that may differ from `previous`; None for all of them.
+            patience_s: seconds to wait for files that change while they are read.
+            leases: also count files as unsettled that somebody has open for writing. Source: fcntl(2), F_SETLEASE.
+
+        Raises:
+            UnsettledError: files did not hold still for so long.
+            ConfigvaultError: something cannot be read.
+        """
+        deadline = time.monotonic() + patience_s
+        idle = threading.Event()
+        pause = 0.02
+        while True:
+            walk = _Pass(_with_parents(dirty), sink, leases, time.time_ns())
+            state = self._walk(previous, walk)
+            if not walk.unsettled:
+                return state
+            if time.monotonic() >= deadline:
+                raise UnsettledError(walk.unsettled)
+            idle.wait(pause)
+            pause = min(2 * pause, 0.5)
+
+    def inspect(self, fd: int, name: str, sink: Sink | None, patience_s: float = 5.0) -> Entry | Folder | None:
+        """Return what has that name in the folder `fd`, ignored names inside it too; None if nothing that can be kept.
+
+        Raises:
+            UnsettledError: it did not hold still for `patience_s` seconds.
+        """
+        deadline = time.monotonic() + patience_s
+        idle = threading.Event()
+        while True:
+            walk = _Pass(None, sink, False, time.time_ns())
+            found: dict[str, Entry | Folder] = {}
+            _Reader(Names(()), walk).entry(fd, name, "", None, 0, found, {})
+            if not walk.unsettled or name not in os.listdir(fd):
+                return found.get(name)
+            if time.monotonic() >= deadline:
+                raise UnsettledError(walk.unsettled)
+            idle.wait(0.02)
+
+    def _walk(self, previous: Folder | None, walk: _Pass) -> Folder:
+        fd = self.open()
+        try:
+            return _Reader(self.names, walk).folder(fd, "", previous, 0)
+        except OSError as error:
+            name = os.fsdecode(error.filename) if error.filename else self.path
+            raise ConfigvaultError(
+                f"cannot read {name!r} in the root {self.path}: {error.strerror}",
+                "give this user the right to read it, or add it to watch.ignore",
+            ) from error
+        finally:
+            os.close(fd)
+
+
+def _with_parents(dirty: Collection[str] | None) -> frozenset[str] | None:
+    if dirty is None:
+        return None
+    found = {""}
+    for path in dirty:
+        here = path
+        while here and here not in found:
+            found.add(here)
+            here = here.rpartition("/")[0]
+    return frozenset(found)
+
+
+class _Reader:
+    """The recursion of one pass."""
+
+    def __init__(self, names: Names, walk: _Pass) -> None:
+        self._names = names
+        self._walk = walk
+
+    def folder(self, fd: int, path: str, previous: Folder | None, depth: int) -> Folder:
+        if depth > DEEPEST:
+            raise ConfigvaultError(f"{path!r} is nested more than {DEEPEST} folders deep", "flatten it")
+        prefix = f"{path}/" if path else ""
+        before = os.fstat(fd)
+        entries: dict[str, Entry | Folder] = {}
+        stamps: dict[str, Stamp] = {}
+        left_out: dict[str, str] = {}
+        with os.scandir(fd) as listing:
+            names = sorted(os.fsdecode(item.name) for item in listing)
+        for name in names:
+            reason = self._names.reason_to_leave_out(name, prefix)
+            if reason is None:
+                reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
+            if reason is not None:
+                left_out[name] = reason
+        after = os.fstat(fd)
+        if (before.st_mtime_ns, before.st_ctime_ns) != (after.st_mtime_ns, after.st_ctime_ns):
+            self._walk.unsettled.add(path or ".")
+        mode, uid, gid = stat.S_IMODE(after.st_mode), after.st_uid, after.st_gid
+        if previous is not None and _unchanged(previous, (mode, uid, gid), entries, stamps, left_out):
+            return previous
+        return Folder(mode, uid, gid, entries, stamps, left_out)
+
+    def entry(
+        self,
+        fd: int,
+        name: str,
+        prefix: str,
+        previous: Folder | None,
+        depth: int,
+        entries: dict[str, Entry | Folder],
+        stamps: dict[str, Stamp],
+    ) -> str | None:
+        """Put what `name` is into `entries`; return the reason when it is nothing that can be kept."""
+        old = previous.entries.get(name) if previous else None
+        path = prefix + name
+        dirty = self._walk.previous_dirty
+        if dirty is not None and isinstance(old, Folder) and path not in dirty:
+            entries[name] = old
+            return None
+        try:
+            seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            sort = stat.S_IFMT(seen.st_mode)
+            if sort in _SPECIAL:
+                return f"{_SPECIAL[sort]} cannot be kept"
+            if sort == stat.S_IFDIR:
+                entries[name] = self._subfolder(fd, name, path, old, depth)
+                return None
+            stamp = _stamp(seen)
+            if isinstance(old, Entry) and previous and previous.stamps.get(name) == stamp:
+                # A change of mode or owner would have changed ctime, and with it the stamp.
+                entry: Entry | None = old
+            else:
+                entry = self._link(fd, name, seen) if sort == stat.S_IFLNK else self._file(fd, name, stamp)
+        except FileNotFoundError:
+            entry = None
+        if entry is None:
+            self._walk.unsettled.add(path)
+            return None
+        entries[name] = entry
+        if stamp.ctime_ns < self._walk.started_ns - RACY_NS:
+            stamps[name] = stamp
+        return None
+
+    def _subfolder(self, fd: int, name: str, path: str, old: Entry | Folder | None, depth: int) -> Folder:
+        inner = os.open(name, _FOLDER, dir_fd=fd)
+        try:
+            return self.folder(inner, path, old if isinstance(old, Folder) else None, depth + 1)
+        finally:
+            os.close(inner)
+
+    def _link(self, fd: int, name: str, seen: os.stat_result) -> Entry | None:
+        target = os.fsencode(os.readlink(name, dir_fd=fd))
+        if len(target) != seen.st_size and seen.st_size:
+            return None
+        where, blob = self._keep(iter((target,)), len(target))
+        if self._walk.sink and where:
+            self._walk.sink.keep(blob, where)
+        return Entry(Kind.LINK, 0o777, seen.st_uid, seen.st_gid, blob, len(target))
+
+    def _file(self, fd: int, name: str, stamp: Stamp) -> Entry | None:
+        """Return the file, None where it is not settled."""
+        try:
+            file = os.open(name, _FILE, dir_fd=fd)
+        except OSError as error:
+            if error.errno in {errno.ELOOP, errno.ENXIO}:  # it has just become a link or a fifo
+                return None
+            raise
+        try:
+            before = os.fstat(file)
+            if not stat.S_ISREG(before.st_mode) or _stamp(before) != stamp:
+                return None
+            if self._walk.leases and _open_for_writing(file):
+                return None
+            where, blob = self._keep(_pieces(file, before.st_size), before.st_size)
+            after = os.fstat(file)
+            there = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if not _stamp(before) == _stamp(after) == _stamp(there) or where is None:
+                return None
+            if self._walk.sink:
+                self._walk.sink.keep(blob, where)
+            return Entry(Kind.FILE, _mode(after), after.st_uid, after.st_gid, blob, after.st_size)
+        finally:
+            os.close(file)
+
+    def _keep(self, pieces: Iterator[bytes], size: int) -> tuple[tuple[int, int] | None, str]:
+        """Hash `pieces` as a blob of `size` bytes and pass them on; no place if they were of another size."""
+        digest = hasher("blob", size)
+        total = 0
+
+        def hashed() -> Iterator[bytes]:
+            nonlocal total
+            for piece in pieces:
+                digest.update(piece)
+                total += len(piece)
+                yield piece
+
+        if self._walk.sink:
+            where = self._walk.sink.append(hashed())
+        else:
+            for _ in hashed():
+                pass
+            where = (0, total)
+        return (where if total == size else None), digest.hexdigest()
+
+
+def _pieces(file: int, size: int) -> Iterator[bytes]:
+    """Yield what is in `file`, at most a little more than `size`, so that a growing file ends too."""
+    left = size + 1
+    while left > 0 and (piece := os.read(file, min(left, CHUNK))):
+        left -= len(piece)
+        yield piece
+
+
+def _open_for_writing(file: int) -> bool:
+    """Return whether any process has the file open for writing or mapped so. Source: fcntl(2), F_SETLEASE."""
+    # Somebody who opens the file while the lease stands makes the kernel send SIGIO, which ends a process by default.
+    signal.signal(
+        signal.SIGIO, signal.SIG_IGN
+    ) if threading.current_thread() is threading.main_thread() else None
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # not the owner, or a file system without leases: then this sign is missing
+        return False
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
+
+
+def _unchanged(
+    previous: Folder,
+    attributes: tuple[int, int, int],
+    entries: dict[str, Entry | Folder],
+    stamps: dict[str, Stamp],
+    left_out: dict[str, str],
+) -> bool:
+    """Return whether `previous` may stand for what was read; its stamps then say as much as these."""
+    return (
+        previous.attributes[1:] == attributes
+        and previous.entries.keys() == entries.keys()
+        and all(
+            previous.entries[name] is entry or _equal(previous.entries[name], entry)
+            for name, entry in entries.items()
+        )
+        and previous.stamps == stamps
+        and previous.left_out == left_out
+    )
+
+
+def _equal(old: Entry | Folder, new: Entry | Folder) -> bool:
+    return isinstance(old, Entry) and old == new
+
+
+def _stamp(seen: os.stat_result) -> Stamp:
+    return Stamp(seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+
+
+def _mode(seen: os.stat_result) -> int:
+    return 0o777 if stat.S_ISLNK(seen.st_mode) else stat.S_IMODE(seen.st_mode)

@@ -1,0 +1,45 @@
+"""Which names in the root are ignored, reserved, or impossible in a git tree."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable
+
+from configvault.core.model import RESERVED_PREFIX
+
+IGNORED = "ignored"
+# Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
+_HFS_IGNORES = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+# Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
+_NTFS_DOTGIT = re.compile(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
+
+
+class Names:
+    """Decides for each name whether it is captured; patterns with a `/` match the whole path."""
+
+    def __init__(self, ignore: Iterable[str]) -> None:
+        """Compile the configured patterns (as in fnmatch(3))."""
+        patterns = tuple(ignore)
+        self._name = _compile(p for p in patterns if "/" not in p)
+        self._path = _compile(p.strip("/") for p in patterns if "/" in p)
+
+    def reason_to_leave_out(self, name: str, prefix: str) -> str | None:
+        """Return why `name` in the folder `prefix` (`""` or ending in `/`) is not captured, None if it is."""
+        if self._name.match(name) or self._path.match(prefix + name):
+            return IGNORED
+        if name.startswith(RESERVED_PREFIX):
+            return f"names that begin with {RESERVED_PREFIX} are reserved"
+        if is_git_reserved(name):
+            return "git reserves this name"
+        return None
+
+
+def is_git_reserved(name: str) -> bool:
+    """Return whether `git fsck --strict` would refuse a tree with this name, as `.git` in any disguise."""
+    return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
+
+
+def _compile(patterns: Iterable[str]) -> re.Pattern[str]:
+    alternatives = "|".join(fnmatch.translate(pattern) for pattern in patterns)
+    return re.compile(alternatives or r"(?!)")

@@ -1,0 +1,24 @@
+"""renameat2(2), which Python does not have: swap two names at once, or move without replacing."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+
+NOREPLACE = 1
+EXCHANGE = 2
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def renameat2(old_fd: int, old: str, new_fd: int, new: str, flags: int) -> None:
+    """Rename `old` in the folder `old_fd` to `new` in `new_fd`.
+
+    Raises:
+        OSError: as rename(2); an errno in `UNSUPPORTED` where this file system has no such flags.
+    """
+    if _libc.renameat2(old_fd, os.fsencode(old), new_fd, os.fsencode(new), flags):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), old)

@@ -1,0 +1,72 @@
+"""What git itself does to the vault, seldom and under the lock: create it, check it, pack it.
+
+The only module that uses GitPython. A `Repo` keeps git children and memory, so each function opens and closes its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from configvault.core.errors import ConfigvaultError, IntegrityError
+
+if TYPE_CHECKING:
+    import git
+
+    from configvault.vault.repository import Vault
+
+
+@contextlib.contextmanager
+def _repo(vault: Vault) -> Iterator[git.Git]:
+    import git
+
+    command = git.Git(vault.path)
+    command.update_environment(**vault.git.env)
+    try:
+        yield command
+    except git.GitCommandNotFound:
+        raise ConfigvaultError("git is not installed or not on PATH", "apt-get install git") from None
+
+
+def init(vault: Vault) -> None:
+    """Make the directory of `vault` a bare repository with a branch `main`, owing nothing to templates."""
+    with _repo(vault) as git:
+        git.init("--bare", "--quiet", "--template=", "--initial-branch=main", vault.path)
+        for key, value in (("core.logAllRefUpdates", "false"), ("gc.auto", "0"), ("core.fsync", "all")):
+            git.config(key, value)
+    for name in ("objects", "objects/pack", "refs", "refs/heads", "refs/tags"):
+        os.makedirs(os.path.join(vault.path, name), 0o700, exist_ok=True)
+    vault.git.run(["symbolic-ref", "HEAD", "refs/heads/main"])
+    os.sync()
+
+
+def check(vault: Vault) -> None:
+    """Prove every object and ref with `git fsck --strict`.
+
+    Raises:
+        IntegrityError: it names what is damaged.
+    """
+    import git
+
+    with _repo(vault) as command:
+        try:
+            command.fsck("--strict", "--full", "--no-dangling", "--no-progress")
+        except git.GitCommandError as error:
+            said = (str(error.stderr) + str(error.stdout)).strip().strip("'").splitlines()
+            what = next(
+                (line.strip() for line in said if "error" in line or "missing" in line), "unknown damage"
+            )
+            raise IntegrityError(
+                f"git fsck finds: {what}", "restore the vault from a replica or a copy"
+            ) from None
+
+
+def pack(vault: Vault) -> None:
+    """Put loose objects and refs into packs; what no ref leads to stays for two weeks."""
+    with _repo(vault) as git:
+        git.repack("-d", "-q", "-l")
+        git.execute([*vault.git.argv("prune-packed", "-q")])
+        git.pack_refs("--all")
+    os.sync()

@@ -1,0 +1,83 @@
+"""Commit messages of the vault: a subject, words, and trailers that `git interpret-trailers` reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+
+from configvault.core.model import Finding, RejectedState, Severity, Snapshot
+
+# One record of `git log`: commit, tree, parents, committer date, body; NUL and RS cannot be in any of them.
+LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%cI%x00%B%x1e"
+_PREFIX = "Configvault-"
+
+
+def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
+    """Return a commit message; a trailer without a value is left out, line ends in values become spaces."""
+    lines = [f"{_PREFIX}{key}: {' '.join(value.split())}" for key, value in trailers.items() if value]
+    return "\n\n".join(part for part in (subject, body.strip(), "\n".join(lines)) if part) + "\n"
+
+
+def parse_log(output: bytes) -> Iterable[tuple[str, str, str | None, datetime, str, dict[str, str]]]:
+    """Yield commit, tree, first parent, time, message and trailers of each record of `git log`."""
+    for record in output.decode("utf-8", "replace").split("\x1e"):
+        fields = record.lstrip("\n").split("\0")
+        if len(fields) == 5:
+            commit, tree, parents, date, body = fields
+            parent = parents.split()[0] if parents else None
+            yield commit, tree, parent, datetime.fromisoformat(date), body, _trailers(body)
+
+
+def _trailers(body: str) -> dict[str, str]:
+    last = body.rstrip("\n").rpartition("\n\n")[2]
+    pairs = (line.split(": ", 1) for line in last.split("\n") if line.startswith(_PREFIX) and ": " in line)
+    return {key.removeprefix(_PREFIX): value for key, value in pairs}
+
+
+def snapshots(output: bytes) -> Iterable[Snapshot]:
+    """Yield the snapshots in the output of `git log`; marks are added by the caller."""
+    for commit, tree, parent, taken_at, body, trailers in parse_log(output):
+        if "Id" in trailers:
+            yield Snapshot(
+                id=trailers["Id"],
+                commit=commit,
+                tree=tree,
+                parent=parent,
+                taken_at=taken_at,
+                trigger=trailers.get("Trigger", ""),
+                actor=trailers.get("Actor", ""),
+                host=trailers.get("Host", ""),
+                subject=body.split("\n", 1)[0],
+                reason=trailers.get("Reason"),
+                target=trailers.get("Target"),
+            )
+
+
+def findings_text(findings: Iterable[Finding]) -> str:
+    """Return findings as lines of JSON, for the message of a rejected state."""
+    return "\n".join(json.dumps(asdict(finding), sort_keys=True) for finding in findings)
+
+
+def rejected(output: bytes) -> Iterable[RejectedState]:
+    """Yield the rejected states in the output of `git log`."""
+    for commit, tree, _, taken_at, body, trailers in parse_log(output):
+        if "Id" in trailers:
+            yield RejectedState(
+                id=trailers["Id"],
+                commit=commit,
+                tree=tree,
+                taken_at=taken_at,
+                trigger=trailers.get("Trigger", ""),
+                actor=trailers.get("Actor", ""),
+                subject=body.split("\n", 1)[0],
+                findings=tuple(_findings(body)),
+            )
+
+
+def _findings(body: str) -> Iterable[Finding]:
+    for line in body.split("\n"):
+        if line.startswith("{"):
+            row = json.loads(line)
+            yield Finding(**{**row, "severity": Severity(row["severity"])})

@@ -1,0 +1,69 @@
+"""Where captured bytes wait until they are recorded or dropped: in memory, and on disk where they are many.
+
+The file has no name, so nothing is left of it after a crash. What the validators read is what gets recorded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Self
+
+from configvault.vault.objects import CHUNK, NewObject
+
+IN_MEMORY = 8 << 20
+
+
+class Stage:
+    """Blobs by id, each kept once."""
+
+    def __init__(self, folder: str | None) -> None:
+        """Spill into the directory `folder` (None: the system's temporary one)."""
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115 - closed on exit
+        self._where: dict[str, tuple[int, int]] = {}
+        self._end = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+
+    def __contains__(self, blob: str) -> bool:
+        return blob in self._where
+
+    def append(self, pieces: Iterable[bytes]) -> tuple[int, int]:
+        """Write `pieces` at the end and return where they are; `keep` or `forget` decides on them."""
+        self._file.seek(self._end)
+        size = 0
+        for piece in pieces:
+            self._file.write(piece)
+            size += len(piece)
+        return self._end, size
+
+    def keep(self, blob: str, where: tuple[int, int]) -> None:
+        """Make what was appended last readable as `blob`."""
+        if blob not in self._where:
+            self._where[blob] = where
+            self._end = sum(where)
+
+    def size(self, blob: str) -> int:
+        """Return the number of bytes of `blob`."""
+        return self._where[blob][1]
+
+    def chunks(self, blob: str) -> Iterator[bytes]:
+        """Yield the bytes of `blob` in pieces."""
+        at, left = self._where[blob]
+        while left:
+            self._file.seek(at)
+            piece = self._file.read(min(left, CHUNK))
+            yield piece
+            at, left = at + len(piece), left - len(piece)
+
+    def read(self, blob: str) -> bytes:
+        """Return the bytes of `blob`."""
+        return b"".join(self.chunks(blob))
+
+    def object(self, blob: str) -> NewObject:
+        """Return `blob` as an object to write."""
+        return NewObject("blob", blob, self.size(blob), lambda: self.chunks(blob))

@@ -1,0 +1,75 @@
+# Two commands from a fresh clone: `make demo` and `make test`. Everything lands in .venv; nothing else is touched.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; PYTHON=... overrides. Run, not only found: a shim may lead nowhere.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+# pytest's -n; tests are few and mostly wait for git and the disk.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest
+ARGS ?=
+
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check format test-crash test-crash-sample test-systemd bench man pins clean
+
+help: ## say what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "error: no Python 3.11 or later found" >&2; \
+		echo "hint: apt-get install python3, or make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: $(PYTHON) cannot make a virtual environment" >&2; \
+		echo "hint: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# A stamp is newer than what it was installed from. Build isolation would fetch an unpinned setuptools: it is pinned instead.
+$(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
+	$(PIP) -r requirements/run.txt
+	$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	$(PIP) -r requirements/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## everything a developer needs, into .venv
+
+demo: $(VENV)/.run ## a tour in a temporary folder
+	$(BIN)/configvault demo
+
+test: $(VENV)/.dev ## all tests that need nothing but this machine
+	$(PYTEST) -n $(JOBS) $(ARGS)
+
+check: $(VENV)/.dev ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## put every file in form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test-crash: $(VENV)/.dev ## kill, fill the disk, cut the power at every state-changing call (long)
+	$(PYTEST) -n $(JOBS) tests/crash $(ARGS)
+
+test-crash-sample: $(VENV)/.dev ## the same at a fixed sample of the calls
+	$(PYTEST) -n $(JOBS) tests/crash --crash-sample $(ARGS)
+
+test-systemd: $(VENV)/.dev ## the units under a real systemd (root)
+	$(PYTEST) tests/systemd $(ARGS)
+
+bench: $(VENV)/.dev ## what things cost on this machine
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+man: $(VENV)/.run ## the manual page, into build/
+	@mkdir -p build
+	$(BIN)/python -m configvault.cli.manual > build/configvault.1
+
+pins: ## resolve the requirements anew
+	PYTHON=$(PYTHON) requirements/pin.sh
+
+clean: ## remove what was made here
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find configvault tests -name __pycache__ -prune -exec rm -rf {} +

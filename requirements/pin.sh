@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Resolve pyproject.toml anew in throw-away environments and write down exactly what came: run.txt and dev.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# frozen EXTRA: install the project and what it needs into a new environment, print the versions.
+frozen() {
+    "$python" -m venv "$work/$1"
+    "$work/$1/bin/pip" install --quiet "setuptools>=77" ".$2" >&2
+    "$work/$1/bin/pip" freeze --all --exclude pip --exclude configvault | LC_ALL=C sort
+}
+
+frozen run "" > "$work/run.txt"
+frozen dev "[dev]" > "$work/dev.txt"
+{
+    echo '# What configvault runs on, exactly; made by `make pins` from pyproject.toml.'
+    cat "$work/run.txt"
+} > requirements/run.txt
+{
+    echo '# What its tests and checks need besides, exactly; made by `make pins` from pyproject.toml.'
+    echo '-r run.txt'
+    LC_ALL=C comm -13 "$work/run.txt" "$work/dev.txt"
+} > requirements/dev.txt

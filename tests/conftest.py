@@ -1,0 +1,27 @@
+"""What holds for every test: the session guard, and which folders run only when asked for by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ["harness.guard"]
+
+ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "systemd")]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the long tests."""
+    parser.addoption(
+        "--crash-sample", action="store_true", help="tests/crash: a fixed sample of the calls, not each of them"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the long tests out unless the command line names their folder (`make test-crash`, `make test-systemd`)."""
+    asked = [(config.invocation_params.dir / argument.split("::")[0]).resolve() for argument in config.args]
+    for folder in ON_REQUEST:
+        if collection_path == folder and not any(path.is_relative_to(folder) for path in asked):
+            return True
+    return None

@@ -1,13 +1,20 @@
 """The configuration as frozen values: one field for each key, with its default, unit and meaning.
 
-`config.py` reads them from YAML; nothing else knows the file. Durations are seconds, sizes are bytes.
+The `config` package reads them from YAML; nothing else knows the file. Every float is a duration in seconds;
+sizes are bytes. What a value may be beyond its type stands beside its default, as `allowed(...)`.
 `config.example.yaml` parses to exactly these defaults.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+
+SEVERITIES = ("error", "warning", "off")
+EVENTS = (
+    "recorded", "rejected", "rolled_back", "reload_failed", "undone", "degraded", "restored", "pending", "failed",
+)  # fmt: skip
+LONGEST_S = 3650 * 86400.0  # beyond this a wait overflows what the system's clocks take
 
 IGNORED_BY_DEFAULT = (
     "*.swp", "*.swo", "*.swx", "*~", "4913", "#*#", ".#*", "*___jb_tmp___", "*___jb_old___",
@@ -16,154 +23,216 @@ IGNORED_BY_DEFAULT = (
 
 
 @dataclass(frozen=True, slots=True)
-class WatchSettings:
+class Allowed:
+    """What a value may be beyond its type: one of `choices`, within bounds (`above` is exclusive), of a `form`.
+
+    `form` names a check of `config/forms.py`. A `secret` value is never printed. `single` lets one value
+    stand for a list of one, or a bare list for the section whose field this is.
+    """
+
+    form: str = ""
+    choices: tuple[str, ...] = ()
+    above: float | None = None
+    least: float = 0
+    most: float | None = None
+    secret: bool = False
+    single: bool = False
+
+
+def allowed(
+    form: str = "",
+    *,
+    choices: tuple[str, ...] = (),
+    above: float | None = None,
+    least: float = 0,
+    most: float | None = None,
+    secret: bool = False,
+    single: bool = False,
+) -> dict[str, Allowed]:
+    """Return the metadata of a field whose values must satisfy these."""
+    return {"allowed": Allowed(form, choices, above, least, most, secret, single)}
+
+
+class Section:
+    """What all sections have in common: equal where all fields are, printed without those that are secret.
+
+    Written once here because `dataclass` would compile both anew for each section, at every start.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether `other` is the same section with the same values."""
+        if type(other) is not type(self):
+            return NotImplemented
+        names = [f.name for f in fields(self)]  # type: ignore[arg-type]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+    def __hash__(self) -> int:
+        """Return a hash that equal sections share: mappings inside have none, and nobody keeps sets of these."""
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        """Return the section as Python would write it."""
+        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WatchSettings(Section):
     """When a change counts as finished, what is never looked at, how often everything is."""
 
-    quiet: float = 1.0
-    max_wait: float = 30.0
+    quiet: float = field(default=1.0, metadata=allowed(above=0))
+    max_wait: float = field(default=30.0, metadata=allowed(above=0))
     ignore: tuple[str, ...] = IGNORED_BY_DEFAULT
-    rescan: float = 300.0
+    rescan: float = field(default=300.0, metadata=allowed(least=1))
 
 
-@dataclass(frozen=True, slots=True)
-class CommandCheck:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CommandCheck(Section):
     """A program of the site's own that judges the state; `{dir}` in `argv` is where it is laid out."""
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = field(metadata=allowed("argv", single=True))
     name: str | None = None
-    timeout: float = 30.0
+    timeout: float = field(default=30.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True)
-class ValidateSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ValidateSettings(Section):
     """What a state must satisfy; `rules` maps a rule's name to error, warning or off."""
 
-    profile: str = "coze"
-    rules: Mapping[str, str] = field(default_factory=dict)
-    max_file_size: int = 10 * 1024 * 1024
-    max_files: int = 100_000
+    profile: str = field(default="coze", metadata=allowed(choices=("coze", "generic")))
+    rules: Mapping[str, str] = field(default_factory=dict, metadata=allowed("rule", choices=SEVERITIES))
+    max_file_size: int = field(default=10 * 1024 * 1024, metadata=allowed("size", least=1))
+    max_files: int = field(default=100_000, metadata=allowed(least=1))
     commands: tuple[CommandCheck, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ChangesSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ChangesSettings(Section):
     """What follows a change that somebody made: report or restore; whether to reload after it."""
 
-    on_invalid: str = "report"
+    on_invalid: str = field(default="report", metadata=allowed(choices=("report", "restore")))
     grace: float = 30.0
     reload: bool = False
-    on_reload_failure: str = "report"
+    on_reload_failure: str = field(default="report", metadata=allowed(choices=("report", "restore")))
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScheduleSettings(Section):
     """Crontab lines or `every 6h`; None is never."""
 
-    backup: str | None = "0 2 * * *"
-    verify: str | None = "0 4 * * 0"
+    backup: str | None = field(default="0 2 * * *", metadata=allowed("schedule"))
+    verify: str | None = field(default="0 4 * * 0", metadata=allowed("schedule"))
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Expectation(Section):
     """What an HTTP answer must be like; None leaves that part open. `json` is a JMESPath that must be true."""
 
-    status: tuple[int, ...] = (200, 204)
+    status: tuple[int, ...] = field(default=(200, 204), metadata=allowed(least=100, most=599, single=True))
     content_type: str | None = None
     contains: str | None = None
-    json: str | None = None
+    json: str | None = field(default=None, metadata=allowed("jmespath"))
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ReloadSettings(Section):
     """How the service is told to load its configuration: http, command or none."""
 
-    kind: str = "http"
-    url: str = "http://localhost:8080/admin/reload-plugins"
-    method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float = 10.0
-    attempts: int = 3
+    kind: str = field(default="http", metadata=allowed(choices=("http", "command", "none")))
+    url: str = field(default="http://localhost:8080/admin/reload-plugins", metadata=allowed("url"))
+    method: str = field(default="POST", metadata=allowed(choices=("GET", "POST", "PUT", "PATCH", "DELETE")))
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False, metadata=allowed("header", secret=True)
+    )
+    timeout: float = field(default=10.0, metadata=allowed(above=0))
+    attempts: int = field(default=3, metadata=allowed(least=1, most=100))
     expect: Expectation = Expectation()
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
 
 
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HealthCheck(Section):
     """One question to the service after a reload, asked until it passes or `within` seconds are over."""
 
-    name: str
-    url: str | None = None
-    command: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    name: str = field(metadata=allowed("name"))
+    url: str | None = field(default=None, metadata=allowed("url"))
+    command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False, metadata=allowed("header", secret=True)
+    )
     expect: Expectation = Expectation()
     required: bool = True
-    within: float = 30.0
-    timeout: float = 5.0
+    within: float = field(default=30.0, metadata=allowed(above=0))
+    timeout: float = field(default=5.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RollbackSettings(Section):
     """What follows a rollback whose reload or health failed: keep or undo."""
 
-    on_reload_failure: str = "keep"
+    on_reload_failure: str = field(default="keep", metadata=allowed(choices=("keep", "undo")))
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Keep(Section):
     """How many of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds."""
 
     keep_last: int | None = None
     keep_within: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RetentionSettings(Section):
     """How long refused states stay."""
 
     rejected: Keep = Keep(keep_last=100, keep_within=30 * 86400.0)
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicaSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ReplicaSettings(Section):
     """A git URL that receives the vault."""
 
-    url: str
-    timeout: float = 60.0
+    url: str = field(metadata=allowed("git-url"))
+    timeout: float = field(default=60.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True)
-class NotifySettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NotifySettings(Section):
     """Who is told of which outcomes: a webhook or a command."""
 
-    url: str | None = None
-    command: tuple[str, ...] = ()
-    on: tuple[str, ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float = 10.0
+    url: str | None = field(default=None, repr=False, metadata=allowed("url", secret=True))
+    command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    on: tuple[str, ...] = field(default=(), metadata=allowed(choices=EVENTS, single=True))
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False, metadata=allowed("header", secret=True)
+    )
+    timeout: float = field(default=10.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True)
-class HttpSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HttpSettings(Section):
     """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off."""
 
-    listen: str = "127.0.0.1:9460"
+    listen: str = field(default="127.0.0.1:9460", metadata=allowed("listen"))
 
 
-@dataclass(frozen=True, slots=True)
-class LogSettings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LogSettings(Section):
     """How much is logged, and as what: auto, json or text."""
 
-    level: str = "info"
-    format: str = "auto"
+    level: str = field(default="info", metadata=allowed(choices=("debug", "info", "warning", "error")))
+    format: str = field(default="auto", metadata=allowed(choices=("auto", "json", "text")))
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Settings(Section):
     """Everything one process needs to protect one root with one vault (both absolute paths)."""
 
-    root: str
-    vault: str
-    timezone: str = "local"
+    root: str = field(metadata=allowed("path"))
+    vault: str = field(metadata=allowed("path"))
+    timezone: str = field(default="local", metadata=allowed("timezone"))
     watch: WatchSettings = WatchSettings()
     validate: ValidateSettings = ValidateSettings()
     changes: ChangesSettings = ChangesSettings()

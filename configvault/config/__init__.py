@@ -1,0 +1,76 @@
+"""The configuration file: read, check and print it; write the first one.
+
+Everything that is wrong is reported at once, as `FILE:LINE: KEY: what is wrong, what is allowed`. No fault
+holds a value that came from a `${…}` reference, a header or a URL's user part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from configvault.config import agree, source
+from configvault.config.bind import Binder
+from configvault.config.source import DEFAULT_PATH
+from configvault.core.settings import Settings
+
+__all__ = ["DEFAULT_PATH", "as_document", "dump", "load", "parse", "write_initial"]
+
+
+def load(path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None) -> Settings:
+    """Read the configuration at `path`.
+
+    Args:
+        path: the file.
+        environ: where `${VAR}` is looked up.
+        rules: the names `validate.rules` may use; None leaves them unchecked.
+
+    Raises:
+        ConfigError: the file cannot be used; `faults` says everything that is wrong with it.
+    """
+    file = Path(path)
+    return parse(source.read(file), file, environ, rules=rules)
+
+
+def parse(
+    text: str, path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None
+) -> Settings:
+    """Return the settings in `text`, which faults name as `path`; otherwise like `load`."""
+    file = Path(path)
+    binder = Binder(file, environ)
+    settings = binder.section(Settings, source.parse(file, text), "")
+    agree.check(settings, binder.contradiction, rules)
+    if binder.faults:
+        raise source.unusable(file, binder.faults)
+    return settings
+
+
+def dump(settings: Settings) -> str:
+    """Return the settings as YAML without secrets, durations and sizes with units."""
+    from configvault.config import show
+
+    return show.dump(settings)
+
+
+def as_document(settings: Settings) -> dict[str, Any]:
+    """Return the settings as JSON values without secrets, durations in seconds and sizes in bytes."""
+    from configvault.config import show
+
+    return show.as_document(settings)
+
+
+def write_initial(path: str | Path, root: str, vault: str) -> bool:
+    """Write a configuration of `root` and `vault` at `path`, mode 0600, unless there is one.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        ConfigError: root and vault cannot be used, as `load` would say of the file.
+        ConfigvaultError: the file cannot be written.
+    """
+    from configvault.config import initial
+
+    parse(initial.text(root, vault), path, {})
+    return initial.publish(Path(path), initial.text(root, vault))

@@ -1,0 +1,89 @@
+"""What must hold between keys: each rule notes its faults with the key that should change."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+
+from configvault.config.bind import nearest
+from configvault.core.settings import (
+    Expectation,
+    HealthCheck,
+    NotifySettings,
+    ReloadSettings,
+    Settings,
+    WatchSettings,
+)
+
+Fault = Callable[[str, str], None]
+
+
+def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> None:
+    """Call `fault(key, text)` for everything in `settings` that contradicts itself."""
+    _places(settings, fault)
+    _watch(settings.watch, fault)
+    _rules(settings.validate.rules, fault, rules)
+    _reload(settings.reload, fault)
+    for index, health in enumerate(settings.health):
+        _health(health, f"health[{index}]", fault)
+    _unique("health", [health.name for health in settings.health], "name", fault)
+    for index, notify in enumerate(settings.notify):
+        _notify(notify, f"notify[{index}]", fault)
+    _unique("replicas", [replica.url for replica in settings.replicas], "url", fault)
+
+
+def _places(settings: Settings, fault: Fault) -> None:
+    """Refuse a vault that would record itself, whichever links lead there."""
+    if not settings.root or not settings.vault:
+        return
+    root, vault = os.path.realpath(settings.root), os.path.realpath(settings.vault)
+    if root == vault:
+        fault("vault", f"{settings.vault!r} is the root itself, put it outside such as /var/lib/configvault")
+    elif os.path.commonpath((root, vault)) == root:
+        fault("vault", f"{settings.vault!r} lies inside the root {root!r}, put it outside")
+    elif os.path.commonpath((root, vault)) == vault:
+        fault("root", f"{settings.root!r} lies inside the vault {vault!r}, put the vault outside")
+
+
+def _watch(watch: WatchSettings, fault: Fault) -> None:
+    if watch.max_wait < watch.quiet:
+        fault("watch.max_wait", f"{watch.max_wait:g}s is less than watch.quiet, {watch.quiet:g}s")
+
+
+def _rules(chosen: Collection[str], fault: Fault, known: Collection[str] | None) -> None:
+    for name in chosen:
+        if known is not None and name not in known:
+            fault(f"validate.rules.{name}", f"unknown rule{nearest(name, dict.fromkeys(sorted(known)))}")
+
+
+def _reload(reload: ReloadSettings, fault: Fault) -> None:
+    if reload.kind == "command" and not reload.command:
+        fault("reload.command", "is required where reload.kind is command")
+    if reload.kind != "command" and reload.command:
+        fault("reload.command", f"never runs where reload.kind is {reload.kind}, set reload.kind to command")
+
+
+def _health(health: HealthCheck, key: str, fault: Fault) -> None:
+    _one_way(health.url, health.command, key, fault)
+    if health.command and (health.headers or health.expect != Expectation()):
+        fault(key, "headers and expect belong to a url, a command passes by exit code 0")
+
+
+def _notify(notify: NotifySettings, key: str, fault: Fault) -> None:
+    _one_way(notify.url, notify.command, key, fault)
+    if not notify.on:
+        fault(f"{key}.on", "names no outcome, it would never be told of anything")
+    if notify.command and notify.headers:
+        fault(f"{key}.headers", "belong to a url")
+
+
+def _one_way(url: str | None, command: Sequence[str], key: str, fault: Fault) -> None:
+    if bool(url) == bool(command):
+        fault(key, "exactly one of url and command is due")
+
+
+def _unique(key: str, values: Sequence[str], name: str, fault: Fault) -> None:
+    for index, value in enumerate(values):
+        if value and value in values[:index]:
+            first = values.index(value)
+            fault(f"{key}[{index}].{name}", f"is the same as {key}[{first}].{name}")

@@ -1,0 +1,222 @@
+"""Bind YAML nodes to the dataclasses of `core/settings.py`, by their fields and type hints.
+
+Every fault is collected with its line and dotted key; a faulty value is replaced by its default so that
+the rest is still looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from configvault.config import forms, mask
+from configvault.config.convert import convert
+from configvault.config.expand import Expanded, expand
+from configvault.core.settings import Allowed
+
+T = TypeVar("T")
+
+_ANYTHING = Allowed()
+_TAG = "tag:yaml.org,2002:"
+_TAGS = {_TAG + sort for sort in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
+
+
+class Binder:
+    """Collects what is wrong with one file while its nodes become settings."""
+
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        """Name `path` in faults and take `${VAR}` from `environ`."""
+        self._path = path
+        self._environ = environ
+        self._faults: list[tuple[int, str, str]] = []
+        self._lines: dict[str, int] = {}
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Return all faults in the order of their lines."""
+        return tuple(
+            f"{self._path}:{line}: {key}: {text}" if key else f"{self._path}:{line}: {text}"
+            for line, key, text in sorted(self._faults)
+        )
+
+    def fault(self, key: str, text: str) -> None:
+        """Note a fault of `key`, on its line or on that of the nearest section above it that has one."""
+        place = key
+        while place and place not in self._lines:
+            place = re.sub(r"(\.|^)[^.\[]*$|\[\d+\]$", "", place)
+        self._faults.append((self._lines.get(place, 1), key, text))
+
+    def contradiction(self, key: str, text: str) -> None:
+        """Note a fault between keys, unless a fault of `key` or of what lies in it may be its cause."""
+        if not any(other == key or other.startswith((f"{key}.", f"{key}[")) for _, other, _ in self._faults):
+            self.fault(key, text)
+
+    def section(self, cls: type[T], node: yaml.Node, key: str) -> T:
+        """Return an instance of the dataclass `cls`; an empty section is all defaults."""
+        known: dict[str, Field[Any]] = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+        hints: dict[str, Any] = get_type_hints(cls)
+        values: dict[str, Any] = {}
+        for name, value in self._section_items(node, key, known):
+            field = known.get(name)
+            if field is None:
+                self.fault(_join(key, name), f"unknown key{nearest(name, known)}")
+                continue
+            allowed = field.metadata.get("allowed", _ANYTHING)
+            bound = self._value(hints[name], allowed, value, _join(key, name))
+            if bound is not MISSING:
+                values[name] = bound
+        for name, field in known.items():
+            if name not in values and field.default is MISSING and field.default_factory is MISSING:
+                if _join(key, name) not in self._lines:
+                    self.fault(_join(key, name), "is required and missing")
+                values[name] = () if get_origin(hints[name]) is tuple else ""
+        return cls(**values)
+
+    def _section_items(
+        self, node: yaml.Node, key: str, known: Mapping[str, Field[Any]]
+    ) -> list[tuple[str, yaml.Node]]:
+        short = next((n for n, f in known.items() if f.metadata.get("allowed", _ANYTHING).single), None)
+        if isinstance(node, yaml.SequenceNode) and short and short == next(iter(known)):
+            self._lines[_join(key, short)] = node.start_mark.line + 1
+            return [(short, node)]
+        return self._pairs(node, key)
+
+    def _pairs(self, node: yaml.Node, key: str) -> list[tuple[str, yaml.Node]]:
+        """Return keys and value nodes of a mapping; a key that stands twice is a fault."""
+        if _is_null(node):
+            return []
+        if not isinstance(node, yaml.MappingNode):
+            self.fault(key, f"{self._described(node)} stands where `key: value` lines are due")
+            return []
+        pairs: dict[str, yaml.Node] = {}
+        for name_node, value in node.value:
+            line = name_node.start_mark.line + 1
+            if not isinstance(name_node, yaml.ScalarNode):
+                self._faults.append((line, key, "a key must be a word"))
+                continue
+            name = str(name_node.value)
+            if name in pairs:
+                first = self._lines[_join(key, name)]
+                self._faults.append((line, _join(key, name), f"stands twice, first on line {first}"))
+                continue
+            self._lines[_join(key, name)] = line
+            pairs[name] = value
+        return list(pairs.items())
+
+    def _value(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
+        """Return the value for a field of type `hint`, or MISSING after a fault."""
+        if is_dataclass(hint):
+            return self.section(hint, node, key)  # type: ignore[arg-type]
+        if get_origin(hint) is tuple:
+            return self._list(get_args(hint)[0], allowed, node, key)
+        if get_origin(hint) is not None and get_origin(hint) is not UnionType:
+            return self._mapping(allowed, node, key)
+        if isinstance(hint, UnionType):
+            if _is_null(node):
+                return None
+            hint = next(choice for choice in get_args(hint) if choice is not type(None))
+        return self._scalar(hint, allowed, node, key)
+
+    def _list(self, item: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
+        if _is_null(node):
+            return ()
+        if allowed.single and isinstance(node, yaml.ScalarNode) and allowed.form != "argv":
+            one = self._scalar(item, allowed, node, key)
+            return MISSING if one is MISSING else (one,)
+        if not isinstance(node, yaml.SequenceNode):
+            due = "a list of words such as [systemctl, reload, coze]" if allowed.form == "argv" else "a list"
+            self.fault(key, f"{self._described(node, allowed)} stands where {due} is due")
+            return MISSING
+        values = []
+        for index, child in enumerate(node.value):
+            place = f"{key}[{index}]"
+            self._lines[place] = child.start_mark.line + 1
+            values.append(self._value(item, allowed, child, place))
+        if allowed.form == "argv" and values and values[0] == "":
+            self.fault(f"{key}[0]", "the program to run is an empty word")
+        return tuple(value for value in values if value is not MISSING)
+
+    def _mapping(self, allowed: Allowed, node: yaml.Node, key: str) -> dict[str, str]:
+        result: dict[str, str] = {}
+        for name, child in self._pairs(node, key):
+            if allowed.form == "header":
+                self._formed(forms.header_name, name, _join(key, name))
+            value = self._scalar(str, allowed, child, _join(key, name))
+            if value is not MISSING:
+                result[name] = value
+        return result
+
+    def _scalar(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            self.fault(key, f"{self._described(node)} stands where one value is due")
+            return MISSING
+        if node.tag not in _TAGS:
+            self.fault(key, f"the YAML tag {node.tag!r} is not supported, write a plain value")
+            return MISSING
+        if _is_null(node) and allowed.form != "schedule":
+            self.fault(key, "is empty, give a value or leave the key out for its default")
+            return MISSING
+        try:
+            expanded = expand(str(node.value), self._environ)
+        except ValueError as error:
+            self.fault(key, str(error))
+            return MISSING
+        try:
+            return convert(hint, allowed, expanded.text)
+        except ValueError as error:
+            self.fault(key, f"{_named(expanded, allowed)} is not usable: {error}")
+            return MISSING
+
+    def _formed(self, form: Any, text: str, key: str) -> None:
+        try:
+            form(text)
+        except ValueError as error:
+            self.fault(key, f"{text!r} is not usable: {error}")
+
+    def _described(self, node: yaml.Node, allowed: Allowed = _ANYTHING) -> str:
+        """Name what stands there; a scalar's text only where it can hold no secret."""
+        if isinstance(node, yaml.MappingNode):
+            return "a section"
+        if isinstance(node, yaml.SequenceNode):
+            return "a list"
+        plain = not allowed.form and not allowed.secret and "$" not in node.value
+        return (
+            f"{_cut(node.value)!r}" if plain and mask.words((node.value,)) == [node.value] else "a single value"
+        )
+
+
+def _named(expanded: Expanded, allowed: Allowed) -> str:
+    """Return how a fault may name a value: what came from elsewhere only by its references."""
+    if expanded.references:
+        return f"the value of {' '.join(expanded.references)}"
+    if allowed.secret or (allowed.form in ("url", "git-url") and mask.url(expanded.text) != expanded.text):
+        return "the value"
+    if allowed.form == "url" and "@" in expanded.text:
+        return "the value"
+    return repr(_cut(expanded.text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "null"
+
+
+def nearest(name: str, known: Mapping[str, object]) -> str:
+    """Return `, did you mean …` with the nearest known name, or the list of all where none is near."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f", did you mean {close[0]}" if close else f", known are {', '.join(known)}"

@@ -1,0 +1,192 @@
+"""What strings may look like, one function a form; each returns the value to keep.
+
+A form raises ValueError with what is allowed, completing `VALUE is not usable: …`. It never repeats the
+value, which may be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+
+from configvault.core import units
+
+_LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), without its NUL
+
+
+def path(text: str) -> str:
+    """Return an absolute path in normal form; links are not resolved."""
+    if not text.startswith("/") or "\0" in text:
+        raise ValueError("use an absolute path such as /app/conf/plugin")
+    # POSIX keeps two leading slashes apart, no file system here does.
+    return os.path.abspath("/" + text.lstrip("/"))
+
+
+def timezone(text: str) -> str:
+    """Return `local` or a zone that the host's tz database has."""
+    if text != "local":
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(text)
+        except (OSError, ValueError, KeyError) as error:
+            raise ValueError("use local or an IANA name such as Europe/Berlin") from error
+    return text
+
+
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+_CRONTAB: tuple[tuple[str, int, int, list[str]], ...] = (
+    ("minute", 0, 59, []),
+    ("hour", 0, 23, []),
+    ("day", 1, 31, []),
+    ("month", 1, 12, _MONTHS),
+    ("weekday", 0, 7, _DAYS),
+)
+
+
+def schedule(text: str) -> str | None:
+    """Return a crontab line of five fields or `every DURATION`; None for off."""
+    words = text.lower().split()
+    if words in ([], ["off"], ["null"], ["~"], ["never"]):
+        return None
+    if words[0] == "every":
+        try:
+            if units.duration(" ".join(words[1:])) < 1:
+                raise ValueError
+        except ValueError:
+            raise ValueError("use every DURATION of a second or more, such as every 6h") from None
+        return "every " + "".join(words[1:])
+    if len(words) != len(_CRONTAB):
+        raise ValueError('use five crontab fields such as "0 2 * * *", "every 6h" or off')
+    for word, (name, lowest, highest, names) in zip(words, _CRONTAB, strict=True):
+        if not all(_crontab_part(part, lowest, highest, names) for part in word.split(",")):
+            raise ValueError(f"its field for the {name} takes *, {lowest}-{highest}, lists and steps (*/5)")
+    return " ".join(words)
+
+
+def _crontab_part(part: str, lowest: int, highest: int, names: list[str]) -> bool:
+    span, slash, step = part.partition("/")
+    if slash and not (step.isascii() and step.isdigit() and int(step) > 0):
+        return False
+    if span == "*":
+        return True
+    ends = [_crontab_number(end, lowest, names) for end in span.split("-")]
+    return len(ends) in (1, 2) and all(lowest <= end <= highest for end in ends) and ends == sorted(ends)
+
+
+def _crontab_number(text: str, lowest: int, names: list[str]) -> int:
+    if text in names:
+        return names.index(text) + lowest
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else -1
+
+
+def listen(text: str) -> str:
+    """Return `off`, `unix:/PATH` or a loopback `HOST:PORT`; the pages know no log-in."""
+    if text.lower() in ("off", "false", "no"):
+        return "off"
+    if text.startswith("unix:"):
+        socket = path(text.removeprefix("unix:"))
+        if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
+            raise ValueError(f"a socket's path has at most {_LONGEST_SOCKET_PATH} bytes")
+        return f"unix:{socket}"
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s/]+):([0-9]{1,5})", text)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError("use HOST:PORT such as 127.0.0.1:9460, unix:/PATH or off")
+    if not _loopback(match[1].strip("[]").lower()):
+        raise ValueError(
+            "it is not loopback and the pages know no log-in, use 127.0.0.1:PORT, [::1]:PORT or unix:/PATH "
+            "and put a proxy that authenticates in front"
+        )
+    return text
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def url(text: str) -> str:
+    """Return an http or https URL with a host."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or re.search(r"[\s\x00-\x1f\x7f]", text):
+        raise ValueError("use a URL such as http://localhost:8080/path")
+    return text
+
+
+def git_url(text: str) -> str:
+    """Return a URL that git can push to: ssh, https, file, `user@host:path` or an absolute path."""
+    scheme, separator, rest = text.partition("://")
+    known = scheme in ("ssh", "https", "http", "file", "git") and bool(rest)
+    scp_like = not separator and re.match(r"(?!-)[^\s/:]+:(?!:)\S", text)
+    if re.search(r"[\x00-\x1f\x7f]", text) or not (known or scp_like or text.startswith("/")):
+        # `ext::` and `helper::` would run commands, `-x` would be read as an option.
+        raise ValueError("use ssh://, https://, file://, user@host:path or an absolute path")
+    return text
+
+
+def jmespath(text: str) -> str:
+    """Return an expression that compiles."""
+    from jmespath import compile as compile_
+    from jmespath.exceptions import JMESPathError
+
+    try:
+        compile_(text)
+    except JMESPathError as error:
+        raise ValueError("it is no JMESPath, use one such as status == 'ok'") from error
+    return text
+
+
+def name(text: str) -> str:
+    """Return a name that fits a line of output."""
+    if not text.strip() or not text.isprintable():
+        raise ValueError("use a name of printable characters")
+    return text.strip()
+
+
+def header_name(text: str) -> str:
+    """Return an HTTP field name (RFC 9110, 5.6.2)."""
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
+        raise ValueError("it is no HTTP header name")
+    return text
+
+
+def header_value(text: str) -> str:
+    """Return an HTTP field value: no line ends, nothing that Latin-1 cannot say."""
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]", text):
+        raise ValueError("a header holds one line of Latin-1 text")
+    return text.strip(" \t")
+
+
+def word(text: str) -> str:
+    """Return a word of a command line."""
+    if "\0" in text:
+        raise ValueError("a word of a command holds no NUL byte")
+    return text
+
+
+FORMS: dict[str, Callable[[str], str | None]] = {
+    "path": path,
+    "timezone": timezone,
+    "schedule": schedule,
+    "listen": listen,
+    "url": url,
+    "git-url": git_url,
+    "jmespath": jmespath,
+    "name": name,
+    "header": header_value,
+    "argv": word,
+}

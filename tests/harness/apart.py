@@ -1,0 +1,80 @@
+"""Mounts that nobody else sees and that vanish with the test: each in a thread with a mount namespace of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNS = 0x20000
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+T = TypeVar("T")
+
+
+def why_not(*programs: str, loop: bool = False) -> str | None:
+    """Return why mounting cannot work here, None if it can; `programs` and loop devices are needed besides."""
+    if os.geteuid() != 0:
+        return "mounting needs root"
+    for program in ("mount", *programs):
+        if shutil.which(program, path=_PATH) is None:
+            return f"{program} is not installed"
+    try:
+        apart(lambda: None)
+    except OSError as error:
+        return f"no mount namespace: {error.strerror}"
+    if loop and sh("losetup", "--find", check=False).returncode != 0:
+        return "no loop device is free"
+    return None
+
+
+def apart(function: Callable[[], T]) -> T:
+    """Call `function` in a thread that has a mount namespace of its own; return or raise what it does."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            if _libc.unshare(_CLONE_NEWNS):
+                number = ctypes.get_errno()
+                raise OSError(number, os.strerror(number))
+            sh("mount", "--make-rprivate", "/")
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=body, name="apart")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def sh(*command: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run one of the administrator's programs, which may lie in sbin."""
+    env = os.environ | {"PATH": _PATH, "LC_ALL": "C"}
+    return subprocess.run(
+        command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=check
+    )
+
+
+def mount_small(place: Path, size: str) -> None:
+    """Mount a real file system of that size (`256k`) in memory at `place`; call it inside `apart`."""
+    place.mkdir(exist_ok=True)
+    sh("mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "small", place)
+
+
+def fill(place: Path, *, leave_bytes: int = 0) -> Path:
+    """Fill the file system at `place` but for about `leave_bytes`; return the file that takes the room."""
+    ballast = place / "ballast"
+    seen = os.statvfs(place)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(seen.f_bavail * seen.f_frsize - leave_bytes, 1))
+    return ballast

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 
 from configvault.config.bind import nearest
+from configvault.config.expand import ReferredText
 from configvault.core.settings import (
     Expectation,
     HealthCheck,
@@ -23,6 +24,9 @@ def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> No
     _places(settings, fault)
     _watch(settings.watch, fault)
     _rules(settings.validate.rules, fault, rules)
+    for index, command in enumerate(settings.validate.commands):
+        if not command.argv:
+            fault(f"validate.commands[{index}].argv", "names no program to run")
     _reload(settings.reload, fault)
     for index, health in enumerate(settings.health):
         _health(health, f"health[{index}]", fault)
@@ -37,12 +41,17 @@ def _places(settings: Settings, fault: Fault) -> None:
     if not settings.root or not settings.vault:
         return
     root, vault = os.path.realpath(settings.root), os.path.realpath(settings.vault)
+    named_root, named_vault = _named(settings.root), _named(settings.vault)
     if root == vault:
-        fault("vault", f"{settings.vault!r} is the root itself, put it outside such as /var/lib/configvault")
+        fault("vault", f"{named_vault} is the root itself, put it outside such as /var/lib/configvault")
     elif os.path.commonpath((root, vault)) == root:
-        fault("vault", f"{settings.vault!r} lies inside the root {root!r}, put it outside")
+        fault("vault", f"{named_vault} lies inside the root, {named_root}, put it outside")
     elif os.path.commonpath((root, vault)) == vault:
-        fault("root", f"{settings.root!r} lies inside the vault {vault!r}, put the vault outside")
+        fault("root", f"{named_root} lies inside the vault, {named_vault}, put the vault outside")
+
+
+def _named(path: str) -> str:
+    return "what ${…} says" if isinstance(path, ReferredText) else repr(path)
 
 
 def _watch(watch: WatchSettings, fault: Fault) -> None:

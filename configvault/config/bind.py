@@ -53,8 +53,8 @@ class Binder:
         self._faults.append((self._lines.get(place, 1), key, text))
 
     def contradiction(self, key: str, text: str) -> None:
-        """Note a fault between keys, unless a fault of `key` or of what lies in it may be its cause."""
-        if not any(other == key or other.startswith((f"{key}.", f"{key}[")) for _, other, _ in self._faults):
+        """Note a fault between keys, unless a fault of `key`, in it or around it may be its cause."""
+        if not any(_inside(key, other) or _inside(other, key) for _, other, _ in self._faults):
             self.fault(key, text)
 
     def section(self, cls: type[T], node: yaml.Node, key: str) -> T:
@@ -73,7 +73,7 @@ class Binder:
                 values[name] = bound
         for name, field in known.items():
             if name not in values and field.default is MISSING and field.default_factory is MISSING:
-                if _join(key, name) not in self._lines:
+                if _join(key, name) not in self._lines and not any(key == k for _, k, _ in self._faults):
                     self.fault(_join(key, name), "is required and missing")
                 values[name] = () if get_origin(hints[name]) is tuple else ""
         return cls(**values)
@@ -208,6 +208,10 @@ def _cut(text: str) -> str:
 
 def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
+
+
+def _inside(key: str, outer: str) -> bool:
+    return key == outer or key.startswith((f"{outer}.", f"{outer}["))
 
 
 def _is_null(node: yaml.Node) -> bool:

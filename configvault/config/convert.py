@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from configvault.config import forms
-from configvault.config.expand import HiddenText
 from configvault.core import units
 from configvault.core.settings import LONGEST_S, Allowed
 
@@ -31,7 +30,7 @@ def convert(hint: Any, allowed: Allowed, text: str) -> Any:
         return _choice(text, allowed.choices)
     if allowed.form in forms.FORMS:
         formed = forms.FORMS[allowed.form](text)
-        return HiddenText(formed) if isinstance(text, HiddenText) and formed else formed
+        return formed if formed is None else type(text)(formed)
     return text
 
 
@@ -74,7 +73,8 @@ def _within(value: Any, allowed: Allowed, text: Any) -> Any:
 
 def _choice(text: str, choices: tuple[str, ...]) -> str:
     # YAML 1.1 people write `off` as false, and some editors rewrite it so.
-    chosen = "off" if text.lower() == "false" and "off" in choices else text.lower()
-    if chosen not in choices:
+    word = "off" if text.lower() == "false" and "off" in choices else text.lower()
+    chosen = {choice.lower(): choice for choice in choices}.get(word)
+    if chosen is None:
         raise ValueError(f"use one of {', '.join(choices)}")
     return chosen

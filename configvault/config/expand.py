@@ -19,10 +19,20 @@ _VARIABLE = r"(?s)([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?"
 _TELLING = r"(?i)token|secret|passw|credential|auth|key"
 
 
-class HiddenText(str):
-    """A value out of a secret file or variable: `config show` masks it."""
+class ReferredText(str):
+    """A value out of a `${…}` reference: no fault prints it."""
 
     __slots__ = ()
+
+
+class HiddenText(ReferredText):
+    """A value out of a secret file or variable: `config show` masks it, too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return a mask, so that no printed settings tell it."""
+        return "'***'"
 
 
 class Expanded(NamedTuple):
@@ -55,7 +65,7 @@ def expand(text: str, environ: Mapping[str, str]) -> Expanded:
         return value
 
     result = re.sub(_REFERENCE, replace, text)
-    return Expanded(HiddenText(result) if hidden else result, tuple(references))
+    return Expanded(HiddenText(result) if hidden else ReferredText(result), tuple(references))
 
 
 def _resolve(reference: str, environ: Mapping[str, str]) -> tuple[str, str, bool]:

@@ -30,10 +30,12 @@ PARTS = {
 LAYERS: dict[str, set[str]] = {
     "": set(),  # configvault/__init__.py: the version
     "core": set(),
+    "calls": {"core"},
     **{part: {"core"} for part in PARTS},
+    **{part: {"core", "calls"} for part in ASKING},
     # The root and the vault are what this program is: called directly. What comes in several kinds is a protocol.
     "usecases": {"core", "root", "vault"},
-    "app": {"core", "usecases", *PARTS},
+    "app": {"core", "usecases", "calls", *PARTS, *ASKING},
     "daemon": {"core", "usecases", "app"},
     "cli": {"core", "usecases", "app", "daemon"},
     "__main__": {"cli"},
@@ -46,7 +48,7 @@ OWNERS = {
     "apscheduler": "schedule",
     "structlog": "observers/log.py",
     "openapi_spec_validator": "validators",
-    "urllib3": "reloaders",
+    "urllib3": "calls",
     "rich": "cli",
     "argcomplete": "cli",
 }

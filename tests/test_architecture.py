@@ -15,18 +15,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "configvault"
 
 # What each room may import of ours; each may import itself. Parts see nothing but the core, never each other.
-PARTS = {
-    "config",
-    "root",
-    "vault",
-    "validators",
-    "reloaders",
-    "watch",
-    "schedule",
-    "observers",
-    "web",
-    "replica",
-}
+PARTS = {"config", "root", "vault", "watch", "schedule", "web", "replica"}
+# Parts that ask something outside (a service, a program), and so see `calls` besides.
+ASKING = {"validators", "reloaders", "health", "observers"}
 LAYERS: dict[str, set[str]] = {
     "": set(),  # configvault/__init__.py: the version
     "core": set(),

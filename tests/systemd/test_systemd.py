@@ -12,8 +12,7 @@ def _bootable() -> None:
     reason = guest.why_not()
     if reason is not None:
         pytest.skip(reason)
-    "_reason() is not None", reason="no systemd can be booted here (`pytest -rs` on root)"
-)
+
 
 # The daemon protects the default root with three kinds of owner and mode that a restore must bring back.
 INSTALLED = """

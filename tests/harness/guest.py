@@ -47,6 +47,7 @@ seen() { # UNIT PATTERN [TIMES]
     timeout 60 grep -qEm"${3:-1}" -- "$2" < <(exec journalctl --unit "$1" --follow --lines all --output cat) ||
         { echo "never seen in the journal of $1: $2" >&2; exit 1; }
 }
+fails() { if "$@"; then echo "should have failed: $*" >&2; exit 1; fi; }
 property() { systemctl show --property "$2" --value "$1"; }
 expect() { # WHAT FOUND WANTED
     [ "$2" = "$3" ] || { echo "$1 is '$2', not '$3'" >&2; exit 1; }

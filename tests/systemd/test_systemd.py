@@ -92,7 +92,7 @@ def test_bad_configuration_is_not_tried_again() -> None:
         INSTALLED
         + """
         echo 'wacth: {}' >> /etc/configvault/config.yaml
-        ! systemctl start configvault
+        fails systemctl start configvault
         expect state "$(property configvault ActiveState)" failed
         expect status "$(property configvault ExecMainStatus)" 78
         expect restarts "$(property configvault NRestarts)" 0
@@ -108,7 +108,7 @@ def test_second_daemon_is_not_tried_again() -> None:
         + """
         drop_in configvault@twin StateDirectory=configvault
         cp /etc/configvault/config.yaml /etc/configvault/twin.yaml
-        ! systemctl start configvault@twin
+        fails systemctl start configvault@twin
         expect status "$(property configvault@twin ExecMainStatus)" 5
         expect restarts "$(property configvault@twin NRestarts)" 0
         expect state "$(property configvault ActiveState)" active
@@ -188,7 +188,7 @@ def test_reload_keeps_the_old_configuration_when_the_new_is_bad() -> None:
         STARTED
         + """
         echo 'wacth: {}' >> /etc/configvault/config.yaml
-        ! systemctl reload configvault
+        fails systemctl reload configvault
         expect state "$(property configvault ActiveState)" active
         sed -i '/wacth/d' /etc/configvault/config.yaml
         systemctl reload configvault

@@ -17,6 +17,7 @@ import platform
 import signal
 import struct
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,7 +240,10 @@ def _start(command: Sequence[str], cwd: Path, env: dict[str, str], output: int) 
     header = ctypes.create_string_buffer(
         struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(instructions))
     )
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Python warns of a fork beside threads; the child does nothing but exec.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid:
         return pid
     try:

@@ -1,0 +1,104 @@
+"""Health checks: asked until they pass or their time is over, against a real service and real programs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+from configvault.core.model import HealthReport, healthy
+from configvault.core.settings import Expectation, HealthCheck
+from configvault.health import run_checks
+from tests.service import answer, hang, serving
+
+ENVIRON = {"PATH": os.environ["PATH"]}
+ACTIVE = "plugins[?name=='document_converter'].status | [0] == 'active'"
+
+
+def check(*checks: HealthCheck, stop: threading.Event | None = None) -> tuple[HealthReport, ...]:
+    """Run checks with hardly a pause."""
+    return run_checks(checks, stop or threading.Event(), ENVIRON, pause_s=0.001)
+
+
+def test_no_checks_are_no_reports() -> None:
+    """Without checks nothing is asked, and the service counts as well."""
+    assert check() == ()
+    assert healthy(check())
+
+
+def test_a_service_that_comes_up_late_passes() -> None:
+    """A check is asked again until the answer fits, with GET and its headers."""
+    late = '{"plugins": [{"name": "document_converter", "status": "%s"}]}'
+    with serving(answer(503), answer(200, late % "loading"), answer(200, late % "active")) as service:
+        question = HealthCheck("plugin", url=service.url, headers={"A": "b"}, expect=Expectation(json=ACTIVE))
+        assert check(question) == (HealthReport("plugin", True, True, None),)
+        assert len(service.asked) == 3
+        assert service.asked[0].startswith("GET /reload ")
+        assert service.headers()["a"] == "b"
+
+
+def test_a_check_that_never_passes_fails_with_its_last_reason() -> None:
+    """When `within` is over the report says what was wrong, without the answer's body."""
+    with serving(answer(200, "can4ry", "text/html")) as service:
+        question = HealthCheck(
+            "page", url=service.url, expect=Expectation(json="a"), within=0.1, required=False
+        )
+        (report,) = check(question)
+        assert len(service.asked) > 1
+    assert (report.ok, report.required) == (False, False)
+    assert report.error == (
+        f"127.0.0.1:{service.port} answered 200 with text/html, which is not JSON, wanted application/json"
+    )
+    assert healthy((report,))
+
+
+def test_one_question_has_its_own_time_out() -> None:
+    """A hanging answer does not use up `within`: it is asked again, and passes."""
+    with serving(hang, answer(200)) as service:
+        (report,) = check(HealthCheck("up", url=service.url, timeout=0.1))
+    assert report.ok
+
+
+def test_checks_run_at_the_same_time() -> None:
+    """Two checks that each need the other to be asked first both pass, and report in their own order."""
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(connection: object, over: object) -> None:
+        meeting.wait()
+        connection.sendall(answer(200))  # type: ignore[attr-defined]
+
+    with serving(meet) as one, serving(meet) as two:
+        reports = check(HealthCheck("one", url=one.url), HealthCheck("two", url=two.url))
+    assert [(report.name, report.ok) for report in reports] == [("one", True), ("two", True)]
+
+
+def test_more_checks_than_threads_are_all_run() -> None:
+    """Twenty checks give twenty reports."""
+    with serving(answer(200)) as service:
+        reports = check(*(HealthCheck(str(index), url=service.url) for index in range(20)))
+    assert [report.name for report in reports if report.ok] == [str(index) for index in range(20)]
+
+
+def test_a_command_passes_by_its_exit_code(tmp_path: Path) -> None:
+    """A command is run again until it exits 0; one that never does fails with what it said."""
+    script = "import sys; f = open(sys.argv[1], 'a+'); f.write('.'); sys.exit(f.tell() < 3)"
+    good = HealthCheck("agent", command=(sys.executable, "-c", script, str(tmp_path / "count")))
+    bad = HealthCheck("tests", command=("sh", "-c", "echo 2 of 5 failed; exit 1"), within=1.0)
+    passed, failed = check(good, bad)
+    assert passed == HealthReport("agent", True, True, None)
+    assert failed == HealthReport("tests", False, True, "'sh' exited with code 1: 2 of 5 failed")
+    assert not healthy((passed, failed))
+
+
+def test_stopping_ends_the_checks() -> None:
+    """A stop request ends checks that hang or wait, as failures."""
+    stop = threading.Event()
+    with serving(hang) as slow, serving(answer(500)) as bad:
+        threading.Timer(0.1, stop.set).start()
+        reports = check(
+            HealthCheck("slow", url=slow.url, within=3600, timeout=3600),
+            HealthCheck("bad", url=bad.url, within=3600),
+            stop=stop,
+        )
+    assert [report.ok for report in reports] == [False, False]

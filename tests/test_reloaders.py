@@ -1,0 +1,357 @@
+"""Reloading: every kind against a real service and real programs that fail in every way."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configvault.core.model import ReloadReport
+from configvault.core.settings import Expectation, ReloadSettings
+from configvault.reloaders import KINDS, ReloadContext, reloader
+from tests.service import Script, answer, close, drip, hang, serving
+
+CONTEXT = ReloadContext("backup_20240102_030405", "c" * 40, "7" * 40, "rollback")
+ENVIRON = {"PATH": os.environ["PATH"], "LANG": "C"}
+
+Failing = Callable[[int], ReloadSettings]
+
+
+def reload(settings: ReloadSettings, stop: threading.Event | None = None, pause_s: float = 0.0) -> ReloadReport:
+    """Reload without pauses."""
+    return reloader(settings, ENVIRON, stop, pause_s=pause_s).reload(CONTEXT)
+
+
+def http(url: str, **more: Any) -> ReloadSettings:
+    """Return a single attempt at `url`."""
+    return replace(ReloadSettings(url=url, attempts=1), **more)
+
+
+def python(script: str, *argv: str, **more: Any) -> ReloadSettings:
+    """Return a single attempt at a Python program."""
+    command = (sys.executable, "-c", script, *argv)
+    return replace(ReloadSettings(kind="command", command=command, attempts=1), **more)
+
+
+@pytest.fixture(params=["http", "command"])
+def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]:
+    """Make a reload of each kind that fails the first n times, of three attempts."""
+    if request.param == "command":
+        script = "import sys; f = open(sys.argv[1], 'a+'); f.write('.'); sys.exit(f.tell() <= int(sys.argv[2]))"
+        yield lambda n: python(script, str(tmp_path / "count"), str(n), attempts=3)
+        return
+    with serving(answer(200)) as service:
+
+        def settings(n: int) -> ReloadSettings:
+            service.answers[:] = [answer(500)] * n + [answer(200)]
+            return http(service.url, attempts=3)
+
+        yield settings
+
+
+def test_every_kind_is_known() -> None:
+    """The registry, the choices of the configuration and this suite name the same kinds."""
+    choices = ReloadSettings.__dataclass_fields__["kind"].metadata["allowed"].choices
+    assert set(KINDS) == set(choices) == {"http", "command", "none"}
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_a_service_that_fails_first_is_asked_again(failing: Failing, failures: int) -> None:
+    """As many attempts are made as it takes, and they are counted."""
+    report = reload(failing(failures))
+    assert (report.ok, report.attempts, report.error) == (True, failures + 1, None)
+
+
+def test_the_attempts_end(failing: Failing) -> None:
+    """After the last attempt the failure is reported, not raised."""
+    report = reload(failing(9))
+    assert (report.ok, report.attempts) == (False, 3)
+    assert report.error
+
+
+def test_stopping_ends_the_wait_between_attempts(failing: Failing) -> None:
+    """A stop request is not held up by a pause of an hour."""
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    report = reload(failing(9), stop, pause_s=3600)
+    assert not report.ok
+    assert report.attempts < 3
+
+
+def test_none_has_nothing_to_do() -> None:
+    """The kind none succeeds without an attempt."""
+    assert reload(ReloadSettings(kind="none")) == ReloadReport("none", True, 0, None, None, 0.0)
+
+
+def test_the_service_learns_what_it_loads() -> None:
+    """Method, own headers, the snapshot and one key for all attempts of a reload are sent; no body."""
+    with serving(answer(500), answer(204)) as service:
+        settings = http(
+            service.url + "?a=b#c", headers={"Authorization": "Bearer x", "accept": "a/b"}, attempts=2
+        )
+        assert reload(settings).ok
+        assert reload(settings).ok
+        first, second, third = (service.headers(index) for index in range(3))
+    assert service.asked[0].startswith("POST /reload?a=b HTTP/1.1\r\n")
+    assert first["authorization"] == "Bearer x"
+    assert first["accept"] == "a/b"
+    assert first["content-length"] == "0"
+    assert (first["configvault-snapshot"], first["configvault-tree"]) == (CONTEXT.snapshot, CONTEXT.tree)
+    assert first["idempotency-key"] == second["idempotency-key"] != third["idempotency-key"]
+
+
+def test_a_password_in_the_url_is_sent_as_a_header() -> None:
+    """User and password of the URL become Basic credentials, unescaped."""
+    with serving(answer(200)) as service:
+        assert reload(http(service.url.replace("//", "//me:p%40ss@"))).ok
+        assert service.headers()["authorization"] == "Basic bWU6cEBzcw=="
+
+
+HTML = answer(200, "<html>can4ry</html>", "text/html; charset=utf-8")
+JSON = answer(200, '{"status": "ok", "note": "can4ry", "count": 0}', "application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "expect", "error"),
+    [
+        (answer(204), Expectation(), None),
+        (JSON, Expectation(content_type="application/json", contains='"ok"', json="status == 'ok'"), None),
+        (JSON, Expectation(content_type="application/"), None),
+        (answer(302, extra="Location: /x\r\n"), Expectation(status=(302,)), None),
+        (answer(500, "can4ry"), Expectation(), "answered 500, wanted 200 or 204"),
+        (answer(404), Expectation(status=(200,)), "answered 404, wanted 200"),
+        (HTML, Expectation(content_type="application/json"), "answered 200 with text/html, wanted application/json"),
+        (HTML, Expectation(json="status"), "answered 200 with text/html, which is not JSON, wanted application/json"),
+        (HTML, Expectation(contains="ok"), "which does not contain the text wanted by expect.contains"),
+        (JSON, Expectation(json="status == 'bad'"), "of which expect.json is false: status == 'bad'"),
+        (JSON, Expectation(json="gone"), "of which expect.json is null: gone"),
+        (JSON, Expectation(json="count"), "of which expect.json is zero or empty: count"),
+        (JSON, Expectation(json="length(gone)"), "of which expect.json cannot be worked out: length"),
+        (answer(200, "[" * 100_000), Expectation(json="a"), "which is not JSON"),
+        (answer(200, "", "can4ry\x1b[31m"), Expectation(content_type="a/b"), "answered 200 with no content type"),
+        (close, Expectation(), "closed the connection without a complete answer"),
+        (b"can4ry\r\n\r\n", Expectation(), "sent what is no HTTP answer|complete answer|broke"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncan4ry", Expectation(), "without a complete answer"),
+        (answer(200, "can4ry", extra="Content-Encoding: gzip\r\n"), Expectation(), "a body that does not unpack"),
+        (answer(303), Expectation(), "answered 303, wanted 200 or 204"),
+    ],
+)  # fmt: skip
+def test_answers_are_compared_and_never_shown(
+    said: bytes | Script, expect: Expectation, error: str | None
+) -> None:
+    """Status, content type, text and JMESPath must all fit; the failure says what was wanted, not the body."""
+    with serving(said) as service:
+        report = reload(http(service.url, expect=expect, headers={"X": "can4ry"}))
+    assert report.ok is (error is None), report
+    if error is not None:
+        assert re.search(error, report.error or "")
+        assert (report.error or "").startswith(f"127.0.0.1:{service.port} ")
+        assert "can4ry" not in repr(report)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [hang, drip(b"HTTP/1.1 200 OK\r\nX: "), drip(b""), drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")],
+)  # fmt: skip
+def test_a_service_that_hangs_or_drips_is_given_up(script: Script) -> None:
+    """A server that sends nothing, or endless headers or body a byte at a time, fails at the time-out as a whole."""
+    with serving(script) as service:
+        report = reload(http(service.url, timeout=0.2))
+    assert report.error == f"127.0.0.1:{service.port} gave no complete answer within 0.2s"
+    # Ten seconds would be the harness giving up, not the reloader.
+    assert report.elapsed_seconds < 10
+
+
+def test_stopping_ends_an_attempt() -> None:
+    """A stop request does not wait for a service that hangs."""
+    stop = threading.Event()
+    with serving(hang) as service:
+        threading.Timer(0.05, stop.set).start()
+        report = reload(http(service.url, timeout=3600), stop)
+    assert report.error == f"127.0.0.1:{service.port} was not waited for: stopping"
+
+
+def test_an_endless_body_is_cut() -> None:
+    """Of a body larger than 1 MiB only the start is read, and JSON in it is not trusted."""
+    with serving(answer(200, '{"a": "' + "x" * (2 << 20) + '"}')) as service:
+        assert reload(http(service.url)).ok
+        report = reload(http(service.url, expect=Expectation(json="a")))
+    assert "too large to be read as JSON" in (report.error or "")
+
+
+def test_what_cannot_be_reached_is_said() -> None:
+    """A refused connection and a name that does not resolve are told apart; the URL's password stays out."""
+    with serving(answer()) as service:
+        port = service.port
+    assert reload(http(f"http://me:can4ry@127.0.0.1:{port}/can4ry")).error == (
+        f"127.0.0.1:{port} refused the connection"
+    )
+    assert reload(http("http://can-not.invalid/")).error == "can-not.invalid:80 is a name that does not resolve"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    """An https service with a certificate of its own making is not sent anything, and the reason is said."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    pem = str(tmp_path / "pem")
+    made = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+        "-keyout",
+        pem,
+        "-out",
+        pem + "2",
+    ]
+    subprocess.run(["openssl", "req", *made], check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(pem + "2", pem)
+    with serving(answer(200), tls=tls) as service:
+        report = reload(http(service.url.replace("http:", "https:")))
+        assert service.asked == []
+    assert report.error == f"127.0.0.1:{service.port} could not be trusted: self-signed certificate"
+
+
+def to(location: str, status: int = 302) -> bytes:
+    """Return a redirect."""
+    return answer(status, extra=f"Location: {location}\r\n")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_to_another_host_fail(status: int) -> None:
+    """No redirect leaves the host and port of the URL: the failure names where it led, the other is never asked."""
+    with serving(answer(200)) as other, serving(to(f"http://127.0.0.1:{other.port}/can4ry", status)) as service:
+        report = reload(http(service.url, headers={"Authorization": "can4ry"}))
+        assert (report.ok, report.status, other.asked) == (False, status, [])
+    assert f"a redirect to http://127.0.0.1:{other.port}, which is not followed" in (report.error or "")
+    assert "can4ry" not in (report.error or "")
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "then"),
+    [
+        ("POST", 307, "POST"),
+        ("POST", 308, "POST"),
+        ("POST", 303, "GET"),
+        ("GET", 301, "GET"),
+        ("GET", 302, "GET"),
+        ("PUT", 302, None),
+        ("POST", 301, None),
+    ],
+)
+def test_redirects_on_the_same_host(method: str, status: int, then: str | None) -> None:
+    """They are followed with the method kept by 307 and 308; one that would lose the method is a failure."""
+    with serving(to("/there", status), answer(200)) as service:
+        report = reload(http(service.url, method=method, headers={"A": "b"}))
+        if then is None:
+            assert f"answered {status}, a redirect that would turn {method} into GET" in (report.error or "")
+        else:
+            assert report.ok
+            assert service.asked[1].startswith(f"{then} /there HTTP/1.1")
+            assert service.headers(1)["a"] == "b"
+
+
+def test_redirects_in_a_circle_end() -> None:
+    """The fourth redirect is a failure."""
+    with serving(to("/reload", 307)) as service:
+        report = reload(http(service.url))
+        assert len(service.asked) == 4
+    assert report.error == f"127.0.0.1:{service.port} redirected more than 3 times"
+
+
+def test_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service is asked itself, whatever http_proxy says."""
+    with serving(answer(200)) as service, serving(answer(500)) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert reload(http(service.url)).ok
+        assert proxy.asked == []
+
+
+def test_a_command_runs_apart(tmp_path: Path) -> None:
+    """It runs in `/` without a shell, with nothing to read, the snapshot in its environment, not systemd's socket."""
+    script = (
+        "import os, sys; print([os.getcwd(), sys.stdin.read(), os.getsid(0) == os.getpid(), sys.argv[1],"
+        " *(os.environ.get(n) for n in ('CONFIGVAULT_SNAPSHOT', 'CONFIGVAULT_COMMIT', 'LANG', 'NOTIFY_SOCKET'))],"
+        " file=open(sys.argv[2], 'w'))"
+    )
+    settings = python(script, "$HOME; x", str(tmp_path / "out"))
+    report = reloader(settings, ENVIRON | {"NOTIFY_SOCKET": "/x"}).reload(CONTEXT)
+    assert (report.kind, report.ok, report.attempts, report.status, report.error) == (
+        "command",
+        True,
+        1,
+        None,
+        None,
+    )
+    assert (tmp_path / "out").read_text() == f"['/', '', True, '$HOME; x', '{CONTEXT.snapshot}', '{CONTEXT.commit}', 'C', None]\n"  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ("raise SystemExit(3)", "exited with code 3$"),
+        ("raise SystemExit('no unit')", "exited with code 1: no unit$"),
+        ("print('a\\x1b[31m'); print('b'); raise SystemExit(2)", "exited with code 2 and said:\na \\[31m\nb$"),
+        ("print('a\\ntoken=can4ry\\nb'); exit(1)", "said:\na\n\\(a line that may hold a secret\\)\nb$"),
+        ("print('can4ry' * 9); exit(1)", "exited with code 1: \\(a line that may hold a secret\\)$"),
+        ("print('x \\n' * 99999 + 'end'); exit(1)", "x\nend$"),
+        ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11$"),
+    ],
+)
+def test_a_command_that_fails_says_why(script: str, error: str) -> None:
+    """The exit code and the end of the output are kept, without lines that look like secrets."""
+    report = reload(python(script))
+    assert not report.ok
+    assert re.search(error, report.error or "")
+    assert len(report.error or "") < 5000
+    assert "can4ry" not in (report.error or "")
+
+
+def test_a_command_that_is_not_there_is_said() -> None:
+    """A program that cannot be started is a failure with the system's reason."""
+    report = reload(ReloadSettings(kind="command", command=("/nonexistent/program",), attempts=1))
+    assert report.error == "cannot run '/nonexistent/program': No such file or directory"
+
+
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    """At the time-out the whole process group goes, and nobody keeps its pipe."""
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    # The child holds the fifo open for writing as long as it lives.
+    script = "import subprocess, sys; subprocess.run(['sh', '-c', 'exec 3>\"$0\"; sleep 600', sys.argv[1]])"
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        report = reload(python(script, str(fifo), timeout=1.0))
+        assert (report.error or "").endswith("did not end within 1s and was killed")
+        os.set_blocking(reader, True)
+        assert os.read(reader, 1) == b""
+    finally:
+        os.close(reader)
+
+
+def test_a_child_left_behind_is_not_waited_for(tmp_path: Path) -> None:
+    """A command that starts a server in the background is done when it ends itself, though its pipe stays open."""
+    script = "import subprocess; subprocess.Popen(['sleep', '30'], start_new_session=True)"
+    report = reload(python(script, timeout=20.0))
+    assert report.ok
+
+
+def test_stopping_ends_a_command() -> None:
+    """A stop request kills a command that is running."""
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    report = reload(python("import time; time.sleep(600)", timeout=3600), stop)
+    assert (report.error or "").endswith("was killed: stopping")

@@ -1,0 +1,135 @@
+"""Killed, out of disk or on a broken disk at every state-changing call: wholly old or wholly new, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import scenes
+from harness import crash, tracer
+from harness.crash import Fault, Scene, Strike
+from scenes import World
+
+pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
+
+FAULTS = [
+    *(Fault(kind) for kind in ("kill", "kill-one", "torn")),
+    *(Fault(kind, sticky) for kind in ("ENOSPC", "EIO") for sticky in (False, True)),
+]
+SAMPLE = 12
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Return a path for a world, in memory where that is possible: the series make it anew hundreds of times."""
+    with tempfile.TemporaryDirectory(prefix="configvault-crash-", dir=crash.memory()) as base:
+        yield Path(base, "place")
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> int | None:
+    """Return how many calls of a series to strike, None for all."""
+    return SAMPLE if request.config.getoption("--crash-sample") else None
+
+
+def struck(
+    scene: Scene, world: World, command: list[str], fault: Fault, sample: int | None, new: str
+) -> list[str]:
+    """Strike `command` in a scene at its calls; `new` is the state the root has where it reports success."""
+
+    def check(strike: Strike) -> str | None:
+        if strike.status == 0 and _outcome(strike.output) is None:
+            return f"exit status 0 without an outcome: {strike.output[-300:]}"
+        if "Traceback" in strike.output:
+            return f"a traceback: {strike.output[-800:]}"
+        return scenes.wrong(world, must_be=new if strike.status == 0 else None)
+
+    return [str(loss) for loss in crash.series(scene, command, fault, check, sample=sample)]
+
+
+def _outcome(output: str) -> object:
+    try:
+        return json.loads(output)["outcome"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_snapshot(place: Path, fault: Fault, sample: int | None) -> None:
+    """A snapshot that is struck anywhere has been taken or has not, and never touches the root."""
+    scene, world = scenes.make(place, scenes.to_new)
+    world.states = {"new": world.states["new"]}
+    assert struck(scene, world, world.command("snapshot"), fault, sample, "new") == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_rollback(place: Path, fault: Fault, sample: int | None) -> None:
+    """A rollback that is struck anywhere leaves the root wholly as it was or wholly as it shall be."""
+    scene, world = scenes.make(place, scenes.recorded_new)
+    first = min(world.reported)
+    assert struck(scene, world, world.command("rollback", first), fault, sample, "old") == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_rollback_of_unrecorded_work(place: Path, fault: Fault, sample: int | None) -> None:
+    """What was live and unrecorded before a struck rollback is in the vault, or still in the root."""
+    scene, world = scenes.make(place, scenes.to_new)
+    rollback = ("rollback", min(world.reported))
+    status, document = world.call(*rollback)
+    assert status == 0, document
+    world.unrecorded = world.git("rev-parse", f"{document['safety']}^{{tree}}").stdout.strip()
+    assert struck(scene, world, world.command(*rollback), fault, sample, "old") == []
+
+
+INTERRUPTED = {
+    "prepared": 0.5,
+    "switched in part": 0.7,
+    "switched": 0.9,
+}
+
+
+def half_done(scene: Scene, world: World, share: float) -> Scene:
+    """Kill a rollback after that share of its calls and return what it left as a scene."""
+    command = world.command("rollback", min(world.reported))
+    strike = round(len(crash.count(scene, command).calls) * share)
+    scene.set()
+    tracer.run(command, under=[scene.place], cwd=scene.place, decide=Fault("kill").at(strike))
+    left = Scene(scene.folder.with_name("half-done"), scene.place)
+    os.rename(scene.place, left.folder)
+    return left
+
+
+@pytest.mark.parametrize("share", INTERRUPTED.values(), ids=INTERRUPTED.keys())
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
+@pytest.mark.parametrize("recovery", [("snapshot",), ("run", "--once")], ids="-".join)
+def test_recovery(
+    place: Path, fault: Fault, share: float, recovery: tuple[str, ...], sample: int | None
+) -> None:
+    """The recovery from a killed rollback may itself be struck anywhere, by a command or by the daemon's start."""
+    scene, world = scenes.make(place, scenes.recorded_new)
+    left = half_done(scene, world, share)
+
+    def check(strike: Strike) -> str | None:
+        return scenes.wrong(world)
+
+    losses = crash.series(left, world.command(*recovery), fault, check, sample=sample and sample // 2)
+    assert [str(loss) for loss in losses] == []
+
+
+def test_a_loss_would_be_seen(place: Path) -> None:
+    """The check itself refuses a root in neither state, a damaged vault, a lost snapshot."""
+    scene, world = scenes.make(place, scenes.recorded_new)
+    assert scenes.wrong(world) is None
+    damages: dict[str, Callable[[], object]] = {
+        "the root is not": (world.root / "same.yaml").unlink,
+        "is lost": lambda: world.git("update-ref", "-d", f"refs/tags/{min(world.reported)}"),
+        "locks are left": (world.vault / "objects" / "x.lock").touch,
+    }
+    for said, damage in damages.items():
+        scene.set()
+        damage()
+        assert said in str(scenes.wrong(world))

@@ -1,0 +1,66 @@
+"""What is published or reported has been synced before: read off the calls, whatever the file system would forgive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import scenes
+from harness import fsync_order, tracer
+from scenes import World
+
+pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
+
+# May be lost: the lock (only its flock counts), the cache of stamps, scratch files without a name.
+MAY_BE_LOST = (
+    r"/vault/configvault/(lock|daemon\.lock|stat-cache\.json.*|#\d+ \(deleted\).*)$|/#\d+ \(deleted\)$"
+)
+
+
+def out_of_order(world: World, *command: str) -> list[str]:
+    """Return what a command on this world publishes or reports too early."""
+    ran, violations = fsync_order.check(
+        world.command(*command), under=world.place, cwd=world.place, ignore=MAY_BE_LOST
+    )
+    assert ran.status == 0, ran.output
+    return [violation.replace(f"{world.place}/", "") for violation in violations]
+
+
+def test_init(tmp_path: Path) -> None:
+    """The first snapshot and the vault around it are on disk when they are reported."""
+    _, world = scenes.make(tmp_path / "place", scenes.to_new)
+    (tmp_path / "other").mkdir()
+    config = tmp_path / "other" / "config.yaml"
+    config.write_text(f"root: {world.root}\nvault: {tmp_path}/other/vault\nreload: {{kind: none}}\n")
+    command = [
+        *scenes.PROGRAM,
+        "--config",
+        str(config),
+        "init",
+        "--root",
+        str(world.root),
+        "--vault",
+        f"{tmp_path}/other/vault",
+    ]
+    ran, violations = fsync_order.check(command, under=tmp_path / "other", cwd=tmp_path, ignore=MAY_BE_LOST)
+    assert ran.status == 0, ran.output
+    assert violations == []
+
+
+def test_snapshot(tmp_path: Path) -> None:
+    """Objects, then the branch, then the tag, then the report; each synced before the next leads to it."""
+    _, world = scenes.make(tmp_path / "place", scenes.to_new)
+    assert out_of_order(world, "snapshot") == []
+
+
+def test_rollback(tmp_path: Path) -> None:
+    """The journal before the root, each new entry before its name, the root before the record, all before the report."""
+    _, world = scenes.make(tmp_path / "place", scenes.recorded_new)
+    assert out_of_order(world, "rollback", min(world.reported)) == []
+
+
+def test_marks(tmp_path: Path) -> None:
+    """A pin and an annotation are on disk when they are reported."""
+    _, world = scenes.make(tmp_path / "place", scenes.recorded_new)
+    assert out_of_order(world, "pin", min(world.reported), "name") == []
+    assert out_of_order(world, "annotate", min(world.reported), "-m", "text") == []

@@ -1,0 +1,68 @@
+"""The power goes at any state-changing call: root and vault on a real file system hold an old or a new state, whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import scenes
+from harness import power, tracer
+from harness.power import EXT4, XFS, Cut, FileSystem
+from scenes import World
+
+pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
+
+SAMPLE = 8
+
+
+@pytest.fixture(params=[EXT4, XFS], ids=lambda system: system.name)
+def system(request: pytest.FixtureRequest) -> FileSystem:
+    """Return a file system that this machine can make and mount."""
+    chosen: FileSystem = request.param
+    reason = power.why_not(chosen)
+    if reason is not None:
+        pytest.skip(f"{chosen.name}: {reason}")
+    return chosen
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> int | None:
+    """Return before how many calls to cut, None for all."""
+    return SAMPLE if request.config.getoption("--crash-sample") else None
+
+
+def lost(
+    base: Path,
+    system: FileSystem,
+    act: Callable[[World], None],
+    command: Callable[[World], list[str]],
+    new: str,
+    sample: int | None,
+) -> list[str]:
+    """Cut the power while a command runs in a scene; `new` is the state after its success."""
+    scene, world = scenes.make(base / "mnt", act)
+    shutil.rmtree(world.place)
+
+    def check(cut: Cut) -> str | None:
+        if cut.call is None and cut.status != 0:
+            return f"the undisturbed run exits {cut.status}: {cut.output}"
+        return scenes.wrong(world, must_be=new if cut.call is None else None)
+
+    return power.cuts(system, base, scene.folder, command(world), check, sample=sample)
+
+
+def test_snapshot(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
+    """A snapshot that was reported is on the disk, and one that was not harms nothing."""
+    losses = lost(tmp_path, system, scenes.to_new, lambda world: world.command("snapshot"), "new", sample)
+    assert losses == []
+
+
+def test_rollback(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
+    """A rollback that was reported is on the disk, and one that was cut short is finished or undone."""
+
+    def command(world: World) -> list[str]:
+        return world.command("rollback", min(world.reported))
+
+    assert lost(tmp_path, system, scenes.recorded_new, command, "old", sample) == []

@@ -385,7 +385,7 @@ def test_shown_settings_hold_no_secret(load: Load, tmp_path: Path) -> None:
     secret.write_text("can4ry")
     settings = load(
         f"""
-reload: {{url: "http://user:can4ry@host/x?token=can4ry", headers: {{Authorization: Bearer can4ry}}}}
+reload: {{url: "http://user:can4ry@host/x?token=can4ry", headers: {{Authorization: Bearer can4ry}}, expect: {{contains: "${{MY_TOKEN}}"}}}}
 health: [{{name: a, command: [ask, --token, can4ry, --password=can4ry, "${{file:{secret}}}", "http://u:can4ry@h/"]}}]
 replicas: [{{url: "https://can4ry@forge/x.git"}}, {{url: "ssh://git@forge/x.git"}}]
 notify: [{{url: "https://hooks.example/services/can4ry", on: failed}}, {{command: ["${{MY_TOKEN}}"], on: failed}}]

@@ -53,6 +53,13 @@ def test_a_check_that_never_passes_fails_with_its_last_reason() -> None:
     assert healthy((report,))
 
 
+def test_a_last_question_cut_short_does_not_hide_the_answer_before() -> None:
+    """When `within` ends in the middle of a question, the report tells what the service answered last."""
+    with serving(answer(500), hang) as service:
+        (report,) = check(HealthCheck("up", url=service.url, within=0.3))
+    assert report.error == f"127.0.0.1:{service.port} answered 500, wanted 200 or 204"
+
+
 def test_one_question_has_its_own_time_out() -> None:
     """A hanging answer does not use up `within`: it is asked again, and passes."""
     with serving(hang, answer(200)) as service:

@@ -41,8 +41,8 @@ def _json_shortcoming(answer: Answer, expression: str, what: str) -> str | None:
     try:
         found = jmespath.search(expression, document)
     except (JMESPathError, TypeError, RecursionError):
-        return f"{what}, of which expect.json cannot be worked out: {expression}"
-    return None if found else f"{what}, of which expect.json is {_named(found)}: {expression}"
+        return f"{what}, of which expect.json cannot be worked out: {expression!r}"
+    return None if found else f"{what}, of which expect.json is {_named(found)}: {expression!r}"
 
 
 def _named(value: Any) -> str:

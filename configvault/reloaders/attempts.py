@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import random
+import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 
 from configvault.core.model import ReloadReport
@@ -41,7 +40,7 @@ class Attempting:
         started = time.monotonic()
         # One key for all attempts of one reload: a service that keeps keys loads once. The next reload, of the
         # same snapshot even, has another.
-        key = uuid.uuid4().hex
+        key = os.urandom(16).hex()
         for count in range(1, self._settings.attempts + 1):
             attempt = self._attempt(self._settings, context, key, self._environ, self._stop)
             last = attempt.error is None or count == self._settings.attempts
@@ -52,5 +51,7 @@ class Attempting:
         return ReloadReport(kind, attempt.error is None, count, attempt.status, attempt.error, elapsed)
 
     def _pause(self, count: int) -> float:
+        import random
+
         # Jitter keeps a fleet that was changed at once from asking at once, too.
         return min(self._pause_s * 2.0 ** (count - 1), LONGEST_PAUSE_S) * random.uniform(0.5, 1)  # noqa: S311 - no secret

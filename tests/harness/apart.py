@@ -29,6 +29,9 @@ def why_not(*programs: str, loop: bool = False) -> str | None:
         apart(lambda: None)
     except OSError as error:
         return f"no mount namespace: {error.strerror}"
+    except subprocess.CalledProcessError as error:
+        # So in a plain chroot, whose root is no mount point: mounts could not be kept from the host.
+        return f"no private mounts: {error.stderr.strip()}"
     if loop and sh("losetup", "--find", check=False).returncode != 0:
         return "no loop device is free"
     return None

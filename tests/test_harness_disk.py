@@ -50,11 +50,26 @@ def test_missing_folder_sync_is_found(tmp_path: Path) -> None:
         ("os.unlink('kept/1')", "kept is not synced, 1 relies on it"),
         ("os.chmod('kept/1', 0o600)", "the data of kept/1 is not synced"),
         ("os.symlink('x', 'kept/l')", "kept is not synced, l relies on it"),
+        ("os.close(os.open('kept/1', os.O_WRONLY | os.O_TRUNC))", "the data of kept/1 is not synced"),
     ],
 )
 def test_every_rule_is_seen(tmp_path: Path, code: str, said: str) -> None:
     """Renames, removals, attributes and links that were not synced are each named."""
     assert said in broken_order(tmp_path, [sys.executable, "-c", f"import os; {code}"])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tempfile; tempfile.TemporaryFile(dir='kept').write(b'x')",
+        "open('/dev/null', 'w').write('x')",
+        "open('a', 'w').write('x'); os.unlink('a'); os.fsync(os.open('.', os.O_RDONLY))",
+        "open('a', 'w').write('x'); os.sync()",
+    ],
+)
+def test_nothing_else_is_said(tmp_path: Path, code: str) -> None:
+    """Files without a name, other places, and what was removed or synced as a whole break no rule."""
+    assert broken_order(tmp_path, [sys.executable, "-c", f"import os; {code}"]) == ""
 
 
 def disk_reason(system: FileSystem) -> pytest.MarkDecorator:

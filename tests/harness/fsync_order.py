@@ -70,14 +70,21 @@ class Order:
             if not os.path.islink(path):
                 self.dirty.add(path)
         elif call.name in syscalls.OPENS or call.name == "creat":
-            # The call returned already, so whether it made the file cannot be asked any more: take it that it did,
-            # unless the file was there before this command began and is only written to.
-            self._name(path)
+            self._open(path, call.arguments[syscalls.OPENS[call.name]] if call.name != "creat" else os.O_CREAT)
         elif call.name.startswith(("unlink", "rmdir")):
             self.dirty = {p for p in self.dirty if not _within(p, path)}
             self.names = {f: n for f, n in self.names.items() if not _within(f, path)}
             self._name(path)
         elif call.name.startswith(("mkdir", "symlink", "mknod")):
+            self._name(path)
+
+    def _open(self, path: str, flags: int) -> None:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            return
+        if flags & os.O_TRUNC:
+            self.dirty.add(path)
+        if flags & os.O_CREAT:
+            # Whether it was there before cannot be asked any more: take it that it was not.
             self._name(path)
 
     def _move(self, call: Call) -> None:
@@ -116,7 +123,12 @@ class Order:
             self.names.setdefault(os.path.dirname(path), set()).add(os.path.basename(path))
 
     def _watched(self, path: str) -> bool:
-        return _within(path, self.under) and not (self.ignore and self.ignore.search(path))
+        # What has no name any more cannot be lost.
+        return (
+            _within(path, self.under)
+            and not path.endswith(" (deleted)")
+            and not (self.ignore and self.ignore.search(path))
+        )
 
 
 def check(

@@ -24,18 +24,18 @@ if __name__ == "__main__":
 from harness import tracer
 from harness.tracer import Action, Call, Fail, Kill, KillOne
 
-# What a full disk still lets one do.
-_NEEDS_NO_SPACE = {
-    "unlink",
-    "unlinkat",
-    "rmdir",
+# What a full disk still lets one do, so that a program can clean up.
+_NEED_NO_SPACE = {"unlink", "unlinkat", "rmdir", "fsync", "fdatasync", "syncfs", "sync", "ftruncate"}
+_NEED_NO_SPACE |= {
     "chmod",
     "fchmod",
     "fchmodat",
+    "fchmodat2",
     "chown",
     "fchown",
     "fchownat",
     "lchown",
+    "utimensat",
 }
 
 
@@ -57,18 +57,20 @@ class Fault:
         """Return the judge that strikes at call number `strike`."""
 
         def decide(call: Call) -> Action | None:
-            due = call.number == strike or (self.sticky and call.number > strike)
-            return self._action(call) if due else None
+            if call.number == strike or (self.sticky and call.number > strike and not self._spares(call)):
+                return self._action()
+            return None
 
         return decide
 
-    def _action(self, call: Call) -> Action | None:
+    def _spares(self, call: Call) -> bool:
+        return self.kind in {"ENOSPC", "EDQUOT"} and call.name in _NEED_NO_SPACE
+
+    def _action(self) -> Action:
         if self.kind == "kill-one":
             return KillOne()
         if self.kind in {"kill", "torn"}:
             return Kill(torn=self.kind == "torn")
-        if self.kind in {"ENOSPC", "EDQUOT"} and call.name in _NEEDS_NO_SPACE:
-            return None
         return Fail(getattr(errno, self.kind))
 
 

@@ -1,0 +1,96 @@
+"""What came of a use case. Log, metrics, notifications, JSON and the command line's words are made from these."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from configvault.core.model import (
+    Change,
+    Finding,
+    HealthReport,
+    RejectedState,
+    ReloadReport,
+    Snapshot,
+)
+
+
+class Recording(enum.StrEnum):
+    """How an attempt to record live ended."""
+
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordOutcome:
+    """What came of looking at live: `snapshot` is the new one, or the latest where nothing had changed.
+
+    `repeated` says that this very content had been refused before.
+    """
+
+    outcome: Recording
+    trigger: str
+    snapshot: Snapshot | None
+    rejected: RejectedState | None
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    repeated: bool = False
+
+
+class RollbackEnd(enum.StrEnum):
+    """How a rollback ended."""
+
+    ROLLED_BACK = "rolled_back"
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+    UNDONE = "undone"
+    RELOAD_FAILED = "reload_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackOutcome:
+    """What came of a rollback.
+
+    `safety` is the id under which live was kept, `recorded` the snapshot of the rollback itself, `left` the
+    snapshots it goes behind. `in_place` names files that could not be replaced atomically, `hard_links` those whose
+    other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
+    of the state in which somebody's changes during the restore are kept.
+    """
+
+    outcome: RollbackEnd
+    target: Snapshot
+    safety: str | None = None
+    recorded: Snapshot | None = None
+    changes: tuple[Change, ...] = ()
+    left: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    reload: ReloadReport | None = None
+    health: tuple[HealthReport, ...] = ()
+    pending_until: datetime | None = None
+    in_place: tuple[str, ...] = ()
+    hard_links: tuple[str, ...] = ()
+    kept_folders: tuple[str, ...] = ()
+    foreign: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What came of asking the service to load what is live."""
+
+    snapshot: str | None
+    reload: ReloadReport
+    health: tuple[HealthReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryOutcome:
+    """What was done about something that a crash had left; `words` say it in one line."""
+
+    words: str
+    rollback: RollbackOutcome | None = None
+
+
+Outcome = RecordOutcome | RollbackOutcome | ReloadOutcome | RecoveryOutcome

@@ -6,6 +6,8 @@ thing, with which value; a hint is the command or action that helps. Neither eve
 
 from __future__ import annotations
 
+from configvault.core.model import Finding
+
 
 class ConfigvaultError(Exception):
     """Stop the command: `error: MESSAGE`, `hint: HINT`, exit with `code`."""
@@ -32,6 +34,11 @@ class RejectedError(ConfigvaultError):
 
     code = 3
     kind = "rejected"
+
+    def __init__(self, message: str, hint: str | None = None, findings: tuple[Finding, ...] = ()) -> None:
+        """Keep the `findings`, for whoever shows the error."""
+        super().__init__(message, hint)
+        self.findings = findings
 
 
 class UnknownReferenceError(ConfigvaultError):

@@ -18,7 +18,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from configvault.core.errors import ConfigvaultError
@@ -47,13 +47,28 @@ class Restored:
 class Restore:
     """One run of a plan over the root at `path`; `token` makes its temporary names."""
 
-    def __init__(self, path: str, plan: RestorePlan, token: str, chunks: Chunks, inspect: Inspect) -> None:
-        """Take the plan; `inspect` captures what was swapped out, its bytes kept by the caller."""
+    def __init__(
+        self,
+        path: str,
+        plan: RestorePlan,
+        token: str,
+        chunks: Chunks,
+        inspect: Inspect,
+        prepared: Callable[[], None],
+        keep: Callable[[Mapping[str, Entry | Folder]], None],
+    ) -> None:
+        """Take the plan; `inspect` captures what was swapped out, its bytes staged by the caller.
+
+        `prepared` is called between the first two passes: from then on a temporary name may hold what was there
+        before. `keep` is handed what was not what had been captured, by path, before it is removed.
+        """
         self._path = path
         self._plan = plan
         self._token = token
         self._chunks = chunks
         self._inspect = inspect
+        self._prepared = prepared
+        self._keep = keep
         self._switched: list[tuple[int, Step]] = []
         self.done = Restored()
         self.undone = False
@@ -68,6 +83,7 @@ class Restore:
         try:
             self._unlock_folders()
             self._prepare()
+            self._prepared()
             self._switch()
         except BaseException:
             with contextlib.suppress(OSError):
@@ -192,17 +208,24 @@ class Restore:
     # --- clean and undo
 
     def _clean(self) -> None:
-        for number, step in self._switched:
-            if step.attributes_only:
-                continue
-            with self._parent(step) as fd:
-                for name in (self._aside(number), self._aside(number) + ".old"):
-                    old = self._inspect(fd, name)
-                    # A file that was written in place leaves its new content aside: no one's but ours.
-                    if old is not None and not _same(old, step.old) and not _same(old, step.new):
-                        self.done.foreign[step.path] = old
-                    _remove(fd, name)
+        for step, fd, name in self._asides():
+            old = self._inspect(fd, name)
+            # A file that was written in place leaves its new content aside: no one's but ours.
+            if old is not None and not _same(old, step.old) and not _same(old, step.new):
+                self.done.foreign[step.path] = old
+        if self.done.foreign:
+            self._keep(self.done.foreign)
+        for _, fd, name in self._asides():
+            _remove(fd, name)
         self._sync_folders()
+
+    def _asides(self) -> Iterator[tuple[Step, int, str]]:
+        """Yield each step with the folder and the names under which what it replaced may lie."""
+        for number, step in self._switched:
+            if not step.attributes_only:
+                with self._parent(step) as fd:
+                    yield step, fd, self._aside(number)
+                    yield step, fd, self._aside(number) + ".old"
 
     def _undo(self) -> None:
         """Put back what was switched, last first, and remove what was prepared."""
@@ -241,23 +264,12 @@ class Restore:
 
     # --- folders
 
-    @contextlib.contextmanager
-    def _parent(self, step: Step) -> Iterator[int]:
-        """Open the folder that a step works in, following no link on the way."""
-        with self._folder(step.parent) as fd:
-            yield fd
+    def _parent(self, step: Step) -> contextlib.AbstractContextManager[int]:
+        """Open the folder that a step works in."""
+        return self._folder(step.parent)
 
-    @contextlib.contextmanager
-    def _folder(self, path: str) -> Iterator[int]:
-        fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            for name in path.split("/") if path else ():
-                inner = os.open(name, _FOLDER, dir_fd=fd)
-                os.close(fd)
-                fd = inner
-            yield fd
-        finally:
-            os.close(fd)
+    def _folder(self, path: str) -> contextlib.AbstractContextManager[int]:
+        return _open_folder(self._path, path)
 
     def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
         assert isinstance(entry, Folder)
@@ -285,19 +297,36 @@ def leftovers(path: str, token: str) -> Iterator[str]:
         folders[:] = [name for name in folders if not name.startswith(prefix)]
 
 
-def remove_leftover(path: str, leftover: str, inspect: Inspect) -> Entry | Folder | None:
-    """Remove one of `leftovers`; return what it was."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        *folders, name = leftover.split("/")
-        for folder in folders:
-            inner = os.open(folder, _FOLDER, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        was = inspect(fd, name)
+def inspect_leftover(path: str, leftover: str, inspect: Inspect) -> Entry | Folder | None:
+    """Return what one of `leftovers` is."""
+    with _leftover_folder(path, leftover) as (fd, name):
+        return inspect(fd, name)
+
+
+def remove_leftover(path: str, leftover: str) -> None:
+    """Remove one of `leftovers`."""
+    with _leftover_folder(path, leftover) as (fd, name):
         _remove(fd, name)
         os.fsync(fd)
-        return was
+
+
+@contextlib.contextmanager
+def _leftover_folder(path: str, leftover: str) -> Iterator[tuple[int, str]]:
+    folder, _, name = leftover.rpartition("/")
+    with _open_folder(path, folder) as fd:
+        yield fd, name
+
+
+@contextlib.contextmanager
+def _open_folder(root: str, path: str) -> Iterator[int]:
+    """Open the folder at `path` in the root, following no link on the way."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.split("/") if path else ():
+            inner = os.open(name, _FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        yield fd
     finally:
         os.close(fd)
 

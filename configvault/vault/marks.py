@@ -7,6 +7,7 @@ only grows, goes to replicas like the rest, and `git log refs/configvault/marks`
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
 REF = "refs/configvault/marks"
@@ -35,9 +36,13 @@ class Marks:
         """Say that the service loaded `id_`."""
         return replace(self, loaded=id_)
 
-    def with_rolled_back(self, left: list[str], by: str) -> Marks:
+    def with_rolled_back(self, left: Iterable[str], by: str) -> Marks:
         """Say that the rollback `by` left the snapshots `left`."""
         return replace(self, rolled_back={**self.rolled_back, **dict.fromkeys(left, by)})
+
+    def without_rolled_back_by(self, by: str | None) -> Marks:
+        """Take back what the rollback `by`, which was undone, said of the snapshots it left."""
+        return replace(self, rolled_back={k: v for k, v in self.rolled_back.items() if v != by})
 
     def with_pin(self, name: str, id_: str | None) -> Marks:
         """Give the snapshot `id_` the name `name`, or take the name away (None)."""

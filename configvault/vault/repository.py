@@ -106,12 +106,20 @@ class Vault:
         """Return the state that a snapshot's tree records, sharing with `base` what is the same in both."""
         return _load(self.objects, commit_tree, base)
 
+    def state_at(self, commit: str) -> Folder:
+        """Return the state that a commit of this vault records, a snapshot or not."""
+        return self.tree(_first_line(self.objects.read(commit)).removeprefix("tree "))
+
     def has_content(self, entry: Entry) -> bool:
         """Return whether the bytes of a captured entry are in the vault."""
         return self.objects.has(entry.blob)
 
     def record(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
-        """Commit `state` on main and tag it; when this returns it is on disk.
+        """Commit `state` on main and tag it; when this returns it is on disk. Arguments and errors as `prepare`."""
+        return self.publish(self.prepare(state, before, stage, note))
+
+    def prepare(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
+        """Put the commit of a snapshot on disk without letting any ref lead to it yet.
 
         Args:
             state: what was captured and validated.
@@ -125,10 +133,15 @@ class Vault:
         tip = self.refs.read(MAIN)
         newest = self.at(tip) if tip else None
         id_ = times.snapshot_id(note.at, newest.id if newest else None, lambda name: self._taken(TAGS + name))
-        commit = self._commit(state, before, stage, tip, note, id_)
-        self.refs.write(MAIN, commit, tip)
-        self.refs.write(TAGS + id_, commit)
-        return self.at(commit)
+        return self.at(self._commit(state, before, stage, tip, note, id_))
+
+    def publish(self, snapshot: Snapshot) -> Snapshot:
+        """Make a prepared snapshot the newest; repeating it does no harm."""
+        if self.refs.read(MAIN) != snapshot.commit:
+            self.refs.write(MAIN, snapshot.commit, snapshot.parent)
+        if self.refs.read(TAGS + snapshot.id) is None:
+            self.refs.write(TAGS + snapshot.id, snapshot.commit)
+        return snapshot
 
     def reject(
         self, state: Folder, before: Folder | None, stage: Stage | None, note: Note, findings: Iterable[Finding]

@@ -1,0 +1,67 @@
+"""Look at live: the latest snapshot's state, and the root's state beside it, reading only what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from configvault.core import compare, metadata
+from configvault.core.model import Change, Folder, Snapshot, State, Verdict
+from configvault.usecases.site import Site
+from configvault.vault import statcache
+from configvault.vault.stage import Stage
+
+CACHE = "stat-cache.json"
+
+
+@dataclass(frozen=True)
+class Live:
+    """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault."""
+
+    state: Folder
+    latest: Snapshot | None
+    before: Folder | None
+    stage: Stage | None
+    read_kept: Callable[[str], bytes]
+
+    @property
+    def is_latest(self) -> bool:
+        """Return whether live is exactly the latest snapshot."""
+        return self.latest is not None and metadata.snapshot_tree(self.state).id == self.latest.tree
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Return what differs from the latest snapshot to live."""
+        return compare.changes(self.before, self.state)
+
+    def read(self, blob: str) -> bytes:
+        """Return the bytes of a blob of live: those captured, or the same in the vault."""
+        if self.stage is not None and blob in self.stage:
+            return self.stage.read(blob)
+        return self.read_kept(blob)
+
+
+def latest_state(site: Site, latest: Snapshot | None) -> Folder | None:
+    """Return the latest snapshot's state, with the stamps of its files where the saved cache has them."""
+    if latest is None:
+        return None
+    cached = statcache.load(site.vault.state_file(CACHE), latest.tree)
+    return cached if cached is not None else site.vault.tree(latest.tree)
+
+
+def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
+    """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
+    latest = site.vault.latest()
+    before = latest_state(site, latest)
+    state = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
+    return Live(state, latest, before, stage, site.vault.objects.read)
+
+
+def judge(site: Site, live: Live) -> Verdict:
+    """Return the verdict on live."""
+    return site.judge.judge(State(live.state, live.read, live.before))
+
+
+def remember(site: Site, state: Folder) -> None:
+    """Keep the stamps of `state`, which has just been recorded, for the next process."""
+    statcache.save(site.vault.state_file(CACHE), state)

@@ -1,0 +1,36 @@
+"""Have the service load a state, ask whether it is well, and remember how it took it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from configvault.core.model import HealthReport, ReloadReport, Snapshot, healthy
+from configvault.usecases.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """How the service took a state: the reload, and the health checks that followed if it worked."""
+
+    reload: ReloadReport
+    health: tuple[HealthReport, ...] = ()
+
+    @property
+    def loaded(self) -> bool:
+        """Return whether the reload worked and every required check passed."""
+        return self.reload.ok and healthy(self.health)
+
+
+def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
+    """Have the service load live, which is `snapshot` (None: not recorded); the caller holds the lock.
+
+    A snapshot that it took, with every required check passed, is good from then on.
+    """
+    report = site.reload(snapshot, trigger)
+    loading = Loading(report, site.check_health() if report.ok else ())
+    if snapshot is not None and report.ok:
+        site.vault.mark(
+            lambda said: said.with_good(snapshot.id) if loading.loaded else said.with_loaded(snapshot.id),
+            site.note(trigger, f"Loaded {snapshot.id}"),
+        )
+    return loading

@@ -1,0 +1,102 @@
+"""Record live: capture, judge, and commit those very bytes, or keep the refused state with the reasons."""
+
+from __future__ import annotations
+
+from configvault.core.describe import describe
+from configvault.core.errors import UsageError
+from configvault.core.model import Finding, Snapshot, Verdict
+from configvault.core.outcome import Recording, RecordOutcome
+from configvault.usecases import live as live_
+from configvault.usecases.live import Live
+from configvault.usecases.site import Site
+from configvault.usecases.writing import writing
+from configvault.vault.repository import StaleCaptureError
+
+OVERRIDABLE = frozenset({"mass-removal"})
+
+
+def record(
+    site: Site, trigger: str, *, reason: str | None = None, pin: str | None = None, force: bool = False
+) -> RecordOutcome:
+    """Record what is live now, under the vault's lock.
+
+    Args:
+        site: what to work on.
+        trigger: why (a `Trigger`).
+        reason: the operator's words.
+        pin: a name for the snapshot.
+        force: record although most of the files are gone; never an invalid state.
+    """
+    with writing(site), site.vault.stage() as stage:
+        outcome = record_live(site, trigger, live_.look(site, stage), reason=reason, force=force)
+        if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
+            outcome = _pinned(site, outcome, pin)
+    site.tell(outcome)
+    return outcome
+
+
+def record_live(
+    site: Site, trigger: str, live: Live, *, reason: str | None = None, force: bool = False
+) -> RecordOutcome:
+    """Record a captured state; the caller holds the lock."""
+    if live.is_latest:
+        if live.state is not live.before:
+            live_.remember(site, live.state)
+        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), ())
+    verdict = live_.judge(site, live)
+    refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
+    return _reject(site, trigger, live, verdict) if refused else _commit(site, trigger, live, verdict, reason)
+
+
+def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
+    changes = live.changes
+    subject = describe(changes, live.read, live.before, live.state)
+    note = site.note(trigger, subject, reason)
+    try:
+        snapshot = site.vault.record(live.state, live.before, live.stage, note)
+    except StaleCaptureError:
+        # The cache knew of bytes that are in the vault no more: read everything again, believing nothing.
+        fresh = live_.Live(
+            site.root.capture(None, live.stage), live.latest, None, live.stage, site.vault.objects.read
+        )
+        snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
+        live = fresh
+    live_.remember(site, live.state)
+    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, verdict.findings)
+
+
+def _reject(site: Site, trigger: str, live: Live, verdict: Verdict) -> RecordOutcome:
+    changes = live.changes
+    subject = f"Refuse: {_summary(verdict.errors[0])}"
+    newest = site.vault.rejected()
+    state = site.vault.reject(
+        live.state, live.before, live.stage, site.note(trigger, subject), verdict.findings
+    )
+    repeated = any(state.id == kept.id for kept in newest)
+    return RecordOutcome(Recording.REJECTED, trigger, live.latest, state, changes, verdict.findings, repeated)
+
+
+def _summary(finding: Finding) -> str:
+    place = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    return f"{finding.rule} in {place}"
+
+
+def _pinned(site: Site, outcome: RecordOutcome, pin: str) -> RecordOutcome:
+    assert outcome.snapshot is not None
+    pin_snapshot(site, outcome.snapshot, pin)
+    pinned = site.vault.at(outcome.snapshot.commit)
+    return RecordOutcome(outcome.outcome, outcome.trigger, pinned, None, outcome.changes, outcome.findings)
+
+
+def pin_snapshot(site: Site, snapshot: Snapshot, name: str) -> None:
+    """Give `snapshot` the name `name`; the caller holds the lock.
+
+    Raises:
+        UsageError: another snapshot has the name.
+    """
+    taken = site.vault.marks().pins.get(name)
+    if taken is not None and taken != snapshot.id:
+        raise UsageError(f"the pin {name!r} is on {taken}", f"configvault unpin {name}")
+    site.vault.mark(
+        lambda said: said.with_pin(name, snapshot.id), site.note("pin", f"Pin {snapshot.id} as {name}")
+    )

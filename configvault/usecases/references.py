@@ -1,0 +1,136 @@
+"""What a person writes for a snapshot, resolved in one place: ids, prefixes, commits, words, pins, times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+
+from configvault.core import metadata, times
+from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.model import RejectedState, Snapshot
+from configvault.usecases import live as live_
+from configvault.usecases.site import Site
+
+FORMS = "an id, its beginning, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
+_LIST = "configvault list"
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_DIGITS = re.compile(r"[0-9]{1,8}(?:_[0-9]{0,6})?")
+_MOST_CANDIDATES = 5
+
+
+def resolve(site: Site, text: str) -> Snapshot:
+    """Return the one snapshot that `text` names.
+
+    Raises:
+        UnknownReferenceError: it names none, several, or a rejected state.
+    """
+    found = resolve_any(site, text)
+    if isinstance(found, RejectedState):
+        raise UnknownReferenceError(
+            f"{text!r} is a rejected state, not a snapshot", f"configvault rejected show {found.id}"
+        )
+    return found
+
+
+def resolve_any(site: Site, text: str) -> Snapshot | RejectedState:
+    """Return the snapshot or rejected state that `text` names; raises like `resolve`."""
+    word = _WORDS.get(text)
+    if word is not None:
+        return word(site)
+    if text.startswith("pin:"):
+        return _pinned(site, text.removeprefix("pin:"))
+    if text.startswith(times.REJECTED_PREFIX):
+        return _rejected(site, text)
+    if (exact := site.vault.named(text)) is not None:
+        return exact
+    if not (_COMMIT.fullmatch(text) or _DIGITS.fullmatch(text.removeprefix(times.SNAPSHOT_PREFIX))):
+        raise UnknownReferenceError(f"{text!r} is not a reference; allowed: {FORMS}", _LIST)
+    return _only(text, [s for s in site.vault.log() if _matches(s, text)])
+
+
+def resolve_time(site: Site, text: str) -> Snapshot:
+    """Return the newest snapshot taken at `text` or before.
+
+    Raises:
+        UsageError: `text` is no time.
+        UnknownReferenceError: there is none that old.
+    """
+    try:
+        moment = times.parse_when(text, site.now(), end=True)
+    except ValueError as error:
+        raise UsageError(str(error), 'configvault rollback --at "2h ago" -n') from None
+    for snapshot in site.vault.log():
+        if snapshot.taken_at <= moment:
+            return snapshot
+    raise UnknownReferenceError(f"no snapshot is as old as {text!r} ({moment:%Y-%m-%d %H:%M:%S%z})", _LIST)
+
+
+def _matches(snapshot: Snapshot, text: str) -> bool:
+    digits = text.removeprefix(times.SNAPSHOT_PREFIX)
+    return snapshot.id.removeprefix(times.SNAPSHOT_PREFIX).startswith(digits) or (
+        len(text) >= 7 and snapshot.commit.startswith(text)
+    )
+
+
+def _only(text: str, found: list[Snapshot]) -> Snapshot:
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UnknownReferenceError(f"no snapshot is called {text!r}", _LIST)
+    shown = ", ".join(snapshot.id for snapshot in found[:_MOST_CANDIDATES])
+    more = f" and {len(found) - _MOST_CANDIDATES} more" if len(found) > _MOST_CANDIDATES else ""
+    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}{more}", "write more of the id, or all of it")
+
+
+def _latest(site: Site) -> Snapshot:
+    latest = site.vault.latest()
+    if latest is None:
+        raise UnknownReferenceError("there is no snapshot yet", "configvault snapshot")
+    return latest
+
+
+def _previous(site: Site) -> Snapshot:
+    """Return the newest snapshot that is neither what is live now nor was left by a rollback."""
+    tree = metadata.snapshot_tree(live_.look(site, None).state).id if site.root.exists() else None
+    return _first(
+        (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),
+        "no snapshot lies before the live one that was not rolled back",
+    )
+
+
+def _good(site: Site) -> Snapshot:
+    return _first(
+        (s for s in site.vault.log() if s.good and not s.rolled_back),
+        "no snapshot is known to be good: none was loaded with every required health check passed",
+    )
+
+
+def _first(snapshots: Iterable[Snapshot], otherwise: str) -> Snapshot:
+    for snapshot in snapshots:
+        return snapshot
+    raise UnknownReferenceError(otherwise, _LIST)
+
+
+_WORDS: dict[str, Callable[[Site], Snapshot]] = {"latest": _latest, "previous": _previous, "good": _good}
+
+
+def _pinned(site: Site, name: str) -> Snapshot:
+    pins = site.vault.marks().pins
+    snapshot = site.vault.named(pins[name]) if name in pins else None
+    if snapshot is None:
+        known = ", ".join(sorted(pins)) or "there are none"
+        raise UnknownReferenceError(f"no pin is called {name!r}; pins: {known}", "configvault pin REF NAME")
+    return snapshot
+
+
+def _rejected(site: Site, text: str) -> RejectedState:
+    found = [state for state in site.vault.rejected() if state.id.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    exact = [state for state in found if state.id == text]
+    if exact:
+        return exact[0]
+    if not found:
+        raise UnknownReferenceError(f"no rejected state is called {text!r}", "configvault rejected list")
+    shown = ", ".join(state.id for state in found[:_MOST_CANDIDATES])
+    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}", "write the whole id")

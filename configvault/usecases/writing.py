@@ -1,0 +1,22 @@
+"""The vault's write lock, with what a crash left set right before anything else is done under it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from configvault.usecases.recover import recover
+from configvault.usecases.site import Site
+from configvault.vault import lock
+
+
+@contextlib.contextmanager
+def writing(site: Site) -> Iterator[None]:
+    """Hold the write lock for the time of the block.
+
+    Raises:
+        BusyError: somebody else holds it for longer than `site.wait_s` seconds.
+    """
+    with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s):
+        recover(site)
+        yield

@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "configvault"
 
 # What each room may import of ours; each may import itself. Parts see nothing but the core, never each other.
-PARTS = {"config", "root", "vault", "watch", "schedule", "web", "replica"}
+PARTS = {"config", "root", "vault", "watch", "schedule", "web", "replica", "who"}
 # Parts that ask something outside (a service, a program), and so see `calls` besides.
 ASKING = {"validators", "reloaders", "health", "observers"}
 LAYERS: dict[str, set[str]] = {

@@ -7,6 +7,7 @@ and finds one carries it out to the end (see recover.py).
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 
 from configvault.core.errors import IntegrityError
@@ -64,6 +65,11 @@ def read(vault: Vault) -> Journal | None:
             f"the journal {path} cannot be read: {error}",
             "look at the root and at `configvault status`, then move the file away",
         ) from error
+
+
+def exists(vault: Vault) -> bool:
+    """Return whether a change was cut off, or is going on."""
+    return os.path.exists(vault.state_file(_FILE))
 
 
 def drop(vault: Vault) -> None:

@@ -25,9 +25,14 @@ class Live:
     read_kept: Callable[[str], bytes]
 
     @property
+    def tree(self) -> str:
+        """Return the id of the tree that a snapshot of live has."""
+        return metadata.snapshot_tree(self.state).id
+
+    @property
     def is_latest(self) -> bool:
         """Return whether live is exactly the latest snapshot."""
-        return self.latest is not None and metadata.snapshot_tree(self.state).id == self.latest.tree
+        return self.latest is not None and self.tree == self.latest.tree
 
     @property
     def changes(self) -> tuple[Change, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from configvault.core.describe import describe
-from configvault.core.errors import UsageError
-from configvault.core.model import Finding, Snapshot, Verdict
+from configvault.core.model import Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import live as live_
+from configvault.usecases import notes
 from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
@@ -27,6 +27,8 @@ def record(
         pin: a name for the snapshot.
         force: record although most of the files are gone; never an invalid state.
     """
+    if pin is not None:
+        notes.check_name(pin)
     with writing(site), site.vault.stage() as stage:
         outcome = record_live(site, trigger, live_.look(site, stage), reason=reason, force=force)
         if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
@@ -83,20 +85,6 @@ def _summary(finding: Finding) -> str:
 
 def _pinned(site: Site, outcome: RecordOutcome, pin: str) -> RecordOutcome:
     assert outcome.snapshot is not None
-    pin_snapshot(site, outcome.snapshot, pin)
+    notes.pin_snapshot(site, outcome.snapshot, pin)
     pinned = site.vault.at(outcome.snapshot.commit)
     return RecordOutcome(outcome.outcome, outcome.trigger, pinned, None, outcome.changes, outcome.findings)
-
-
-def pin_snapshot(site: Site, snapshot: Snapshot, name: str) -> None:
-    """Give `snapshot` the name `name`; the caller holds the lock.
-
-    Raises:
-        UsageError: another snapshot has the name.
-    """
-    taken = site.vault.marks().pins.get(name)
-    if taken is not None and taken != snapshot.id:
-        raise UsageError(f"the pin {name!r} is on {taken}", f"configvault unpin {name}")
-    site.vault.mark(
-        lambda said: said.with_pin(name, snapshot.id), site.note("pin", f"Pin {snapshot.id} as {name}")
-    )

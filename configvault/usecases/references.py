@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from configvault.core import metadata, times
+from configvault.core import times
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot
 from configvault.usecases import live as live_
@@ -91,7 +91,7 @@ def _latest(site: Site) -> Snapshot:
 
 def _previous(site: Site) -> Snapshot:
     """Return the newest snapshot that is neither what is live now nor was left by a rollback."""
-    tree = metadata.snapshot_tree(live_.look(site, None).state).id if site.root.exists() else None
+    tree = live_.look(site, None).tree if site.root.exists() else None
     return _first(
         (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),
         "no snapshot lies before the live one that was not rolled back",

@@ -110,6 +110,13 @@ class Vault:
         """Return the state that a commit of this vault records, a snapshot or not."""
         return self.tree(_first_line(self.objects.read(commit)).removeprefix("tree "))
 
+    def parent_of(self, commit: str) -> str | None:
+        """Return the first parent of a commit, None for the first snapshot."""
+        for line in self.objects.read(commit).split(b"\n\n", 1)[0].decode().split("\n"):
+            if line.startswith("parent "):
+                return line.removeprefix("parent ")
+        return None
+
     def has_content(self, entry: Entry) -> bool:
         """Return whether the bytes of a captured entry are in the vault."""
         return self.objects.has(entry.blob)

@@ -1,0 +1,126 @@
+"""Wiring: settings, vault, root and everything that comes in several kinds, put together to a `Site`.
+
+The only reader of the clock, the host's name and the process's identity. Heavy parts are imported when first asked.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+from configvault import config, who
+from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
+from configvault.core.settings import Settings, ValidateSettings
+from configvault.root.capture import Root
+from configvault.root.names import Names
+from configvault.usecases.site import Site
+from configvault.vault.repository import create_vault, open_vault
+
+
+def config_path(given: str | None, environ: Mapping[str, str]) -> str:
+    """Return where the configuration is: as given, as the environment says, or the default."""
+    return given or environ.get("CONFIGVAULT_CONFIG") or str(config.DEFAULT_PATH)
+
+
+def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
+    from configvault.validators import RULES
+
+    return config.load(path, environ, rules=RULES)
+
+
+class LazyJudge:
+    """The judge of a profile; the validators and their libraries are loaded with the first state."""
+
+    def __init__(self, settings: ValidateSettings, environ: Mapping[str, str]) -> None:
+        """Keep what the real one is made with."""
+        self._settings = settings
+        self._environ = environ
+        self._judge: object = None
+
+    def judge(self, state: State) -> Verdict:
+        """Return the verdict on `state`."""
+        from configvault.validators import Judge
+
+        if not isinstance(self._judge, Judge):
+            self._judge = Judge(self._settings, self._environ)
+        return self._judge.judge(state)
+
+
+def open_site(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    create: bool = False,
+    command: str = "configvault",
+    wait_s: float = 30.0,
+    stop: threading.Event | None = None,
+) -> Site:
+    """Return everything that protects the root of `settings`.
+
+    Args:
+        settings: the whole configuration.
+        environ: what children inherit.
+        create: make the vault where there is none yet, or only an empty directory.
+        command: who holds the lock, for those who wait.
+        wait_s: how long to wait for the lock.
+        stop: ends reloads and health checks early.
+
+    Raises:
+        NoVaultError: there is no vault and `create` is false, or something else lies there.
+    """
+    vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
+    return Site(
+        settings=settings,
+        vault=vault,
+        root=Root(settings.root, Names(settings.watch.ignore)),
+        judge=LazyJudge(settings.validate, environ),
+        reload=partial(_reload, settings, environ, stop),
+        check_health=partial(_check_health, settings, environ, stop),
+        now=partial(_now, settings.timezone),
+        actor=who.caller(environ),
+        host=socket.gethostname(),
+        environ=environ,
+        command=command,
+        wait_s=wait_s,
+    )
+
+
+def open_or_create(settings: Settings, environ: Mapping[str, str], **options: object) -> Site:
+    """Return the site, its vault made first where none is; arguments and errors as `open_site`."""
+    from configvault.vault import repository
+
+    return open_site(settings, environ, create=not repository.exists(settings.vault), **options)  # type: ignore[arg-type]
+
+
+def _now(timezone: str) -> datetime:
+    return datetime.now().astimezone() if timezone == "local" else datetime.now(ZoneInfo(timezone))
+
+
+def _reload(
+    settings: Settings,
+    environ: Mapping[str, str],
+    stop: threading.Event | None,
+    snapshot: Snapshot | None,
+    trigger: str,
+) -> ReloadReport:
+    from configvault.reloaders import ReloadContext, reloader
+
+    told = ReloadContext(None, None, None, trigger)
+    if snapshot is not None:
+        told = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger)
+    return reloader(settings.reload, environ, stop).reload(told)
+
+
+def _check_health(
+    settings: Settings, environ: Mapping[str, str], stop: threading.Event | None
+) -> tuple[HealthReport, ...]:
+    if not settings.health:
+        return ()
+    from configvault import health
+
+    return health.run_checks(settings.health, stop or threading.Event(), environ)

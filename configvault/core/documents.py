@@ -1,0 +1,128 @@
+r"""The JSON of the contract, made from what the program knows. Keys are only ever added.
+
+Paths keep bytes that are not UTF-8 as lone surrogates, which `json.dumps` writes as `\udcXX`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
+from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
+from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome
+
+Document = dict[str, Any]
+
+
+def snapshot(value: Snapshot, changes: Iterable[Change] | None = None) -> Document:
+    """Return a SNAPSHOT; `changes` is left out where it is None, as `list` does."""
+    document: Document = {
+        "id": value.id,
+        "commit": value.commit,
+        "tree": value.tree,
+        "taken_at": value.taken_at.isoformat(),
+        "trigger": value.trigger,
+        "actor": value.actor,
+        "subject": value.subject,
+        "reason": value.reason,
+        "changes": None,
+        "good": value.good,
+        "rolled_back": value.rolled_back,
+        "pins": list(value.pins),
+        "host": value.host,
+        "target": value.target,
+        "annotations": list(value.annotations),
+    }
+    if changes is None:
+        del document["changes"]
+    else:
+        document["changes"] = [change(one) for one in changes]
+    return document
+
+
+def change(value: Change) -> Document:
+    """Return a CHANGE."""
+    return {"path": value.path, "kind": value.kind.value}
+
+
+def finding(value: Finding) -> Document:
+    """Return a FINDING, with the offending line and what to do beside it."""
+    return asdict(value) | {"severity": value.severity.value}
+
+
+def rejected(value: RejectedState) -> Document:
+    """Return a refused state with the reasons."""
+    return {
+        "id": value.id,
+        "commit": value.commit,
+        "tree": value.tree,
+        "taken_at": value.taken_at.isoformat(),
+        "trigger": value.trigger,
+        "actor": value.actor,
+        "subject": value.subject,
+        "findings": [finding(one) for one in value.findings],
+    }
+
+
+def check(verdict: Verdict, files: int) -> Document:
+    """Return what `check` prints of a state with so many files."""
+    return {
+        "accepted": verdict.accepted,
+        "findings": [finding(one) for one in verdict.findings],
+        "files": files,
+    }
+
+
+def recorded(outcome: RecordOutcome) -> Document:
+    """Return what `snapshot` and `init` print."""
+    return {
+        "outcome": outcome.outcome.value,
+        "snapshot": snapshot(outcome.snapshot, outcome.changes) if outcome.snapshot else None,
+        "rejected": outcome.rejected.id if outcome.rejected else None,
+        "findings": [finding(one) for one in outcome.findings],
+    }
+
+
+def rolled_back(outcome: RollbackOutcome) -> Document:
+    """Return what `rollback`, `confirm` and `cancel` print."""
+    return {
+        "outcome": outcome.outcome.value,
+        "target": snapshot(outcome.target),
+        "safety": outcome.safety,
+        "recorded": snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
+        "changes": [change(one) for one in outcome.changes],
+        "reload": asdict(outcome.reload) if outcome.reload else None,
+        "health": [asdict(one) for one in outcome.health],
+        "pending_until": outcome.pending_until.isoformat() if outcome.pending_until else None,
+        "left": list(outcome.left),
+        "findings": [finding(one) for one in outcome.findings],
+        "in_place": list(outcome.in_place),
+        "hard_links": list(outcome.hard_links),
+        "kept_folders": list(outcome.kept_folders),
+        "foreign": outcome.foreign,
+    }
+
+
+def reloaded(outcome: ReloadOutcome) -> Document:
+    """Return what `reload` prints."""
+    return asdict(outcome.reload) | {
+        "health": [asdict(one) for one in outcome.health],
+        "snapshot": outcome.snapshot,
+    }
+
+
+def error(value: ConfigvaultError) -> Document:
+    """Return the error document, with the faults or findings behind it where there are some."""
+    document: Document = {
+        "code": value.code,
+        "kind": value.kind,
+        "message": value.message,
+        "hint": value.hint,
+    }
+    if isinstance(value, ConfigError):
+        document["faults"] = list(value.faults)
+    if isinstance(value, RejectedError):
+        document["findings"] = [finding(one) for one in value.findings]
+    return {"error": document}

@@ -1,0 +1,126 @@
+"""Look back: which snapshots there are, what one holds, how two states differ. Nothing here takes a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from configvault.core import compare, times
+from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.model import Change, Entry, RejectedState, Snapshot
+from configvault.usecases import live as live_
+from configvault.usecases import references
+from configvault.usecases.site import Site
+from configvault.vault.stage import Stage
+
+Listed = Snapshot | RejectedState
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which snapshots to list; times as people write them. `all` adds rejected states."""
+
+    since: str | None = None
+    until: str | None = None
+    path: str | None = None
+    limit: int | None = None
+    good: bool = False
+    all: bool = False
+
+
+def listing(site: Site, wanted: Filter) -> list[Listed]:
+    """Return what `wanted` lets through, newest first.
+
+    Raises:
+        UsageError: a time cannot be read.
+    """
+    since = _moment(site, wanted.since, end=False)
+    until = _moment(site, wanted.until, end=True)
+    plain = since is until is None and not wanted.good
+    args = ["--", f":(top,literal){wanted.path}"] if wanted.path else []
+    log = site.vault.log(*args, limit=wanted.limit if plain else None)
+    found: list[Listed] = [snapshot for snapshot in log if snapshot.good or not wanted.good]
+    if wanted.all and not wanted.good:
+        found = sorted([*found, *site.vault.rejected()], key=lambda one: one.taken_at, reverse=True)
+    if since is not None:
+        found = [one for one in found if one.taken_at >= since]
+    if until is not None:
+        found = [one for one in found if one.taken_at <= until]
+    return found[: wanted.limit]
+
+
+def _moment(site: Site, text: str | None, *, end: bool) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return times.parse_when(text, site.now(), end=end)
+    except ValueError as error:
+        raise UsageError(str(error), 'configvault list --since "2 days ago"') from None
+
+
+def changes_of(site: Site, snapshot: Listed) -> tuple[Change, ...]:
+    """Return what `snapshot` changed against the snapshot before it."""
+    state = site.vault.tree(snapshot.tree)
+    parent = site.vault.parent_of(snapshot.commit)
+    before = site.vault.tree(site.vault.at(parent).tree, state) if parent else None
+    return compare.changes(before, state)
+
+
+def content(site: Site, snapshot: Listed, path: str) -> bytes:
+    """Return the bytes of the file at `path`, or what a link there points at.
+
+    Raises:
+        UnknownReferenceError: no file has that path.
+    """
+    entry = site.vault.tree(snapshot.tree).find(path.strip("/"))
+    if not isinstance(entry, Entry):
+        what = (
+            f"{path!r} is not in {snapshot.id}" if entry is None else f"{path!r} in {snapshot.id} is a folder"
+        )
+        raise UnknownReferenceError(what, f"configvault show {snapshot.id} --stat")
+    return site.vault.objects.read(entry.blob)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two states differ, with what reads the bytes of either."""
+
+    old: str
+    new: str
+    changes: tuple[Change, ...]
+    read_old: Callable[[str], bytes]
+    read_new: Callable[[str], bytes]
+
+
+LIVE = "live"
+
+
+def difference(site: Site, old: str | None, new: str | None, paths: Sequence[str], stage: Stage) -> Difference:
+    """Compare two references, or one with live (None), at `paths` or everywhere.
+
+    Args:
+        site: what to look at.
+        old: a reference; None for the latest snapshot.
+        new: a reference; None for live.
+        paths: files or folders, relative to the root; empty for all.
+        stage: where live's bytes go.
+    """
+    first = references.resolve_any(site, old or "latest")
+    second = references.resolve_any(site, new) if new is not None else None
+    before = site.vault.tree(first.tree)
+    read: Callable[[str], bytes] = site.vault.objects.read
+    if second is not None:
+        after, name = site.vault.tree(second.tree, before), second.id
+        read_new = read
+    else:
+        live = live_.look(site, stage)
+        after, name = live.state, LIVE
+        read_new = live.read
+    changes = tuple(c for c in compare.changes(before, after) if _within(c.path, paths))
+    return Difference(first.id, name, changes, read, read_new)
+
+
+def _within(path: str, paths: Sequence[str]) -> bool:
+    wanted = [p.strip("/") for p in paths]
+    return not wanted or any(p in ("", ".", path) or path.startswith(p + "/") for p in wanted)

@@ -1,0 +1,82 @@
+"""Say something about a snapshot after it was taken: pin it under a name, add a sentence, forget a refused state."""
+
+from __future__ import annotations
+
+from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.model import RejectedState, Snapshot, Trigger
+from configvault.usecases import references
+from configvault.usecases.site import Site
+from configvault.usecases.writing import writing
+
+
+def pin(site: Site, reference: str, name: str) -> Snapshot:
+    """Give a snapshot the name `name`; it is never pruned while it has one.
+
+    Raises:
+        UsageError: the name cannot be used, or another snapshot has it.
+    """
+    check_name(name)
+    with writing(site):
+        snapshot = references.resolve(site, reference)
+        pin_snapshot(site, snapshot, name)
+        return site.vault.at(snapshot.commit)
+
+
+def check_name(name: str) -> None:
+    """Refuse a pin's name that could not be written after `pin:`."""
+    if not name or name != name.strip() or not name.isprintable():
+        raise UsageError(f"{name!r} cannot be a pin's name", "use letters, digits and dashes")
+
+
+def pin_snapshot(site: Site, snapshot: Snapshot, name: str) -> None:
+    """Give `snapshot` the name `name`; the caller holds the lock, errors as `pin`."""
+    check_name(name)
+    taken = site.vault.marks().pins.get(name)
+    if taken is not None and taken != snapshot.id:
+        raise UsageError(f"the pin {name!r} is on {taken}", f"configvault unpin {name}")
+    site.vault.mark(
+        lambda said: said.with_pin(name, snapshot.id),
+        site.note(Trigger.MANUAL, f"Pin {snapshot.id} as {name}"),
+    )
+
+
+def unpin(site: Site, name: str) -> Snapshot:
+    """Take the pin `name` away; return the snapshot that had it.
+
+    Raises:
+        UnknownReferenceError: there is no such pin.
+    """
+    with writing(site):
+        snapshot = references.resolve(site, f"pin:{name}")
+        site.vault.mark(
+            lambda said: said.with_pin(name, None),
+            site.note(Trigger.MANUAL, f"Take the pin {name} off {snapshot.id}"),
+        )
+        return site.vault.at(snapshot.commit)
+
+
+def annotate(site: Site, reference: str, text: str) -> Snapshot:
+    """Add `text` to what is said of a snapshot."""
+    if not text.strip():
+        raise UsageError("the annotation is empty", "configvault annotate REF -m 'why it was done'")
+    with writing(site):
+        snapshot = references.resolve(site, reference)
+        site.vault.mark(
+            lambda said: said.with_annotation(snapshot.id, text.strip()),
+            site.note(Trigger.MANUAL, f"Annotate {snapshot.id}"),
+        )
+        return site.vault.at(snapshot.commit)
+
+
+def drop_rejected(site: Site, reference: str) -> RejectedState:
+    """Forget a refused state.
+
+    Raises:
+        UnknownReferenceError: there is none with that id.
+    """
+    with writing(site):
+        found = references.resolve_any(site, reference)
+        if not isinstance(found, RejectedState):
+            raise UnknownReferenceError(f"{found.id} is not a rejected state", "configvault rejected list")
+        site.vault.drop_rejected(found.id)
+        return found

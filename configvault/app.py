@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from configvault import config, who
@@ -19,6 +20,9 @@ from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Site
 from configvault.vault.repository import create_vault, open_vault
+
+if TYPE_CHECKING:
+    from configvault.validators import Rule
 
 
 def config_path(given: str | None, environ: Mapping[str, str]) -> str:
@@ -95,6 +99,20 @@ def open_or_create(settings: Settings, environ: Mapping[str, str], **options: ob
     from configvault.vault import repository
 
     return open_site(settings, environ, create=not repository.exists(settings.vault), **options)  # type: ignore[arg-type]
+
+
+def directory(
+    path: str, ignore: tuple[str, ...], validate: ValidateSettings, environ: Mapping[str, str]
+) -> tuple[Root, LazyJudge]:
+    """Return any directory as a root without a vault, and who judges it."""
+    return Root(path, Names(ignore)), LazyJudge(validate, environ)
+
+
+def rules() -> list[Rule]:
+    """Return every rule there is."""
+    from configvault.validators import RULES
+
+    return list(RULES.values())
 
 
 def _now(timezone: str) -> datetime:

@@ -125,13 +125,11 @@ def _sentence(facts: list[Fact]) -> str:
         by_verb.setdefault(verb, []).append((what, details))
     parts = []
     for verb, things in by_verb.items():
-        if len(things) == 1:
-            what, details = things[0]
-            parts.append(f"{verb} {what}: {details}" if details else f"{verb} {what}")
-        elif len(things) <= MOST_NAMED:
-            parts.append(f"{verb} {', '.join(what for what, _ in things)}")
-        else:
-            parts.append(f"{verb} {things[0][0]} and {len(things) - 1} others")
+        names = [what for what, _ in things]
+        shared = {details for _, details in things}
+        named = ", ".join(names) if len(names) <= MOST_NAMED else f"{names[0]} and {len(names) - 1} others"
+        details = f": {shared.pop()}" if len(shared) == 1 and shared != {""} else ""
+        parts.append(f"{verb} {named}{details}")
     sentence = "; ".join(parts) or "change nothing that git can show"
     sentence = sentence[0].upper() + sentence[1:]
     return sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 1] + "…"

@@ -18,19 +18,14 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from configvault.core.errors import ConfigvaultError
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
-from configvault.root import syscalls
+from configvault.root import entries, syscalls
+from configvault.root.entries import Chunks
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-Chunks = Callable[[str], Iterable[bytes]]
-"""Gives the bytes of a blob in pieces."""
 Inspect = Callable[[int, str], "Entry | Folder | None"]
 """Captures what has that name in that folder, None if nothing has."""
 
@@ -119,31 +114,7 @@ class Restore:
                 continue
             with self._parent(step) as fd:
                 name = self._aside(number)
-                self._build(fd, name, step.new)
-
-    def _build(self, fd: int, name: str, entry: Entry | Folder) -> None:
-        """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk."""
-        if isinstance(entry, Folder):
-            os.mkdir(name, 0o700, dir_fd=fd)
-            inner = os.open(name, _FOLDER, dir_fd=fd)
-            try:
-                for child in sorted(entry.entries):
-                    self._build(inner, child, entry.entries[child])
-                _set_attributes(inner, entry)
-                os.fsync(inner)
-            finally:
-                os.close(inner)
-        elif entry.kind is Kind.LINK:
-            os.symlink(os.fsdecode(b"".join(self._chunks(entry.blob))), name, dir_fd=fd)
-            _own_link(fd, name, entry)
-        else:
-            file = os.open(name, _CREATE, 0o600, dir_fd=fd)
-            try:
-                _write(file, self._chunks(entry.blob))
-                _set_attributes(file, entry)
-                os.fsync(file)
-            finally:
-                os.close(file)
+                entries.build(fd, name, step.new, self._chunks)
 
     # --- switch
 
@@ -192,9 +163,9 @@ class Restore:
             self.done.in_place.append(step.path)
         file = os.open(step.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         try:
-            size = _write(file, self._chunks(step.new.blob))
+            size = entries.write(file, self._chunks(step.new.blob))
             os.ftruncate(file, size)
-            _set_attributes(file, step.new)
+            entries.set_attributes(file, step.new)
             os.fsync(file)
         finally:
             os.close(file)
@@ -216,7 +187,7 @@ class Restore:
         if self.done.foreign:
             self._keep(self.done.foreign)
         for _, fd, name in self._asides():
-            _remove(fd, name)
+            entries.remove(fd, name)
         self._sync_folders()
 
     def _asides(self) -> Iterator[tuple[Step, int, str]]:
@@ -239,7 +210,7 @@ class Restore:
         for number, step in enumerate(self._plan.steps):
             if not step.attributes_only:
                 with contextlib.suppress(FileNotFoundError), self._parent(step) as fd:
-                    _remove(fd, self._aside(number))
+                    entries.remove(fd, self._aside(number))
         self._sync_folders()
 
     def _undo_one(self, fd: int, aside: str, step: Step) -> None:
@@ -249,10 +220,10 @@ class Restore:
         elif step.path in self.done.in_place:
             assert isinstance(step.old, Entry)
             self._write_in_place(fd, Step(step.path, step.new, step.old))
-        elif _exists(fd, aside + ".old"):
+        elif entries.exists(fd, aside + ".old"):
             os.rename(aside + ".old", step.name, src_dir_fd=fd, dst_dir_fd=fd)
         elif self._is_switched(fd, step):
-            if _exists(fd, aside):
+            if entries.exists(fd, aside):
                 self._place(fd, aside, step.name)
             else:
                 os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
@@ -269,12 +240,12 @@ class Restore:
         return self._folder(step.parent)
 
     def _folder(self, path: str) -> contextlib.AbstractContextManager[int]:
-        return _open_folder(self._path, path)
+        return entries.open_folder(self._path, path)
 
     def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
         assert isinstance(entry, Folder)
         with self._folder(path) as fd:
-            _set_attributes(fd, entry)
+            entries.set_attributes(fd, entry)
             os.fsync(fd)
 
     def _sync_folders(self) -> None:
@@ -286,126 +257,8 @@ class Restore:
         return f"{RESERVED_PREFIX}{self._token}-{number}"
 
 
-def leftovers(path: str, token: str) -> Iterator[str]:
-    """Yield the paths of what a run with that token left under its temporary names."""
-    prefix = RESERVED_PREFIX + token + "-"
-    for folder, folders, files, _ in os.fwalk(path, follow_symlinks=False):
-        inside = os.path.relpath(folder, path)
-        for name in [*folders, *files]:
-            if name.startswith(prefix):
-                yield os.path.normpath(os.path.join(inside, name))
-        folders[:] = [name for name in folders if not name.startswith(prefix)]
-
-
-def inspect_leftover(path: str, leftover: str, inspect: Inspect) -> Entry | Folder | None:
-    """Return what one of `leftovers` is."""
-    with _leftover_folder(path, leftover) as (fd, name):
-        return inspect(fd, name)
-
-
-def remove_leftover(path: str, leftover: str) -> None:
-    """Remove one of `leftovers`."""
-    with _leftover_folder(path, leftover) as (fd, name):
-        _remove(fd, name)
-        os.fsync(fd)
-
-
-@contextlib.contextmanager
-def _leftover_folder(path: str, leftover: str) -> Iterator[tuple[int, str]]:
-    folder, _, name = leftover.rpartition("/")
-    with _open_folder(path, folder) as fd:
-        yield fd, name
-
-
-@contextlib.contextmanager
-def _open_folder(root: str, path: str) -> Iterator[int]:
-    """Open the folder at `path` in the root, following no link on the way."""
-    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for name in path.split("/") if path else ():
-            inner = os.open(name, _FOLDER, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def make_root(path: str, mode: int, uid: int, gid: int) -> None:
-    """Make the root folder itself, which is missing, in a parent that exists."""
-    try:
-        os.mkdir(path, 0o700)
-        fd = os.open(path, _FOLDER)
-    except OSError as error:
-        raise ConfigvaultError(
-            f"cannot create the root {path}: {error.strerror}", "create its parent folder"
-        ) from error
-    try:
-        _set_attributes(fd, Folder(mode, uid, gid, {}))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    parent = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    os.fsync(parent)
-    os.close(parent)
-
-
-def _write(file: int, pieces: Iterable[bytes]) -> int:
-    size = 0
-    for piece in pieces:
-        view = memoryview(piece)
-        while view:
-            written = os.write(file, view)
-            view = view[written:]
-            size += written
-    return size
-
-
-def _set_attributes(fd: int, entry: Entry | Folder) -> None:
-    """Set owner, then mode: chown(2) takes the set-id bits away."""
-    seen = os.fstat(fd)
-    if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
-        os.fchown(fd, entry.uid, entry.gid)
-    if stat.S_IMODE(os.fstat(fd).st_mode) != entry.mode:
-        os.fchmod(fd, entry.mode)
-
-
-def _own_link(fd: int, name: str, entry: Entry) -> None:
-    seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
-        os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
-
-
 def _same(found: Entry | Folder, expected: Entry | Folder | None) -> bool:
     """Return whether `found` holds what was `expected` (compared by content where both are folders)."""
     if isinstance(found, Folder) and isinstance(expected, Folder):
         return found.tree.id == expected.tree.id
     return isinstance(found, Entry) and found == expected
-
-
-def _exists(fd: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _remove(fd: int, name: str) -> None:
-    """Remove what has that name in the folder `fd`, a whole folder too, following no link."""
-    try:
-        seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return
-    if not stat.S_ISDIR(seen.st_mode):
-        os.unlink(name, dir_fd=fd)
-        return
-    inner = os.open(name, _FOLDER, dir_fd=fd)
-    try:
-        if seen.st_mode & 0o300 != 0o300 and os.geteuid() == seen.st_uid:
-            os.fchmod(inner, 0o700)
-        for child in os.listdir(inner):
-            _remove(inner, child)
-    finally:
-        os.close(inner)
-    os.rmdir(name, dir_fd=fd)

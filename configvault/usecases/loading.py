@@ -24,11 +24,13 @@ class Loading:
 def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     """Have the service load live, which is `snapshot` (None: not recorded); the caller holds the lock.
 
-    A snapshot that it took, with every required check passed, is good from then on.
+    A snapshot that it took, with every required check passed, is good from then on. Where nobody was told and
+    nobody was asked, nothing is known, and nothing is said.
     """
     report = site.reload(snapshot, trigger)
     loading = Loading(report, site.check_health() if report.ok else ())
-    if snapshot is not None and report.ok:
+    asked = report.kind != "none" or loading.health
+    if snapshot is not None and report.ok and asked:
         site.vault.mark(
             lambda said: said.with_good(snapshot.id) if loading.loaded else said.with_loaded(snapshot.id),
             site.note(trigger, f"Loaded {snapshot.id}"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from configvault.core.model import Entry, Folder
 from configvault.core.outcome import RecoveryOutcome
-from configvault.root import restore as root_restore
+from configvault.root import leftovers
 from configvault.usecases import journal as journal_
 from configvault.usecases import restore as restore_
 from configvault.usecases.journal import Journal
@@ -47,17 +47,17 @@ def _finish(site: Site, journal: Journal) -> str:
 
 def _clear(site: Site, journal: Journal, target: Folder, stage: Stage) -> str | None:
     """Remove what has the journal's temporary names; keep in the vault what is in it nowhere else."""
-    left = list(root_restore.leftovers(site.root.path, journal.token))
+    left = list(leftovers.leftovers(site.root.path, journal.token))
     foreign = {}
     for number, path in enumerate(left if journal.switching else ()):
-        was = root_restore.inspect_leftover(
+        was = leftovers.inspect_leftover(
             site.root.path, path, lambda fd, name: site.root.inspect(fd, name, stage)
         )
         if was is not None and not all(map(site.vault.has_content, _files(was))):
             foreign[f"{path.rpartition('/')[0]}/found-after-a-crash-{number}".lstrip("/")] = was
     kept = restore_.keep_foreign(site, target, foreign, stage) if foreign else None
     for path in left:
-        root_restore.remove_leftover(site.root.path, path)
+        leftovers.remove_leftover(site.root.path, path)
     return kept
 
 

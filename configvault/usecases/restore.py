@@ -14,6 +14,7 @@ from configvault.core import compare
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Finding, Folder, Severity, Snapshot
 from configvault.core.plan import RestorePlan, plan
+from configvault.root import entries
 from configvault.root import restore as root_restore
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
@@ -88,7 +89,7 @@ def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result
 
 def _make_root(site: Site, target: Folder) -> None:
     if not site.root.exists():
-        root_restore.make_root(site.root.path, target.mode, target.uid, target.gid)
+        entries.make_root(site.root.path, target.mode, target.uid, target.gid)
 
 
 def _apply(

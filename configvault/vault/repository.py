@@ -7,6 +7,7 @@ a tag that a crash left out is made again from the commit's `Configvault-Id`. Wr
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -64,6 +65,14 @@ class Vault:
     def state_file(self, name: str) -> str:
         """Return the path of a file that lasts beside the repository."""
         return os.path.join(self.state, name)
+
+    def redaction_key(self) -> bytes:
+        """Return what the marks of hidden secrets are made with; it never leaves the vault."""
+        try:
+            with open(self.state_file("redaction-key"), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
 
     def stage(self) -> Stage:
         """Return an empty place for captured bytes, on the vault's own file system."""
@@ -198,6 +207,8 @@ class Vault:
         objects = unique(_new_objects(state, before, stage, self.objects.has))
         text = metadata.encode(state)
         if text is not None:
+            # The root's own tree stands in no commit then: the one with this file in it does.
+            objects = {id_: new for id_, new in objects.items() if id_ != state.tree.id}
             blob = gitformat.make("blob", text)
             objects = {**objects, blob.id: from_bytes("blob", blob.id, text)}
         commit = gitformat.make("commit", _commit_body(tree.id, parent, note, id_, body))
@@ -464,6 +475,7 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
     vault = Vault(path, environ)
     vault.git.require_version()
     maintenance.init(vault)
+    durable.write(vault.state_file("redaction-key"), secrets.token_bytes(32))
     durable.write(marker, FORMAT.encode())
     durable.sync_folder(os.path.dirname(path))
     return vault

@@ -1,0 +1,80 @@
+"""One file a command, and the list of them all in the order of `--help`.
+
+To add one: a file with `declare(parser)` and `run(context, args) -> exit code`, and a row here with an example.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command's name, its file, one line of help, an example or more, other names."""
+
+    name: str
+    module: str
+    help: str
+    examples: str
+    aliases: tuple[str, ...] = ()
+
+
+COMMANDS = (
+    Command(
+        "init", "init", "write a configuration if there is none, create the vault, record the first snapshot",
+        "  configvault init --root /app/conf/plugin --vault /var/lib/configvault",
+    ),
+    Command(
+        "status", "status", "say how things stand: live, latest, loaded, good, the daemon, what is left to do",
+        "  configvault status\n  configvault status --check && echo recorded",
+    ),
+    Command(
+        "check", "check", "validate the root, or any other directory, and record nothing",
+        "  configvault check\n  configvault check --profile coze backend/conf/plugin\n  configvault check --rules",
+    ),
+    Command(
+        "snapshot", "snapshot", "record live now",
+        "  configvault snapshot -m 'before the upgrade' --pin pre-upgrade", ("backup",),
+    ),
+    Command(
+        "list", "listing", "list snapshots, newest first",
+        "  configvault list --since yesterday\n  configvault list --path pluginproduct/plugin_meta.yaml --all",
+        ("ls",),
+    ),
+    Command(
+        "show", "show", "show what a snapshot is and what it changed, or a file as it was in it",
+        "  configvault show latest\n  configvault show previous:pluginproduct/plugin_meta.yaml",
+    ),
+    Command(
+        "diff", "diff", "compare two snapshots, or one with live; secrets are hidden",
+        "  configvault diff\n  configvault diff previous latest -- pluginproduct\n  configvault diff good --stat",
+    ),
+    Command(
+        "rollback", "rollback", "restore a snapshot and have the service load it",
+        "  configvault rollback backup_20231201_143022\n  configvault rollback previous -n\n"
+        "  configvault rollback --at '2h ago' -m 'search plugin broke'\n"
+        "  configvault rollback latest --path pluginproduct/plugin_meta.yaml",
+    ),
+    Command("reload", "reload", "have the service load what is live, and check its health", "  configvault reload"),
+    Command(
+        "rejected", "rejected", "look at refused states: list, show, diff, drop",
+        "  configvault rejected list\n  configvault rejected show rejected_20231201_143022",
+    ),
+    Command("pin", "pin", "give a snapshot a name, so that it is kept", "  configvault pin latest stable"),
+    Command("unpin", "unpin", "take a name away", "  configvault unpin stable"),
+    Command("annotate", "annotate", "add a reason to a snapshot", "  configvault annotate latest -m 'as agreed with ops'"),
+    Command("verify", "verify", "prove that the vault is whole", "  configvault verify"),
+    Command(
+        "export", "export", "write a snapshot to somewhere else",
+        "  configvault export latest --output /tmp/plugin\n"
+        "  configvault export good --format tar --output - | ssh other tar -x -C /app/conf/plugin",
+    ),
+    Command(
+        "config", "config", "look at configvault's own configuration: validate, show",
+        "  configvault config validate\n  configvault config show",
+    ),
+    Command("git", "git", "run git on the vault", "  configvault git log -p --stat\n  configvault git show backup_20231201_143022"),
+    Command(
+        "completion", "completion", "print what makes a shell complete these commands",
+        "  configvault completion bash > /etc/bash_completion.d/configvault",
+    ),
+)  # fmt: skip

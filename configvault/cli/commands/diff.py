@@ -1,0 +1,111 @@
+"""Compare states, with secrets hidden."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from configvault.cli.context import Context
+from configvault.cli.output import printable
+
+if TYPE_CHECKING:
+    from configvault.core.model import Change
+    from configvault.core.textdiff import FileDiff
+    from configvault.usecases.site import Site
+
+_STYLES = {"+": "good", "-": "error", "@": "dim"}
+
+Read = Callable[[str], bytes]
+Hide = Callable[[str], str]
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "references", nargs="*", metavar="REF", help="default: the latest snapshot against live"
+    )
+    parser.add_argument("--stat", action="store_true", help="count the lines that changed in each file")
+    parser.add_argument("--name-only", action="store_true", help="only the names of the files")
+    parser.add_argument("--exit-code", action="store_true", help="exit 1 where there are differences")
+    parser.add_argument("--no-redact", action="store_true", help="show secrets, too")
+    parser.usage = "%(prog)s [A] [B] [flags] [-- PATH...]"
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Print the difference."""
+    from configvault.core.errors import UsageError
+    from configvault.usecases import history
+
+    references = args.references
+    if len(references) > 2:
+        raise UsageError(
+            f"{len(references)} references are given, at most two can be compared",
+            "put paths behind --: configvault diff previous -- PATH",
+        )
+    old, new = (*references, None, None)[:2]
+    site = context.site()
+    with site.vault.stage() as stage:
+        found = history.difference(site, old, new, args.behind, stage)
+        hide = hider(site, redact=not args.no_redact)
+        show(
+            context,
+            args,
+            file_diffs(found.changes, found.read_old, found.read_new, hide),
+            (found.old, found.new),
+        )
+    return 1 if found.changes and args.exit_code else 0
+
+
+def hider(site: Site, *, redact: bool) -> Hide:
+    """Return what hides the secrets of a text, the same one always behind the same mark."""
+    if not redact:
+        return lambda text: text
+    from configvault.core.redact import Redactor
+
+    return Redactor(site.vault.redaction_key()).text
+
+
+def file_diffs(changed: Iterable[Change], old: Read, new: Read, hide: Hide) -> Iterator[FileDiff]:
+    """Yield the difference of each path."""
+    from configvault.core.textdiff import file_diff
+
+    return (file_diff(change, old, new, hide) for change in changed)
+
+
+def show(
+    context: Context, args: argparse.Namespace, diffs: Iterable[FileDiff], between: tuple[str, str]
+) -> None:
+    """Print differences in the form that the flags ask for."""
+    if context.json:
+        context.emit(_document(diffs, between))
+        return
+    output = context.output
+    if args.name_only or args.stat:
+        output.lines(stat(diffs) if args.stat else (printable(one.change.path) for one in diffs))
+        return
+    for one in diffs:
+        for line in one.header:
+            output.line(line, "head")
+        for line in one.lines:
+            output.line(line, _STYLES.get(line[:1]))
+
+
+def stat(diffs: Iterable[FileDiff]) -> Iterator[str]:
+    """Yield a line for each file with the lines that came and went."""
+    from configvault.cli import words
+
+    for one in diffs:
+        count = "not text" if one.binary else f"+{one.added} -{one.removed}"
+        yield f"  {words.SIGNS[one.change.kind]} {printable(one.change.path)}  {count}"
+
+
+def _document(diffs: Iterable[FileDiff], between: tuple[str, str]) -> dict[str, object]:
+    from configvault.core import documents
+
+    rows = [
+        documents.change(one.change)
+        | {"added": one.added, "removed": one.removed, "diff": "\n".join((*one.header, *one.lines))}
+        for one in diffs
+    ]
+    return {"old": between[0], "new": between[1], "changes": rows}

@@ -1,0 +1,68 @@
+"""List snapshots."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from configvault.cli.context import Context
+from configvault.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from configvault.usecases.history import Listed
+
+COLUMNS = ("id", "taken", "trigger", "said of it", "what changed")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--since", metavar="TIME", help="not older than this: 2023-12-01, yesterday, 2h ago")
+    parser.add_argument("--until", metavar="TIME", help="not newer than this")
+    parser.add_argument("--path", metavar="PATH", help="only those that changed this file or folder")
+    parser.add_argument("--limit", metavar="N", type=count, help="at most so many")
+    parser.add_argument("--good", action="store_true", help="only those the service loaded in good health")
+    parser.add_argument("--all", action="store_true", help="rejected states, too")
+
+
+def count(text: str) -> int:
+    """Read a positive number."""
+    if not text.isdigit() or not int(text):
+        raise UsageError(f"--limit {text!r} is not a number of 1 or more", "configvault list --limit 20")
+    return int(text)
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Print the list."""
+    from configvault.usecases.history import Filter, listing
+
+    wanted = Filter(args.since, args.until, args.path, args.limit, args.good, args.all)
+    show(context, listing(context.site(), wanted))
+    return 0
+
+
+def show(context: Context, found: list[Listed]) -> None:
+    """Print snapshots as a table or as JSON."""
+    if context.json:
+        from configvault.core import documents
+        from configvault.core.model import Snapshot
+
+        context.emit(
+            {
+                "snapshots": [
+                    documents.snapshot(one) if isinstance(one, Snapshot) else documents.rejected(one)
+                    for one in found
+                ]
+            }
+        )
+    elif not found:
+        context.output.line("no snapshots")
+    else:
+        context.output.table(COLUMNS, [_row(one) for one in found])
+
+
+def _row(one: Listed) -> tuple[str, ...]:
+    from configvault.cli import words
+    from configvault.core.model import Snapshot
+
+    said = words.flags(one) if isinstance(one, Snapshot) else "rejected"
+    return (one.id, words.when(one.taken_at), one.trigger, said, one.subject)

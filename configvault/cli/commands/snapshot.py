@@ -1,0 +1,38 @@
+"""Record live now."""
+
+from __future__ import annotations
+
+import argparse
+
+from configvault.cli.context import Context
+from configvault.core.outcome import Recording, RecordOutcome
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
+    parser.add_argument("--pin", metavar="NAME", help="also give the snapshot a name, so that it is kept")
+    parser.add_argument(
+        "--force", action="store_true", help="record although most files are gone; never an invalid state"
+    )
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Record and print what came of it."""
+    from configvault.usecases.record import record
+
+    outcome = record(context.site(), "manual", reason=args.message, pin=args.pin, force=args.force)
+    return finish(context, outcome)
+
+
+def finish(context: Context, outcome: RecordOutcome) -> int:
+    """Print what came of recording, and return the exit code."""
+    from configvault.cli import words
+    from configvault.core import documents
+    from configvault.core.errors import RejectedError
+
+    if context.json:
+        context.emit(documents.recorded(outcome))
+    else:
+        context.output.lines(words.recorded(outcome))
+    return RejectedError.code if outcome.outcome is Recording.REJECTED else 0

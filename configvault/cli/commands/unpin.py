@@ -1,0 +1,20 @@
+"""Take a name away."""
+
+from __future__ import annotations
+
+import argparse
+
+from configvault.cli.context import Context
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("name", metavar="NAME", help="the name")
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Do it and print the snapshot."""
+    from configvault.usecases import notes
+
+    context.say_snapshot(notes.unpin(context.site(), args.name), f"no longer pinned as {args.name}")
+    return 0

@@ -1,0 +1,110 @@
+"""What every command is given: the global flags, the settings and the site they name, and where to print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
+
+if TYPE_CHECKING:
+    from configvault.cli.output import Output
+    from configvault.core.model import Snapshot
+    from configvault.core.settings import Settings
+    from configvault.usecases.site import Site
+
+# An operator waits this long for a daemon or another command that is at work.
+WAIT_S = 30.0
+
+
+class Context:
+    """The surroundings of one command."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Start with no flags; `take` sets them."""
+        self.environ = environ
+        self.config: str | None = None
+        self.command = "configvault"
+        self.json = False
+        self.quiet = False
+        self.verbose = False
+        self.color = True
+
+    def take(self, args: argparse.Namespace) -> None:
+        """Take the global flags, wherever they stood."""
+        self.config = getattr(args, "config", None)
+        self.command = f"configvault {args.command}"
+        self.json = getattr(args, "json", False)
+        self.quiet = getattr(args, "quiet", False)
+        self.verbose = getattr(args, "verbose", False)
+        self.color = not getattr(args, "no_color", False) and "NO_COLOR" not in self.environ
+
+    # --- what commands work on
+
+    @property
+    def config_path(self) -> str:
+        """Return where the configuration is."""
+        from configvault import app
+
+        return app.config_path(self.config, self.environ)
+
+    def settings(self) -> Settings:
+        """Return the configuration; raises ConfigError."""
+        from configvault import app
+
+        return app.load_settings(self.config_path, self.environ)
+
+    def site(self) -> Site:
+        """Return the site of the configuration; raises NoVaultError where there is no vault yet."""
+        from configvault import app
+
+        return app.open_site(self.settings(), self.environ, command=self.command, wait_s=WAIT_S)
+
+    # --- printing
+
+    @property
+    def output(self) -> Output:
+        """Return what prints for people."""
+        from configvault.cli.output import Output
+
+        return Output(color=self.color, quiet=self.quiet)
+
+    def emit(self, document: Mapping[str, Any]) -> None:
+        """Print the one document of a command under `--json`."""
+        print(json.dumps(document, indent=2))
+
+    def say_snapshot(self, snapshot: Snapshot, what: str) -> None:
+        """Print the snapshot that something was done to."""
+        if self.json:
+            from configvault.core import documents
+
+            self.emit(documents.snapshot(snapshot))
+        else:
+            self.output.line(f"{snapshot.id} {what}")
+
+    def say_error(self, message: str, hint: str | None = None) -> None:
+        """Print what went wrong, each on one line, whatever a name in it holds."""
+        from configvault.cli.output import printable
+
+        print(f"error: {printable(message)}", file=sys.stderr)
+        if hint:
+            print(f"hint: {printable(hint)}", file=sys.stderr)
+
+    def fail(self, error: ConfigvaultError) -> None:
+        """Print an error and what lies behind it."""
+        if self.json:
+            from configvault.core import documents
+
+            print(json.dumps(documents.error(error), indent=2), file=sys.stderr)
+            return
+        if isinstance(error, RejectedError) and error.findings:
+            from configvault.cli import words
+
+            print("\n".join(words.findings(error.findings)), file=sys.stderr)
+        if isinstance(error, ConfigError):
+            for fault in error.faults:
+                print(fault, file=sys.stderr)
+        self.say_error(error.message, error.hint)

@@ -1,0 +1,64 @@
+"""One command from its words to its exit code, and the one place where errors are printed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+
+from configvault.cli import parser
+from configvault.cli.context import Context
+from configvault.core.errors import ConfigvaultError
+
+INTERRUPTED = 130
+
+
+def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """Run the command line `argv` (default: this process's) and return its exit code."""
+    # Names in the root may hold bytes that are no UTF-8: print them as they are, never fail on them.
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    parser.complete(os.environ)
+    words = list(sys.argv[1:] if argv is None else argv)
+    context = Context(environ if environ is not None else os.environ)
+    # Known before the parser is asked, since it may be the parser that finds the fault.
+    context.json = "--json" in words
+    try:
+        args = parser.parse(words)
+        context.take(args)
+        code: int = args.run(context, args)
+        sys.stdout.flush()
+        return code
+    except ConfigvaultError as error:
+        context.fail(error)
+        return error.code
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough; without this Python complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        context.say_error("interrupted")
+        return INTERRUPTED
+    except OSError as error:
+        failure = from_os_error(error)
+        context.fail(failure)
+        return failure.code
+
+
+def from_os_error(error: OSError) -> ConfigvaultError:
+    """Return an error of the system as the operator should read it."""
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+    what = f"{name}: {error.strerror}" if name else str(error.strerror or error)
+    hints = {
+        errno.ENOSPC: "make room on that file system, then try again",
+        errno.EDQUOT: "raise the quota or make room, then try again",
+        errno.EACCES: "run it as a user who may, e.g. with sudo",
+        errno.EPERM: "run it as a user who may, e.g. with sudo",
+        errno.EROFS: "remount that file system for writing",
+        errno.EMFILE: "raise the limit of open files: ulimit -n",
+    }
+    return ConfigvaultError(what[:1].lower() + what[1:] if not name else what, hints.get(error.errno or 0))

@@ -1,0 +1,73 @@
+"""Print for people: colour and fitted tables on a terminal, plain columns anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim", "head": "bold"}
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line that moves no cursor; bytes that are no UTF-8 stay as they are."""
+    return "".join(
+        char if char.isprintable() or 0xDC80 <= ord(char) <= 0xDCFF else _escaped(char) for char in text
+    )
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+class Output:
+    """Standard output, as somebody reads it."""
+
+    def __init__(self, *, color: bool, quiet: bool) -> None:
+        """Use colour only where it is allowed and a terminal shows it."""
+        self._quiet = quiet
+        self._console: Console | None = None
+        if sys.stdout.isatty():
+            from rich.console import Console
+
+            self._console = Console(highlight=False, markup=False, no_color=not color, soft_wrap=True)
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        """Print one line, unless told to be quiet."""
+        if self._quiet:
+            return
+        if self._console is not None and style is not None:
+            self._console.print(text, style=STYLES[style])
+        else:
+            print(text)
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Print lines; those that begin like an error or a warning are coloured."""
+        for text in texts:
+            style = next((word for word in ("error", "warning") if f" {word} " in f" {text[:200]} "), None)
+            self.line(text, style if not text.startswith(" ") else None)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table. It is what was asked for, so quiet does not silence it."""
+        cells = [[printable(cell) for cell in row] for row in rows]
+        if self._console is None:
+            self._plain(columns, cells)
+            return
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for number, column in enumerate(columns):
+            # Ids are for pasting: the last column, words, gives way.
+            table.add_column(column, no_wrap=number < len(columns) - 1, overflow="fold")
+        for row in cells:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def _plain(self, columns: Sequence[str], rows: list[list[str]]) -> None:
+        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        for row in [list(columns), *rows]:
+            padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            print("  ".join(padded).rstrip())

@@ -1,0 +1,126 @@
+"""The words of the command line. Only the module of the command that was called is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import configvault
+from configvault.cli.commands import COMMANDS, Command
+from configvault.core.errors import UsageError
+
+_DESCRIPTION = "Watch a config directory, record every valid state of it in git, restore any of them."
+_EPILOG = """\
+REF is an id (backup_20231201_143022) or its beginning, a commit, latest, previous, good, pin:NAME or rejected_...
+Exit codes: 0 done, 1 failed, 2 usage, 3 rejected, 4 no such reference, 5 busy, 6 degraded, 7 reload or health
+failed, 8 undone, 9 vault damaged, 10 no vault, 78 bad configuration, 130 interrupted.
+
+First steps:  configvault init --root /app/conf/plugin --vault /var/lib/configvault
+              configvault list
+              configvault rollback latest"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Faults become errors like any other, and sub-commands get the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, f"{self.prog} --help")
+
+
+def global_flags(*, top: bool = False) -> _Parser:
+    """Return the flags that work before and after the command; the later one wins."""
+    nothing = argparse.SUPPRESS
+    flags = _Parser(add_help=False, argument_default=nothing)
+    group = flags.add_argument_group("global flags")
+    group.add_argument("-c", "--config", metavar="FILE", help="configuration file")
+    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
+    group.add_argument("-q", "--quiet", action="store_true", help="print only what was asked for, and errors")
+    group.add_argument("-v", "--verbose", action="store_true", help="say more")
+    group.add_argument("--no-color", action="store_true", help="no colour, as with NO_COLOR")
+    if top:
+        version = f"configvault {configvault.__version__}"
+        group.add_argument("--version", action="version", version=version, help="print the version")
+    return flags
+
+
+def build(*names: str) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the commands `names` (none: of all)."""
+    parser = _Parser(
+        prog="configvault",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[global_flags(top=True)],
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
+    after = global_flags()
+    for command in COMMANDS:
+        if not names or command.name in names or set(command.aliases) & set(names):
+            _add(commands, command, after)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[_Parser], command: Command, after: argparse.ArgumentParser
+) -> None:
+    module = importlib.import_module(f"configvault.cli.commands.{command.module}")
+    parser = commands.add_parser(
+        command.name,
+        aliases=list(command.aliases),
+        help=command.help,
+        description=command.help[:1].upper() + command.help[1:] + ".",
+        epilog=command.examples and f"examples:\n{command.examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[after],
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=module.run, command=command.name)
+    module.declare(parser)
+
+
+def _called(words: Sequence[str]) -> str | None:
+    """Return the command in `words`: the first one that is no flag, if there is such a command."""
+    known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
+    before = [""]
+    for word in words:
+        if not word.startswith("-") and before[-1] not in ("-c", "--config"):
+            return word if word in known else None
+        if word in ("-h", "--help"):
+            return None
+        before.append(word)
+    return None
+
+
+def complete(environ: Mapping[str, str]) -> None:
+    """Answer a shell that asks for completions, and end; otherwise do nothing."""
+    if "_ARGCOMPLETE" in environ:
+        import argcomplete
+
+        argcomplete.autocomplete(build())
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line.
+
+    Raises:
+        UsageError: it cannot be understood.
+        SystemExit: help or the version was asked for and printed.
+    """
+    called = _called(words)
+    behind: list[str] = []
+    if called == "diff" and "--" in words:
+        # argparse forgets where `--` stood, and here it divides references from paths.
+        at = list(words).index("--")
+        words, behind = words[:at], list(words[at + 1 :])
+    args = (build(called) if called else build()).parse_args(words)
+    args.behind = behind
+    if args.command is None:
+        if words:
+            raise UsageError("no command is given", "configvault --help")
+        build().print_help(sys.stderr)
+        raise SystemExit(UsageError.code)
+    return args

@@ -1,0 +1,126 @@
+"""Outcomes in words: findings with the line and a caret, changes with a sign, what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from configvault.cli.output import printable
+from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
+from configvault.core.outcome import Recording, RecordOutcome, RollbackEnd, RollbackOutcome
+
+SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
+_WIDEST_EXCERPT = 100
+
+
+def findings(found: Iterable[Finding]) -> Iterator[str]:
+    """Yield findings as compilers print them: `path:line:column: severity rule: message`, the line, a caret."""
+    for one in found:
+        place = printable(one.path)
+        if one.line is not None:
+            place += f":{one.line}" + (f":{one.column}" if one.column is not None else "")
+        yield f"{place}: {one.severity} {one.rule}: {printable(one.message)}"
+        if one.excerpt is not None:
+            yield from _excerpt(one.excerpt, one.column)
+        if one.hint:
+            yield f"    hint: {printable(one.hint)}"
+
+
+def _excerpt(line: str, column: int | None) -> Iterator[str]:
+    """Yield the line and a caret below its `column`, both cut so that the caret is in view."""
+    start = max(0, (column or 1) - 1 - _WIDEST_EXCERPT // 2) if len(line) > _WIDEST_EXCERPT else 0
+    yield f"    {printable(line[start : start + _WIDEST_EXCERPT].replace(chr(9), ' '))}"
+    if column is not None:
+        yield f"    {' ' * (column - 1 - start)}^"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 file`, `2 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def verdict(found: Sequence[Finding]) -> str:
+    """Return how many errors and warnings there are."""
+    errors = sum(one.severity is Severity.ERROR for one in found)
+    parts = [counted(errors, "error"), counted(len(found) - errors, "warning")]
+    return ", ".join(part for part in parts if not part.startswith("0 ")) or "no findings"
+
+
+def changes(changed: Iterable[Change]) -> Iterator[str]:
+    """Yield changed paths with a sign each."""
+    for one in changed:
+        yield f"  {SIGNS[one.kind]} {printable(one.path)}"
+
+
+def when(moment: datetime) -> str:
+    """Return a moment to the second, with its zone."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def flags(snapshot: Snapshot) -> str:
+    """Return what is said of a snapshot in a few words."""
+    said = [word for word, true in (("good", snapshot.good), ("rolled back", snapshot.rolled_back)) if true]
+    return ", ".join([*said, *(f"pin:{name}" for name in snapshot.pins)])
+
+
+def recorded(outcome: RecordOutcome) -> Iterator[str]:
+    """Yield what came of recording live."""
+    yield from findings(outcome.findings)
+    if outcome.outcome is Recording.REJECTED:
+        assert outcome.rejected is not None
+        again = " again" if outcome.repeated else ""
+        yield f"rejected{again}: {verdict(outcome.findings)}; kept as {outcome.rejected.id}"
+        if outcome.snapshot is not None:
+            yield f"the latest snapshot is still {outcome.snapshot.id}: configvault rollback latest"
+    elif outcome.snapshot is not None:
+        word = "recorded" if outcome.outcome is Recording.RECORDED else "unchanged"
+        yield f"{word} {outcome.snapshot.id}: {printable(outcome.snapshot.subject)}"
+        if outcome.outcome is Recording.RECORDED:
+            yield from changes(outcome.changes)
+
+
+_ENDS = {
+    RollbackEnd.ROLLED_BACK: "rolled back to",
+    RollbackEnd.UNCHANGED: "nothing to restore, live already equals",
+    RollbackEnd.PLANNED: "would roll back to",
+    RollbackEnd.UNDONE: "undone: the root is as it was before the rollback to",
+    RollbackEnd.RELOAD_FAILED: "restored, but the service did not take it:",
+}
+
+
+def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
+    """Yield what came of a rollback, but for the changed files."""
+    yield from findings(outcome.findings)
+    yield f"{_ENDS[outcome.outcome]} {outcome.target.id}: {printable(outcome.target.subject)}"
+    if outcome.left:
+        yield f"  leaves {', '.join(outcome.left)}"
+    if outcome.safety and outcome.outcome is not RollbackEnd.UNCHANGED:
+        yield f"  what was live is kept as {outcome.safety}"
+    if outcome.recorded is not None:
+        yield f"  recorded as {outcome.recorded.id}"
+    for path in outcome.in_place:
+        yield f"  warning: {printable(path)} is a mount of its own: it was written in place, not replaced at once"
+    for path in outcome.hard_links:
+        yield f"  note: {printable(path)} had other names (hard links); they keep the old content"
+    for path in outcome.kept_folders:
+        yield f"  note: {printable(path)} stays, since it holds ignored files"
+    if outcome.foreign:
+        yield f"  warning: somebody wrote during the restore; their version is kept as {outcome.foreign}"
+    if outcome.reload is not None:
+        yield from reloaded(outcome.reload, outcome.health)
+    if outcome.pending_until is not None:
+        yield f"  to be confirmed until {when(outcome.pending_until)}: configvault confirm"
+
+
+def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[str]:
+    """Yield how the service took it."""
+    if report.kind == "none":
+        yield "  no reload is configured"
+    elif report.ok:
+        status = f" with {report.status}" if report.status is not None else ""
+        yield f"  the service was reloaded ({report.kind}{status}, {report.elapsed_seconds:.1f}s)"
+    else:
+        yield f"  error: reload ({report.kind}) failed after {counted(report.attempts, 'attempt')}: {report.error}"
+    for check in health:
+        word = "passed" if check.ok else "error:" if check.required else "warning:"
+        yield f"  {word} health check {check.name!r}" + (f": {check.error}" if check.error else "")

@@ -1,0 +1,166 @@
+"""Make, change and remove single entries by directory descriptor, following no link, synced before they are named."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.model import Entry, Folder, Kind
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+Chunks = Callable[[str], Iterable[bytes]]
+"""Gives the bytes of a blob in pieces."""
+
+
+def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
+    """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk."""
+    if isinstance(entry, Folder):
+        os.mkdir(name, 0o700, dir_fd=fd)
+        inner = os.open(name, FOLDER, dir_fd=fd)
+        try:
+            for child in sorted(entry.entries):
+                build(inner, child, entry.entries[child], chunks)
+            set_attributes(inner, entry)
+            os.fsync(inner)
+        finally:
+            os.close(inner)
+    elif entry.kind is Kind.LINK:
+        os.symlink(os.fsdecode(b"".join(chunks(entry.blob))), name, dir_fd=fd)
+        _own_link(fd, name, entry)
+    else:
+        file = os.open(name, _CREATE, 0o600, dir_fd=fd)
+        try:
+            write(file, chunks(entry.blob))
+            set_attributes(file, entry)
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+
+@contextlib.contextmanager
+def open_folder(root: str, path: str) -> Iterator[int]:
+    """Open the folder at `path` in the root, following no link on the way."""
+    fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in path.split("/") if path else ():
+            inner = os.open(name, FOLDER, dir_fd=fd)
+            os.close(fd)
+            fd = inner
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def make_root(path: str, mode: int, uid: int, gid: int) -> None:
+    """Make the root folder itself, which is missing, in a parent that exists."""
+    try:
+        os.mkdir(path, 0o700)
+        fd = os.open(path, FOLDER)
+    except OSError as error:
+        raise ConfigvaultError(
+            f"cannot create the root {path}: {error.strerror}", "create its parent folder"
+        ) from error
+    try:
+        set_attributes(fd, Folder(mode, uid, gid, {}))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    parent = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(parent)
+    os.close(parent)
+
+
+def write_new(path: str, folder: Folder, chunks: Chunks) -> None:
+    """Write `folder` as a new directory at `path`, which is missing or empty, in a parent that exists."""
+    parent, name = os.path.split(path)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.rmdir(path)
+        with open_folder(parent, "") as fd:
+            build(fd, name, folder, chunks)
+            os.fsync(fd)
+    except OSError as error:
+        raise ConfigvaultError(
+            f"cannot write {path}: {error.strerror}", "name a new directory in a folder where you may write"
+        ) from error
+
+
+@contextlib.contextmanager
+def new_file(path: str) -> Iterator[IO[bytes]]:
+    """Open a new file that gets its name when the block ends without an error; an old one is not replaced."""
+    aside = f"{path}.{os.getpid()}.new"
+    try:
+        with open(os.open(aside, _CREATE, 0o600), "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)
+    except OSError as error:
+        raise ConfigvaultError(
+            f"cannot write {path}: {error.strerror}", "name a new file as --output"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(aside)
+
+
+def write(file: int, pieces: Iterable[bytes]) -> int:
+    """Write `pieces` to the descriptor `file`; return how many bytes that were."""
+    size = 0
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            written = os.write(file, view)
+            view = view[written:]
+            size += written
+    return size
+
+
+def set_attributes(fd: int, entry: Entry | Folder) -> None:
+    """Set owner, then mode: chown(2) takes the set-id bits away."""
+    seen = os.fstat(fd)
+    if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
+        os.fchown(fd, entry.uid, entry.gid)
+    if stat.S_IMODE(os.fstat(fd).st_mode) != entry.mode:
+        os.fchmod(fd, entry.mode)
+
+
+def _own_link(fd: int, name: str, entry: Entry) -> None:
+    seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
+        os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
+
+
+def exists(fd: int, name: str) -> bool:
+    """Return whether anything has that name in the folder `fd`."""
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove(fd: int, name: str) -> None:
+    """Remove what has that name in the folder `fd`, a whole folder too, following no link."""
+    try:
+        seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(seen.st_mode):
+        os.unlink(name, dir_fd=fd)
+        return
+    inner = os.open(name, FOLDER, dir_fd=fd)
+    try:
+        if seen.st_mode & 0o300 != 0o300 and os.geteuid() == seen.st_uid:
+            os.fchmod(inner, 0o700)
+        for child in os.listdir(inner):
+            remove(inner, child)
+    finally:
+        os.close(inner)
+    os.rmdir(name, dir_fd=fd)

@@ -1,0 +1,78 @@
+"""Write a snapshot to somewhere else: a new folder, or a tar file. Neither root nor vault is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator
+from typing import IO
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.model import Entry, Folder, Kind
+from configvault.root import entries
+from configvault.usecases.history import Listed
+from configvault.usecases.site import Site
+
+
+def to_folder(site: Site, found: Listed, path: str) -> None:
+    """Write the state of `found` into a folder at `path` that does not exist yet or is empty.
+
+    Owners are set where this user may; everywhere else the files belong to who exports them.
+
+    Raises:
+        ConfigvaultError: something is there already, or it cannot be written.
+    """
+    state = site.vault.tree(found.tree)
+    if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
+        raise ConfigvaultError(
+            f"{path} exists and is not an empty directory", "name a new directory as --output"
+        )
+    owned = state if os.geteuid() == 0 else _owned_by_caller(state)
+    entries.write_new(os.path.abspath(path), owned, site.vault.objects.chunks)
+
+
+def _owned_by_caller(folder: Folder) -> Folder:
+    uid, gid = os.geteuid(), os.getegid()
+    owned = {
+        name: entry._replace(uid=uid, gid=gid) if isinstance(entry, Entry) else _owned_by_caller(entry)
+        for name, entry in folder.entries.items()
+    }
+    return Folder(folder.mode, uid, gid, owned)
+
+
+def to_tar_file(site: Site, found: Listed, path: str) -> None:
+    """Write the state of `found` as a tar file at `path`, whole or not at all, readable by its owner alone."""
+    with entries.new_file(path) as file:
+        to_tar(site, found, file)
+
+
+def to_tar(site: Site, found: Listed, out: IO[bytes]) -> None:
+    """Write the state of `found` as a tar archive with owners, modes, links and empty folders."""
+    state = site.vault.tree(found.tree)
+    moment = int(found.taken_at.timestamp())
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
+        for path, entry in [(".", state), *state.walk()]:
+            member = _member(path, entry, moment)
+            with _content(site, entry) as content:
+                if member.issym():
+                    member.linkname = os.fsdecode(content.read())
+                archive.addfile(member, content if member.isreg() else None)
+
+
+def _member(path: str, entry: Entry | Folder, moment: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(path)
+    member.mode, member.uid, member.gid, member.mtime = entry.mode, entry.uid, entry.gid, moment
+    if isinstance(entry, Folder):
+        member.type = tarfile.DIRTYPE
+    elif entry.kind is Kind.LINK:
+        member.type = tarfile.SYMTYPE
+    else:
+        member.size = entry.size
+    return member
+
+
+@contextlib.contextmanager
+def _content(site: Site, entry: Entry | Folder) -> Iterator[IO[bytes]]:
+    yield io.BytesIO(site.vault.objects.read(entry.blob) if isinstance(entry, Entry) else b"")

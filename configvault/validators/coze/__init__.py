@@ -1,0 +1,1 @@
+"""Coze Studio's plugin directory, as its own loader takes it."""

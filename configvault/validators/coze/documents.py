@@ -1,0 +1,57 @@
+"""One OpenAPI document: what is wrong with it, and which operations it has for tools to name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from configvault.validators.coze.decode import describe
+from configvault.validators.faults import Fault, fault
+from configvault.validators.syntax import marked, repeated, trailing
+from configvault.validators.text import decode
+from configvault.validators.yamlnodes import Mapping, is_null
+from configvault.validators.yamlread import read
+
+METHODS = ("connect", "delete", "get", "head", "options", "patch", "post", "put", "trace")
+
+
+@dataclass(slots=True)
+class Document:
+    """What a pass over one document found; `operations` is None where it cannot be read."""
+
+    faults: list[Fault] = field(default_factory=list)
+    operations: frozenset[tuple[str, str]] | None = None
+    is_openapi: bool = False
+
+
+def judge(data: bytes) -> Document:
+    """Return what is to be said of `data` as an OpenAPI document."""
+    text = decode(data)
+    if text.text is None or text.faults:
+        return Document(text.faults)
+    reading = read(text.text)
+    document = Document([*marked(text), *reading.faults, *trailing(reading)])
+    root = reading.root
+    if reading.broken:
+        return document
+    if root is None or is_null(root):
+        message = "the document is empty; the plugin is dropped"
+        document.faults.append(fault("document-empty", root, message, "restore the file"))
+    elif type(root) is not Mapping:
+        message = f"an OpenAPI document must be a mapping, not {describe(root)}"
+        document.faults.append(fault("document-type", root, message, "restore the file"))
+    else:
+        document.is_openapi = "openapi" in root.entries or "paths" in root.entries
+        document.faults += repeated(root)
+        document.operations = _operations(root)
+    return document
+
+
+def _operations(root: Mapping) -> frozenset[tuple[str, str]]:
+    paths = root.get("paths")
+    return frozenset(
+        (method.upper(), path)
+        for path, (_, item) in (paths.entries.items() if type(paths) is Mapping else ())
+        if type(item) is Mapping
+        for method in METHODS
+        if not is_null(item.get(method))
+    )

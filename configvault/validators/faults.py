@@ -1,0 +1,71 @@
+"""What a pass over one file has to say, before it is known under which path and with which severity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from configvault.core.redact import Redactor
+
+LONGEST_QUOTE = 80
+# So much of one rule in one file is told in full; who broke more has the pattern by then.
+MOST_OF_ONE_RULE = 8
+
+_REDACTOR = Redactor(b"")
+
+
+class Place(Protocol):
+    """Anything that knows where it stands in its file."""
+
+    @property
+    def line(self) -> int:
+        """Return the line, from 1."""
+
+    @property
+    def column(self) -> int:
+        """Return the column, from 1."""
+
+
+class Fault(NamedTuple):
+    """One thing wrong in one file; no text holds a secret."""
+
+    rule: str
+    line: int | None
+    column: int | None
+    message: str
+    hint: str | None = None
+
+
+def fault(rule: str, place: Place | None, message: str, hint: str | None = None) -> Fault:
+    """Return the fault at `place`, or of the file as a whole."""
+    if place is None:
+        return Fault(rule, None, None, message, hint)
+    return Fault(rule, place.line, place.column, message, hint)
+
+
+def quote(value: object) -> str:
+    """Return `value` fit for a message: one line, cut, without secrets, nothing that moves a cursor."""
+    text = value if isinstance(value, str) else str(value)
+    cut = text[: LONGEST_QUOTE * 2]
+    # Looked at before it is cut, or half a token would look like none.
+    cut = _REDACTOR.line(printable(cut))
+    return f"'{cut[:LONGEST_QUOTE]}…'" if len(cut) > LONGEST_QUOTE or len(text) > len(cut) * 2 else f"'{cut}'"
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that a terminal might obey replaced, the length kept."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def capped(faults: Iterable[Fault]) -> Iterator[Fault]:
+    """Yield `faults`, of each rule only the first few and one that counts the rest."""
+    seen: dict[str, int] = {}
+    for one in faults:
+        seen[one.rule] = seen.get(one.rule, 0) + 1
+        if seen[one.rule] <= MOST_OF_ONE_RULE:
+            yield one
+    for rule, count in seen.items():
+        if count > MOST_OF_ONE_RULE:
+            yield Fault(rule, None, None, f"{count - MOST_OF_ONE_RULE} more of these in this file")

@@ -1,0 +1,136 @@
+"""The judge: every pass over every file of a state, and those over all of them, made into one verdict.
+
+Nothing a file holds may stop it: a pass that fails becomes the finding `validator-failed`. What a pass found is
+kept by blob id, so a state that differs in one file costs that file and the passes over all files.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from configvault.core.model import Entry, Folder, Kind, State, Verdict
+from configvault.core.settings import ValidateSettings
+from configvault.validators import massremoval
+from configvault.validators.faults import Fault
+from configvault.validators.files import Files, Found
+from configvault.validators.report import Report
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+class Judge:
+    """Judges states by one set of settings, and remembers what it found in each blob.
+
+    Not for several threads at once.
+    """
+
+    def __init__(self, settings: ValidateSettings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._known: dict[tuple[str, str], object] = {}
+
+    def judge(self, state: State) -> Verdict:
+        """Return all that is to be said of `state`; no content makes this raise."""
+        report = Report(self._settings.rules)
+        run = Run(self._settings, state, report, self._known)
+        run.guard("", lambda: self._judge(run))
+        # What this state does not hold is forgotten, or a long life would remember everything ever seen.
+        self._known = run.used
+        return report.verdict()
+
+    def _judge(self, run: Run) -> None:
+        run.guard("", lambda: run.report.add("", massremoval.check(run.state.tree, run.state.before)))
+        count = sum(1 for _ in run.state.tree.files())
+        if count > self._settings.max_files:
+            message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
+            run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
+            return
+        from configvault.validators import profiles
+
+        profiles.PROFILES[self._settings.profile](run)
+
+
+class Run:
+    """One state being judged: what the passes share while it lasts."""
+
+    def __init__(
+        self, settings: ValidateSettings, state: State, report: Report, known: dict[tuple[str, str], object]
+    ) -> None:
+        self.settings = settings
+        self.state = state
+        self.report = report
+        self.files = Files(state.tree, state.read)
+        self.used: dict[tuple[str, str], object] = {}
+        self._known = known
+
+    def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
+        """Return what `act` returns; if it fails, say so of `path` and return None."""
+        try:
+            return act()
+        except Exception as error:
+            _log(path, error)
+            message = f"could not be judged to the end: {type(error).__name__} inside a validator"
+            hint = (
+                "report this with the log's traceback; validate.rules may turn validator-failed into a warning"
+            )
+            self.report.add(path, [Fault("validator-failed", None, None, message, hint)])
+            return None
+
+    def once(self, role: str, path: str, entry: Entry, act: Callable[[bytes], _T]) -> _T | None:
+        """Return what `act` makes of the bytes of `entry`, worked out once for each blob and role.
+
+        A file that is too large is told of and not read; then, and if `act` fails, the result is None.
+        """
+        limit = self.settings.max_file_size
+        if entry.size > limit:
+            message = f"{entry.size} bytes, more than validate.max_file_size = {limit}"
+            fault = Fault("file-too-large", None, None, message, "does it belong here? raise the limit if so")
+            self.report.add(path, [fault])
+            return None
+        key = (role, entry.blob)
+        if key not in self._known and key not in self.used:
+            result = self.guard(path, lambda: act(self.files.read(entry)))
+            if result is None:
+                return None
+            self.used[key] = result
+        self.used[key] = self.used[key] if key in self.used else self._known[key]
+        return self.used[key]  # type: ignore[return-value]
+
+    def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
+        """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
+        self.report.add(path, faults, lambda: self.files.read(entry))
+
+    def regular(self) -> Iterator[tuple[str, str, Entry]]:
+        """Yield the path by which it is known, the real path and the entry of every regular file."""
+        names = self._names()
+        for path, entry in self.state.tree.files():
+            if entry.kind is Kind.FILE:
+                yield names.get(path, path), path, entry
+
+    def _names(self) -> dict[str, str]:
+        """Return for files behind links, in folders whose names begin with `..`, the first link to each."""
+        names: dict[str, str] = {}
+        for path, entry in self.state.tree.files():
+            if entry.kind is Kind.LINK and not _hidden(path):
+                found = self.files.resolve(path)
+                if isinstance(found, Found) and isinstance(found.entry, Entry) and _hidden(found.real):
+                    names.setdefault(found.real, path)
+                elif isinstance(found, Found) and isinstance(found.entry, Folder):
+                    for below, _ in found.entry.files():
+                        if _hidden(found.real):
+                            names.setdefault(f"{found.real}/{below}", f"{path}/{below}")
+        return names
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith("..") for part in path.split("/"))
+
+
+def _log(path: str, error: Exception) -> None:
+    """Write the traceback without the exception's text, which may quote the file."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _LOG.error("validator.failed path=%r error=%s\n%s", path, type(error).__name__, where)

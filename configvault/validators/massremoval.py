@@ -1,0 +1,40 @@
+"""Whether more vanished since the latest snapshot than anybody takes away on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from configvault.core.model import Entry, Folder
+from configvault.validators.faults import Fault
+
+RULE = "mass-removal"
+HINT = "restore them with: configvault rollback latest; if it is meant, record it with: configvault snapshot --force"
+
+
+def check(now: Folder, before: Folder | None) -> Iterator[Fault]:
+    """Yield the fault that more than half of the files of `before` are gone; what only moved is not gone."""
+    were = dict(_named(before)) if before is not None else {}
+    here = dict(_named(now))
+    blobs = {entry.blob for entry in here.values()}
+    gone = [path for path, entry in were.items() if path not in here and entry.blob not in blobs]
+    if len(gone) * 2 > len(were):
+        what = f"all {len(were)}" if len(gone) == len(were) else f"{len(gone)} of the {len(were)}"
+        yield Fault(RULE, None, None, f"{what} files of the latest snapshot are gone", HINT)
+
+
+def plugins_gone(count_before: int | None, count_now: int | None) -> Iterator[Fault]:
+    """Yield what follows from the numbers of live plugins, None where one is not known."""
+    if not count_before or count_now is None or count_now >= count_before:
+        return
+    if count_now == 0:
+        yield Fault(RULE, None, None, f"all {count_before} plugins of the latest snapshot are gone", HINT)
+        return
+    message = f"{count_now} plugins where the latest snapshot has {count_before}"
+    yield Fault("fewer-plugins", None, None, message, "if that was not meant: configvault diff")
+
+
+def _named(tree: Folder) -> Iterator[tuple[str, Entry]]:
+    """Yield the files that have a name of their own; a ConfigMap's `..2026_01_01` folders change theirs."""
+    for path, entry in tree.files():
+        if not any(part.startswith("..") for part in path.split("/")):
+            yield path, entry

@@ -1,0 +1,77 @@
+"""Every rule by name: how bad it is, where it applies, what it protects from. The one list of them.
+
+Cheap to import on purpose: the configuration's reader wants the names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from configvault.core.model import Severity
+
+
+class Rule(NamedTuple):
+    """One rule; `validate.rules` may change its severity."""
+
+    name: str
+    severity: Severity
+    profiles: tuple[str, ...]
+    protects_from: str
+
+
+_E, _W = Severity.ERROR, Severity.WARNING
+_BOTH = ("coze", "generic")
+_COZE = ("coze",)
+
+_ALL = (
+    Rule("mass-removal", _E, _BOTH, "a wiped or half-copied directory: more than half of the files, or all plugins, are gone"),
+    Rule("validator-failed", _E, _BOTH, "a state that could not be judged to the end"),
+    Rule("file-too-large", _E, _BOTH, "a file nobody meant to put there (validate.max_file_size)"),
+    Rule("too-many-files", _E, _BOTH, "a directory nobody meant to watch (validate.max_files)"),
+    Rule("too-many-values", _E, _BOTH, "a file that would exhaust memory"),
+    Rule("nested-too-deep", _E, _BOTH, "a file that overflows its reader's stack"),
+    Rule("encoding", _E, _BOTH, "a file saved as GBK, Latin-1 or UTF-16: the service refuses to start or misreads it"),
+    Rule("conflict-marker", _E, _BOTH, "an unfinished merge"),
+    Rule("yaml-syntax", _E, _BOTH, "YAML that cannot be read: the service refuses to start or drops the plugin"),
+    Rule("yaml-alias", _E, _BOTH, "aliases that lead nowhere, into themselves, or multiply without end"),
+    Rule("yaml-tag", _E, _BOTH, "a tag that contradicts its value"),
+    Rule("json-syntax", _E, _BOTH, "JSON that cannot be read: the service refuses to start"),
+    Rule("toml-syntax", _E, _BOTH, "TOML that cannot be read"),
+    Rule("repeated-key", _W, _BOTH, "a key written twice, of which one is lost"),
+    Rule("byte-order-mark", _W, _COZE, "a mark at the start of a YAML file that other programs trip over"),
+    Rule("trailing-document", _W, _COZE, "text after the first YAML document, which the service never reads"),
+    Rule("file-missing", _E, _COZE, "a required file missing or a directory in its place: the service refuses to start"),
+    Rule("link", _E, _COZE, "a symlink that dangles, loops or leaves the directory, and so is in no snapshot"),
+    Rule("meta-empty", _E, _COZE, "an empty plugin list: the service starts without a single plugin and logs nothing"),
+    Rule("meta-type", _E, _COZE, "a value of the wrong type in plugin_meta.yaml: the service refuses to start"),
+    Rule("duplicate-key", _E, _COZE, "a key twice in what the service decodes: it refuses to start or drops the plugin"),
+    Rule("null-entry", _E, _COZE, "an empty list item in plugin_meta.yaml: the service panics"),
+    Rule("manifest-missing", _E, _COZE, "an entry without manifest: the service panics"),
+    Rule("auth-missing", _E, _COZE, "a manifest without auth: the service panics"),
+    Rule("plugin-version", _E, _COZE, "a version that is none (v1.2.3): the plugin is dropped"),
+    Rule("plugin-id", _E, _COZE, "a plugin without a positive id: it is dropped"),
+    Rule("plugin-type", _E, _COZE, "a plugin_type other than 1: the plugin is dropped"),
+    Rule("duplicate-plugin-id", _E, _COZE, "an id that is taken already, by a plugin or an earlier tool: the plugin is dropped"),
+    Rule("duplicate-tool-id", _E, _COZE, "a tool_id that is taken already: the tool is dropped"),
+    Rule("tool-id", _E, _COZE, "a tool without an id, which nothing can refer to"),
+    Rule("manifest", _E, _COZE, "a manifest that lacks a name, a description or its version: the plugin is dropped"),
+    Rule("auth", _E, _COZE, "an auth type or sub_type the service does not know: the plugin is dropped"),
+    Rule("auth-payload", _E, _COZE, "an auth payload that is no JSON object of texts: the plugin is dropped"),
+    Rule("common-params", _E, _COZE, "a place of common_params that does not exist: the plugin is dropped"),
+    Rule("no-tools", _E, _COZE, "a plugin without tools, which vanishes silently"),
+    Rule("tool-not-in-document", _E, _COZE, "a tool whose method and sub_url no document has: it is dropped"),
+    Rule("document-missing", _E, _COZE, "an openapi_doc_file that is not there: the plugin is dropped"),
+    Rule("document-outside", _E, _COZE, "an openapi_doc_file outside the directory, which no snapshot holds"),
+    Rule("document-empty", _E, _COZE, "an empty document: the plugin is dropped"),
+    Rule("document-type", _E, _COZE, "a value of the wrong type in a document: the plugin is dropped"),
+    Rule("product-id", _W, _COZE, "an entry without product_id, which the documentation calls required"),
+    Rule("unknown-key", _W, _COZE, "a misspelt key, which the service ignores"),
+    Rule("tools-deprecated", _W, _COZE, "a plugin whose tools are all deprecated: it vanishes silently"),
+    Rule("deprecated-without-document", _W, _COZE, "a deprecated entry that could not be brought back: its document is gone"),
+    Rule("unreferenced-file", _W, _COZE, "a document that no entry refers to: a plugin forgotten or left behind"),
+    Rule("unreferenced-broken", _W, _COZE, "a broken document that no entry refers to yet"),
+    Rule("empty-token", _W, _COZE, "a plugin whose credentials are not filled in: its tools will be refused by their server"),
+    Rule("fewer-plugins", _W, _COZE, "a plugin lost by accident: fewer than in the latest snapshot"),
+)  # fmt: skip
+
+RULES: dict[str, Rule] = {rule.name: rule for rule in _ALL}

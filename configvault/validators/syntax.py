@@ -1,0 +1,76 @@
+"""Whether a file parses, by the kind its name says: the checks that need to know nothing of any service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from configvault.validators import jsonread, yamlread
+from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.text import Text, decode
+from configvault.validators.yamlnodes import Mapping, Node, Scalar, child_nodes
+
+KINDS = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
+
+
+def kind_of(path: str) -> str | None:
+    """Return `yaml`, `json` or `toml` as the end of `path` says, else None."""
+    return KINDS.get(path[path.rfind(".") :].lower()) if "." in path else None
+
+
+def check(kind: str, data: bytes) -> list[Fault]:
+    """Return what is wrong with `data` as a file of that kind."""
+    text = decode(data)
+    if kind == "json":
+        return jsonread.check(text)
+    if text.text is None or text.faults:
+        return text.faults
+    if kind == "toml":
+        from configvault.validators import tomlread
+
+        return tomlread.check(text.text)
+    return _yaml(text, text.text)
+
+
+def _yaml(text: Text, body: str) -> list[Fault]:
+    reading = yamlread.read(body)
+    found = [*marked(text), *reading.faults, *trailing(reading)]
+    if not reading.broken and reading.root is not None:
+        found += repeated(reading.root)
+    return found
+
+
+def marked(text: Text) -> Iterator[Fault]:
+    """Yield the warning that a YAML file begins with a byte order mark."""
+    if text.marked:
+        message = "the file begins with a byte order mark (BOM)"
+        yield Fault("byte-order-mark", 1, 1, message, "save the file as UTF-8 without BOM")
+
+
+def trailing(reading: yamlread.Reading) -> Iterator[Fault]:
+    """Yield the warning that there is text after the first document."""
+    if reading.more is not None and not reading.broken:
+        message = "a second YAML document begins here; only the first is ever read"
+        yield fault("trailing-document", reading.more, message, "take it out, or join the two")
+
+
+def repeated(root: Node, skip: frozenset[int] = frozenset()) -> Iterator[Fault]:
+    """Yield every repeated key at or below `root`, but not of the mappings whose `id` is in `skip`."""
+    stack, done = [root], set()
+    while stack:
+        node = stack.pop()
+        if type(node) is Scalar or id(node) in done:
+            continue
+        done.add(id(node))
+        if type(node) is Mapping and id(node) not in skip:
+            yield from duplicates(node, "repeated-key", "keep one of them")
+        stack += child_nodes(node)
+
+
+def duplicates(node: Mapping, rule: str, hint: str) -> Iterator[Fault]:
+    """Yield every key that stands in `node` again; yaml.v3 compares keys by their text."""
+    seen: dict[tuple[type, str], Node] = {}
+    for key, _ in node.pairs:
+        name = (type(key), key.text if type(key) is Scalar else "")
+        first = seen.setdefault(name, key)
+        if first is not key:
+            yield fault(rule, key, f"key {quote(name[1])} is already there in line {first.line}", hint)

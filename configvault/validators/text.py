@@ -1,0 +1,57 @@
+"""From bytes to text: encoding, byte order marks, conflict markers. What every text file is asked first."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass, field
+
+from configvault.validators.faults import Fault
+
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BEGIN = re.compile(r"^<<<<<<< ", re.MULTILINE)
+_END = re.compile(r"^>>>>>>> ", re.MULTILINE)
+_SAVE = "save the file as UTF-8 without a byte order mark"
+
+
+@dataclass(slots=True)
+class Text:
+    """A file's text without its byte order mark (None: there is none to be had), and what is wrong with it."""
+
+    text: str | None
+    marked: bool = False
+    faults: list[Fault] = field(default_factory=list)
+
+
+def decode(data: bytes) -> Text:
+    """Return `data` as text."""
+    if data.startswith(_UTF16):
+        return Text(None, faults=[Fault("encoding", 1, 1, "the file is UTF-16, not UTF-8", _SAVE)])
+    marked = data.startswith(codecs.BOM_UTF8)
+    body = data[3:] if marked else data
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        start = body.rfind(b"\n", 0, error.start) + 1
+        line = body.count(b"\n", 0, error.start) + 1
+        column = len(body[start : error.start].decode("utf-8", "replace")) + 1
+        message = f"byte 0x{body[error.start]:02x} is not UTF-8"
+        return Text(None, marked, [Fault("encoding", line, column, message, _SAVE)])
+    return Text(text, marked, _conflict(text))
+
+
+def _conflict(text: str) -> list[Fault]:
+    """Return the first place where somebody left a merge unfinished."""
+    begin = _BEGIN.search(text) if "<<<<<<< " in text else None
+    if begin is None or not _END.search(text, begin.end()):
+        return []
+    line = text.count("\n", 0, begin.start()) + 1
+    return [
+        Fault(
+            "conflict-marker",
+            line,
+            1,
+            "a merge conflict was left in the file",
+            "keep one side, take the <<<<<<<, ======= and >>>>>>> lines out",
+        )
+    ]

@@ -1,0 +1,281 @@
+"""Read one YAML file as yaml.v3 would, from libyaml's events, so that no content can knock the reader over.
+
+Events come without recursion, so depth and size are counted before anything is built; PyYAML's own composer
+would overflow the C stack. No tag is ever obeyed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import yaml
+
+from configvault.validators import yamlresolve
+from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
+
+DEEPEST = 200
+MOST_NODES = 200_000
+# Beyond this many nodes, counted with what aliases repeat, nothing is walked.
+MOST_EXPANDED = 200_000
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+
+
+class At(NamedTuple):
+    """A place in a file."""
+
+    line: int
+    column: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """What came of reading one file: the first document's root (None: nothing in it), and what is wrong."""
+
+    root: Node | None = None
+    faults: list[Fault] = field(default_factory=list)
+    broken: bool = False
+    more: At | None = None
+
+    def refuse(self, found: Fault) -> None:
+        """Keep `found`, which makes the tree useless."""
+        self.faults.append(found)
+        self.broken = True
+
+
+class _RefusedError(Exception):
+    """The file cannot be read on."""
+
+    def __init__(self, found: Fault) -> None:
+        super().__init__(found.message)
+        self.fault = found
+
+
+def read(text: str) -> Reading:
+    """Return the first document of `text`, which is UTF-8 without a mark at its start."""
+    reading = Reading()
+    try:
+        _Builder(text, reading).run()
+    except _RefusedError as error:
+        reading.refuse(error.fault)
+    except yaml.YAMLError as error:
+        reading.refuse(_syntax(error, text))
+    except RecursionError:
+        reading.refuse(fault("nested-too-deep", None, "nested too deep to be read", _FLATTER))
+    return reading
+
+
+_FLATTER = f"the service reads no sane file that is nested deeper than {DEEPEST} levels; restore the file"
+_HINTS = (
+    ("mapping values are not allowed", "put the value in quotes, or the text after the colon on its own line"),
+    ("could not find expected ':'", "is a colon missing, or the indentation off?"),
+    ("tab character", "indent with spaces"),
+    ("cannot start any token", "indent with spaces; put a value that begins with @, ` or % in quotes"),
+    ("block collection", "line the entry up with the entries above it"),
+    ("block mapping", "line the key up with the keys above it"),
+    ("flow", "close the bracket or brace"),
+    ("quoted scalar", "close the quote"),
+)
+
+
+def _syntax(error: yaml.YAMLError, text: str) -> Fault:
+    """Return libyaml's complaint at the place where a person would look for it."""
+    problem = str(getattr(error, "problem", None) or "is no YAML")
+    context = str(getattr(error, "context", None) or "")
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    where = At(mark.line + 1, mark.column + 1) if mark is not None else None
+    if mark is None:
+        match = re.search(r"position (\d+)", str(error))
+        problem = "a control character is not allowed here" if "#x" in str(error) else problem
+        where = place(text, int(match[1])) if match else None
+    if "maximum nesting depth" in problem:
+        return fault("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
+    said = f"{problem} {context}".strip()
+    hint = next((advice for part, advice in _HINTS if part in said), "mend the line, or restore the file")
+    return fault("yaml-syntax", where, f"no valid YAML: {said}", hint)
+
+
+def place(text: str, index: int) -> At:
+    """Return line and column of the character at `index`."""
+    line, start = 1, 0
+    for match in _BREAKS.finditer(text, 0, index):
+        line, start = line + 1, match.end()
+    return At(line, index - start + 1)
+
+
+class _Builder:
+    """Turns events into nodes without recursion."""
+
+    def __init__(self, text: str, reading: Reading) -> None:
+        self._loader = _LOADER(text)
+        self._reading = reading
+        self._anchors: dict[str, Node] = {}
+        self._sizes: dict[int, int] = {}
+        self._open: list[tuple[Node, str | None]] = []
+        self._keys: list[Node | None] = []
+        self._size: list[int] = []
+        self._nodes = 0
+        self._aliased = 0
+
+    def run(self) -> None:
+        """Read the first document, and look whether anything follows it.
+
+        Raises:
+            _RefusedError: a limit is passed, or yaml.v3 refuses what libyaml takes.
+        """
+        try:
+            self._document()
+        finally:
+            self._loader.dispose()
+
+    def _document(self) -> None:
+        take = self._loader.get_event
+        take()
+        event = take()
+        if type(event) is yaml.StreamEndEvent:
+            return
+        version = getattr(event, "version", None)
+        if version and tuple(version) != (1, 1):
+            raise _RefusedError(
+                fault(
+                    "yaml-syntax",
+                    At(1, 1),
+                    f"%YAML {version[0]}.{version[1]} is refused by the service: incompatible YAML document",
+                    "take the %YAML line out",
+                )
+            )
+        self._content()
+        self._rest()
+
+    def _content(self) -> None:
+        """Build the tree of the document that has begun."""
+        take = self._loader.get_event
+        while True:
+            event = take()
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                self._add(self._scalar(event), event.anchor, 1)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._start(event, kind is yaml.MappingStartEvent)
+            elif kind is yaml.AliasEvent:
+                self._alias(event)
+            elif kind is yaml.DocumentEndEvent:
+                return
+            else:
+                node, anchor = self._open.pop()
+                self._keys.pop()
+                self._add(node, anchor, self._size.pop(), anchored=True)
+
+    def _scalar(self, event: Any) -> Scalar:
+        mark, tag, text = event.start_mark, event.tag, event.value
+        quoted = bool(event.style)
+        line, column = mark.line + 1, mark.column + 1
+        if tag and tag != "!":
+            short = yamlresolve.short_tag(tag)
+            try:
+                kind, value = yamlresolve.tagged(short, text)
+            except yamlresolve.UnresolvableError:
+                raise _RefusedError(
+                    fault("yaml-tag", At(line, column), f"the value is no {quote(short)}", "take the tag out")
+                ) from None
+        elif quoted:
+            kind, value = "!!str", text
+        else:
+            kind, value = yamlresolve.plain(text)
+        return Scalar(text, kind, value, line, column, quoted)
+
+    def _start(self, event: Any, is_mapping: bool) -> None:
+        mark = event.start_mark
+        node: Node = (Mapping if is_mapping else Sequence)(
+            yamlresolve.short_tag(event.tag) if event.tag else "", mark.line + 1, mark.column + 1
+        )
+        if len(self._open) >= DEEPEST:
+            raise _RefusedError(
+                fault("nested-too-deep", node, f"nested deeper than {DEEPEST} levels", _FLATTER)
+            )
+        if event.anchor:
+            self._anchors[event.anchor] = node
+            self._sizes.pop(id(node), None)
+        self._open.append((node, event.anchor))
+        self._keys.append(None)
+        self._size.append(1)
+
+    def _alias(self, event: Any) -> None:
+        mark, name = event.start_mark, event.anchor
+        where = At(mark.line + 1, mark.column + 1)
+        node = self._anchors.get(name)
+        if node is None:
+            raise _RefusedError(
+                fault("yaml-alias", where, f"alias {quote(name)} names no anchor", "define it above with &")
+            )
+        if any(node is outer for outer, _ in self._open):
+            raise _RefusedError(
+                fault("yaml-alias", where, f"anchor {quote(name)} contains itself", "write the value out")
+            )
+        size = self._sizes.get(id(node), 1)
+        self._aliased += size
+        if self._aliased + self._nodes > MOST_EXPANDED:
+            message = f"aliases repeat more than {MOST_EXPANDED} values (excessive aliasing)"
+            raise _RefusedError(fault("yaml-alias", where, message, "write the values out, or fewer of them"))
+        self._add(node, None, size)
+
+    def _add(self, node: Node, anchor: str | None, size: int, anchored: bool = False) -> None:
+        """Put a finished node where it belongs."""
+        self._nodes += 1
+        if self._nodes > MOST_NODES:
+            message = f"more than {MOST_NODES} values in one file"
+            raise _RefusedError(fault("too-many-values", node, message, "split the file"))
+        if anchor:
+            if not anchored:
+                self._anchors[anchor] = node
+            self._sizes[id(node)] = size
+        if not self._open:
+            self._reading.root = node
+            return
+        self._size[-1] += size
+        parent = self._open[-1][0]
+        if type(parent) is Sequence:
+            parent.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is None:
+            self._keys[-1] = node
+            return
+        self._keys[-1] = None
+        assert type(parent) is Mapping
+        parent.pairs.append((key, node))
+        if type(key) is Scalar and key.tag == "!!merge":
+            self._merge(parent, key, node)
+
+    def _merge(self, parent: Mapping, key: Scalar, value: Node) -> None:
+        sources = value.items if type(value) is Sequence else [value]
+        for source in sources:
+            if type(source) is not Mapping:
+                raise _RefusedError(
+                    fault(
+                        "yaml-alias", key, "`<<` must name a mapping or a list of mappings", "as `<<: *anchor`"
+                    )
+                )
+            parent.merges.append(source)
+
+    def _rest(self) -> None:
+        """Look at what follows the first document, as far as the service's reader looks ahead."""
+        event = None
+        for _ in range(2):
+            try:
+                event = self._loader.get_event()
+            except yaml.scanner.ScannerError:
+                raise
+            except yaml.YAMLError as error:
+                mark = getattr(error, "problem_mark", None)
+                self._reading.more = At(mark.line + 1, 1) if mark else At(1, 1)
+                return
+            if type(event) is yaml.StreamEndEvent:
+                return
+            if self._reading.more is None:
+                mark = event.start_mark
+                self._reading.more = At(mark.line + 1, mark.column + 1)

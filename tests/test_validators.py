@@ -1,0 +1,207 @@
+"""The judge as a whole: profiles, limits, mass removal, severities, the cache, and what it may never do."""
+
+from __future__ import annotations
+
+import pytest
+from plugins import FERRIES_PATH, GOOD, META_PATH, TIDES_PATH, with_meta, with_tides
+from states import Link, judge, only, rules, state
+
+from configvault.core.model import Severity
+from configvault.core.settings import ValidateSettings
+from configvault.validators import Judge
+
+
+def test_good_directory() -> None:
+    """A directory in order is accepted without a word."""
+    assert judge(GOOD).findings == ()
+
+
+def test_finding_says_where_and_what() -> None:
+    """A finding names path, line and column, quotes the line and says what to do."""
+    found = only(judge(with_meta("version: v1.2.0", "version: 1.2.0")), "plugin-version")
+    assert (found.path, found.line, found.column) == (META_PATH, 4, 12)
+    assert found.excerpt == "  version: 1.2.0"
+    assert "'1.2.0'" in found.message
+    assert found.hint == "write it as v1.2.3"
+
+
+def test_no_secret_in_any_field() -> None:
+    """A token in the broken line is in no field of the finding."""
+    verdict = judge(with_meta('"harbour-master", ', '"sk-live-9a8b7c6d5e4f" '))
+    assert rules(verdict) == {"auth-payload"}
+    assert "sk-live" not in repr(verdict)
+    assert verdict.findings[0].line == 50
+    assert verdict.findings[0].excerpt is None
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        ("a: b: c", "yaml-syntax"),
+        ("[" * 5000, "nested-too-deep"),
+        ("a: *nothing", "yaml-alias"),
+        ("a: &a [*a]", "yaml-alias"),
+        ("a: &a [x,x]\n" + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9)), "yaml-alias"),
+        ("a: !!bool perhaps", "yaml-tag"),
+        ("<<<<<<< ours\na: 1\n=======\na: 2\n>>>>>>> theirs\n", "conflict-marker"),
+        (b"a: \xd6\xd0", "encoding"),
+        ("a: 1".encode("utf-16"), "encoding"),
+        ("a: 1\na: 2\n", "repeated-key"),
+        ("a: \x1b[2J", "yaml-syntax"),
+        ("- x\n" * 250_000, "too-many-values"),
+    ],
+)  # fmt: skip
+def test_yaml_anywhere(content: str | bytes, rule: str) -> None:
+    """What no YAML reader should have to read is told in either profile."""
+    assert rules(judge({"some.yml": content}, profile="generic")) == {rule}
+    assert rule in rules(judge({**GOOD, "other/some.yml": content}))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "rule"),
+    [
+        ("a.json", '{"a": 1,}', "json-syntax"),
+        ("a.json", '\ufeff{"a": 1}', "json-syntax"),
+        ("a.json", "", "json-syntax"),
+        ("a.json", '{"a": "NaN", "b": NaN}', "json-syntax"),
+        ("a.json", '{"a": 1, "a": 2}', "repeated-key"),
+        ("a.json", "[" * 100_000, "nested-too-deep"),
+        ("a.toml", "a = 1\na = 2\n", "toml-syntax"),
+        ("a.toml", "a = " + "[" * 10_000, "nested-too-deep"),
+        ("a.toml", "a = " + "9" * 5000, "toml-syntax"),
+        ("a.toml", "a=1\n" * 300_000, "too-many-values"),
+    ],
+)
+def test_json_and_toml(name: str, content: str, rule: str) -> None:
+    """JSON and TOML that does not parse is told, and nothing in it stops the judge."""
+    assert only(judge({name: content}, profile="generic"), rule).path == name
+
+
+def test_numbers_of_any_length() -> None:
+    """A JSON number longer than Python converts is no fault."""
+    assert judge({"a.json": "[" + "1" * 6000 + "]"}, profile="generic").findings == ()
+
+
+def test_generic_leaves_the_rest_alone() -> None:
+    """The generic profile looks at no plugin rule, no link and no other kind of file."""
+    files = {"a.yaml": "x: 1", "b": Link("/nowhere"), "c.txt": b"\xff", META_PATH: "[]"}
+    assert judge(files, profile="generic").findings == ()
+
+
+def test_limits() -> None:
+    """A file beyond the limit is told of and not read; too many files end the judging."""
+    small = ValidateSettings(profile="generic", max_file_size=10)
+    one = state({"a.yaml": "a: " + "b" * 20})
+    assert only(Judge(small, {}).judge(one), "file-too-large").path == "a.yaml"
+    many = {f"{n}.yaml": "a: b: c" for n in range(5)}
+    assert rules(judge(many, profile="generic", max_files=4)) == {"too-many-files"}
+
+
+def test_mass_removal() -> None:
+    """More than half of the files gone is an error, half of them or a move is not."""
+    before = {f"d/{n}.txt": f"{n}" for n in range(10)}
+    half = dict(list(before.items())[:5])
+    assert judge(half, before, profile="generic").accepted
+    fewer = dict(list(before.items())[:4])
+    assert "6 of the 10" in only(judge(fewer, before, profile="generic"), "mass-removal").message
+    moved = {f"e/{n}.txt": f"{n}" for n in range(10)}
+    assert judge(moved, before, profile="generic").accepted
+    assert "all 10" in only(judge({}, before, profile="generic"), "mass-removal").message
+
+
+def test_plugins_gone() -> None:
+    """Fewer plugins than before is a warning, none at all an error that is mass removal too."""
+    second = GOOD[META_PATH].index("- plugin_id: 502")
+    first_only = {**GOOD, META_PATH: GOOD[META_PATH][:second]}
+    verdict = judge(first_only, GOOD)
+    assert verdict.accepted
+    assert "fewer-plugins" in rules(verdict)
+    none = {
+        **GOOD,
+        META_PATH: GOOD[META_PATH].replace("deprecated: false\n  version", "deprecated: true\n  version"),
+    }
+    assert "mass-removal" in rules(judge(none, GOOD))
+
+
+def test_severities_are_configurable() -> None:
+    """`validate.rules` makes an error a warning, a warning an error, or silences either."""
+    wrong = with_meta("version: v1.2.0", "version: 1.2.0")
+    assert judge(wrong, rules={"plugin-version": "warning"}).accepted
+    assert judge(wrong, rules={"plugin-version": "off"}).findings == ()
+    missing = with_meta("  product_id: 900501\n", "")
+    assert only(judge(missing), "product-id").severity is Severity.WARNING
+    assert not judge(missing, rules={"product-id": "error"}).accepted
+
+
+def test_errors_come_first() -> None:
+    """Findings are sorted: errors before warnings, then by path and line."""
+    files = {**with_meta("  product_id: 900501\n", ""), "z.yaml": "a: b: c", "a.json": "{"}
+    found = judge(files).findings
+    assert [(f.severity.value, f.path) for f in found] == [
+        ("error", "a.json"),
+        ("error", "z.yaml"),
+        ("warning", META_PATH),
+    ]
+
+
+def test_one_rule_is_told_a_few_times() -> None:
+    """Fifty of the same fault in one file are eight and a count."""
+    found = judge({"a.yaml": "a: 1\n" * 50}, profile="generic").findings
+    assert len(found) == 9
+    assert any(f.message.startswith("41 more") for f in found)
+
+
+def test_cache_by_blob() -> None:
+    """Judging again after one file changed reads that file, and plugin_meta.yaml's bytes are not parsed again."""
+    judging = Judge(ValidateSettings(), {})
+    first = state(GOOD)
+    judging.judge(first)
+    second = state(with_tides("When the water is high", "When it is low"))
+    judging.judge(second)
+    reads = second.read.__self__.reads  # type: ignore[attr-defined]
+    assert len(reads) == 1
+
+
+def test_failing_pass_becomes_a_finding(caplog: pytest.LogCaptureFixture) -> None:
+    """An exception inside a pass rejects the state, with a traceback in the log that quotes no content."""
+    broken = state(GOOD)
+
+    def read(blob: str) -> bytes:
+        raise ValueError(bytes.fromhex("68756e74657232").decode())
+
+    verdict = Judge(ValidateSettings(), {}).judge(type(broken)(broken.tree, read))
+    assert rules(verdict) == {"validator-failed"}
+    assert not verdict.accepted
+    assert "Traceback" in caplog.text or "File " in caplog.text
+    assert "hunter2" not in caplog.text + repr(verdict)
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("nowhere.yaml", "dangles"), ("/etc/hostname", "leaves"), ("../../x", "leaves"), ("tides.yaml", "circle")],
+)
+def test_links(target: str, said: str) -> None:
+    """A link that dangles, leaves the directory or turns in a circle is refused, once."""
+    found = only(judge({**GOOD, TIDES_PATH: Link(target)}), "link")
+    assert found.path == TIDES_PATH
+    assert said in found.message
+
+
+def test_configmap_layout() -> None:
+    """A directory that is nothing but links through `..data` is judged as what it stands for."""
+    files = {
+        "common/oauth_schema.json": GOOD["common/oauth_schema.json"],
+        "pluginproduct/..data": Link("..2026_01_01"),
+        **{
+            f"pluginproduct/..2026_01_01/{p[14:]}": t for p, t in GOOD.items() if p.startswith("pluginproduct/")
+        },
+        **{p: Link(f"..data/{p[14:]}") for p in GOOD if p.startswith("pluginproduct/")},
+    }
+    assert judge(files).findings == ()
+    files["pluginproduct/..2026_01_01/ferries.yaml"] = "a: b: c"
+    assert only(judge(files), "yaml-syntax").path == FERRIES_PATH
+    swapped = {
+        p.replace("2026_01_01", "2026_01_02"): Link("..2026_01_02") if t == "..2026_01_01" else t
+        for p, t in files.items()
+    }
+    assert "mass-removal" not in rules(judge(swapped, files))

@@ -64,9 +64,7 @@ def build(*names: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add(
-    commands: argparse._SubParsersAction[_Parser], command: Command, after: argparse.ArgumentParser
-) -> None:
+def _add(commands: argparse._SubParsersAction[_Parser], command: Command, after: _Parser) -> None:
     module = importlib.import_module(f"configvault.cli.commands.{command.module}")
     parser = commands.add_parser(
         command.name,

@@ -51,6 +51,7 @@ WRITERS = {
     "root/syscalls.py": "nothing of its own: renameat2 for restore.py",
     "config/initial.py": "a first config file",
     "vault": "the vault",
+    "cli/commands/demo.py": "a temporary folder of its own",
     "cli/main.py": "nothing: /dev/null in place of a pipe that nobody reads any more",
 }
 

@@ -73,6 +73,7 @@ COMMANDS = (
         "  configvault config validate\n  configvault config show",
     ),
     Command("git", "git", "run git on the vault", "  configvault git log -p --stat\n  configvault git show backup_20231201_143022"),
+    Command("demo", "demo", "take a tour in a temporary folder", "  configvault demo"),
     Command(
         "completion", "completion", "print what makes a shell complete these commands",
         "  configvault completion bash > /etc/bash_completion.d/configvault",

@@ -1,0 +1,58 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from configvault.cli.commands import COMMANDS
+
+PROJECT = Path(__file__).parent.parent
+ARCHITECTURE = (PROJECT / "ARCHITECTURE.md").read_text()
+README = (PROJECT / "README.md").read_text()
+DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
+
+
+def test_every_library_has_its_reason() -> None:
+    """Each run-time dependency stands in the table of libraries, and nothing else does."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    needed = {re.match(r"[\w-]+", line)[0].lower() for line in project["dependencies"]}  # type: ignore[index]
+    section = ARCHITECTURE.partition("## Libraries")[2]
+    listed = {name.lower() for name in re.findall(r"^\| ([\w-]+) \|", section, re.MULTILINE)} - {"library"}
+    assert listed == needed
+
+
+def test_every_room_is_in_the_picture() -> None:
+    """Each package and module at the top of the program stands in the picture."""
+    picture = ARCHITECTURE.partition("## The picture")[2].partition("## Words")[0]
+    rooms = {path.stem for path in (PROJECT / "configvault").iterdir() if path.suffix == ".py" or path.is_dir()}
+    missing = {room for room in rooms if not room.startswith("__") and not re.search(rf"\b{room}\b", picture)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_paths_in_documents_exist(document: Path) -> None:
+    """A path in backquotes that looks like one of ours is one."""
+    named = re.findall(r"`((?:[\w.-]+/)+[\w.*-]*|[\w-]+\.(?:py|md|toml))`", document.read_text())
+    rooms = {path.name for path in (PROJECT / "configvault").iterdir()} | {
+        path.name for path in PROJECT.iterdir()
+    }
+    ours = {path for path in named if path.split("/")[0] in rooms}
+    missing = {path for path in ours if not any([*PROJECT.glob(path), *(PROJECT / "configvault").glob(path)])}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_every_command_is_in_the_readme(command: str) -> None:
+    """The README names each command."""
+    assert f"configvault {command}" in README
+
+
+def test_readme_commands_exist() -> None:
+    """What the README tells to run can be run."""
+    known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
+    told = set(re.findall(r"^\s*(?:sudo )?configvault (?:-c \S+ )?([a-z]+)", README, re.MULTILINE))
+    assert told - known == set()

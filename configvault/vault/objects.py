@@ -221,8 +221,9 @@ class Objects:
             child.kill()
             child.wait()
             raise
-        if child.stdout:
-            child.stdout.close()
+        assert child.stdout is not None
+        with child.stdout:
+            child.stdout.read()  # it says the pack's name, and would die of a closed pipe
         if child.wait():
             raise OSError(f"git index-pack failed with status {child.returncode}, is the disk full?")
         durable.sync_folder(os.path.join(self._folder, "pack"))

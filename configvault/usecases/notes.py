@@ -23,8 +23,8 @@ def pin(site: Site, reference: str, name: str) -> Snapshot:
 
 
 def check_name(name: str) -> None:
-    """Refuse a pin's name that could not be written after `pin:`."""
-    if not name or name != name.strip() or not name.isprintable():
+    """Refuse a pin's name that could not be written in `pin:NAME:path`."""
+    if not name or name != name.strip() or not name.isprintable() or ":" in name:
         raise UsageError(f"{name!r} cannot be a pin's name", "use letters, digits and dashes")
 
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
-from configvault.core.errors import BusyError
+from configvault.core.errors import BusyError, IntegrityError
 from configvault.vault import durable
+
+_OBJECT_ID = re.compile("[0-9a-f]{40}")
+_LONGEST = 4096
 
 
 class Refs:
@@ -22,12 +26,20 @@ class Refs:
         self._path = path
 
     def read(self, name: str) -> str | None:
-        """Return the id that the ref `name` points at, None if there is no such ref."""
+        """Return the id that the ref `name` points at, None if there is no such ref.
+
+        Raises:
+            IntegrityError: the ref's file holds anything else; to take it for no ref would begin history anew.
+        """
+        path = os.path.join(self._path, name)
         try:
-            with open(os.path.join(self._path, name), encoding="ascii") as file:
-                return file.read().strip() or None
+            with open(path, encoding="ascii", errors="replace") as file:
+                said = file.read(_LONGEST).strip()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return dict(self._packed(name)).get(name)
+        if not _OBJECT_ID.fullmatch(said):
+            raise IntegrityError(f"the ref {path} is damaged: it holds {said[:60]!r}", "configvault verify")
+        return said
 
     def below(self, prefix: str) -> dict[str, str]:
         """Return the refs whose names begin with `prefix` (which ends in `/`), by name."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from configvault.core import compare, times
 from configvault.core.errors import UnknownReferenceError, UsageError
-from configvault.core.model import Change, Entry, RejectedState, Snapshot
+from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, Snapshot
 from configvault.usecases import live as live_
 from configvault.usecases import references
 from configvault.usecases.site import Site
@@ -38,16 +39,45 @@ def listing(site: Site, wanted: Filter) -> list[Listed]:
     since = _moment(site, wanted.since, end=False)
     until = _moment(site, wanted.until, end=True)
     plain = since is until is None and not wanted.good
-    args = ["--", f":(top,literal){wanted.path}"] if wanted.path else []
-    log = site.vault.log(*args, limit=wanted.limit if plain else None)
-    found: list[Listed] = [snapshot for snapshot in log if snapshot.good or not wanted.good]
+    found: list[Listed]
     if wanted.all and not wanted.good:
-        found = sorted([*found, *site.vault.rejected()], key=lambda one: one.taken_at, reverse=True)
+        found = [one for one in _with_rejected(site) if wanted.path is None or _touches(site, one, wanted.path)]
+    else:
+        log = _log(site, wanted.path, wanted.limit if plain else None)
+        found = [snapshot for snapshot in log if snapshot.good or not wanted.good]
     if since is not None:
         found = [one for one in found if one.taken_at >= since]
     if until is not None:
         found = [one for one in found if one.taken_at <= until]
     return found[: wanted.limit]
+
+
+def _log(site: Site, path: str | None, limit: int | None) -> Iterator[Snapshot]:
+    """Yield the snapshots newest first, only those that changed what is at `path` if one is given."""
+    if path is None:
+        return site.vault.log(limit=limit)
+    # A mode, an owner or an empty folder is in no tree but in the metadata file: whether it was this path's is
+    # looked up for the few snapshots that changed that file.
+    places = [f":(top,literal){name}" for name in (path, METADATA_NAME)]
+    sure = {one.id for one in site.vault.log("--", places[0])}
+    found = (one for one in site.vault.log("--", *places) if one.id in sure or _touches(site, one, path))
+    return itertools.islice(found, limit)
+
+
+def _with_rejected(site: Site) -> Iterator[Listed]:
+    """Yield everything newest first: a rejected state stands just above the snapshot that was the latest then."""
+    above: dict[str | None, list[RejectedState]] = {}
+    for state in site.vault.rejected():
+        above.setdefault(site.vault.parent_of(state.commit), []).append(state)
+    for snapshot in site.vault.log():
+        yield from above.pop(snapshot.commit, ())
+        yield snapshot
+    for states in above.values():
+        yield from states
+
+
+def _touches(site: Site, one: Listed, path: str) -> bool:
+    return any(_within(change.path, [path]) for change in changes_of(site, one))
 
 
 def _moment(site: Site, text: str | None, *, end: bool) -> datetime | None:

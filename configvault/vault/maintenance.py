@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def _repo(vault: Vault) -> Iterator[git.Git]:
-    import git
-
-    command = git.Git(vault.path)
-    command.update_environment(**vault.git.env)
+    # GitPython adds to the process's environment and takes nothing away: what a hook or a shell set for another
+    # repository (GIT_OBJECT_DIRECTORY, GIT_CONFIG_COUNT, ...) would reach git.
+    inherited = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_")}
     try:
+        import git
+
+        command = git.Git(vault.path)
+        command.update_environment(**vault.git.env)
         yield command
     except git.GitCommandNotFound:
         raise ConfigvaultError("git is not installed or not on PATH", "apt-get install git") from None
+    finally:
+        os.environ.update(inherited)
 
 
 def init(vault: Vault) -> None:

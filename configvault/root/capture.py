@@ -32,6 +32,8 @@ CHUNK = 1 << 20
 RACY_NS = 2_000_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# What a name says that was something else, or nothing, a moment ago.
+_VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _SPECIAL = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFIFO: "a fifo",
@@ -243,7 +245,12 @@ class _Reader:
                 entry: Entry | None = old
             else:
                 entry = self._link(fd, name, seen) if sort == stat.S_IFLNK else self._file(fd, name, stamp)
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in _VANISHED:
+                # Opened by its folder's descriptor, it says only its last name; the innermost of us says the path.
+                if not (isinstance(error.filename, str) and "/" in error.filename):
+                    error.filename = path
+                raise
             entry = None
         if entry is None:
             self._walk.unsettled.add(path)

@@ -36,4 +36,5 @@ def check_directory(root: Root, judge: Judge) -> Checked:
     """Return the verdict on any directory, as if it were a root without history."""
     with Stage(None) as stage:
         state = root.capture(None, stage)
-        return Checked(judge.judge(State(state, stage.read)), state)
+        verdict = judge.judge(State(state, stage.read))
+        return Checked(Verdict((*verdict.findings, *live_.left_out(state))), state)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from configvault.core import compare, metadata
-from configvault.core.model import Change, Folder, Snapshot, State, Verdict
+from configvault.core.model import Change, Finding, Folder, Severity, Snapshot, State, Verdict
+from configvault.root.names import IGNORED
 from configvault.usecases.site import Site
 from configvault.vault import statcache
 from configvault.vault.stage import Stage
 
 CACHE = "stat-cache.json"
+LEFT_OUT_RULE = "left-out"
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,18 @@ def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_
 
 
 def judge(site: Site, live: Live) -> Verdict:
-    """Return the verdict on live."""
-    return site.judge.judge(State(live.state, live.read, live.before))
+    """Return the verdict on live, with a warning for everything that is there and cannot be kept."""
+    verdict = site.judge.judge(State(live.state, live.read, live.before))
+    return Verdict((*verdict.findings, *left_out(live.state)))
+
+
+def left_out(state: Folder) -> tuple[Finding, ...]:
+    """Return a warning for each entry that a snapshot of `state` lacks, but for those that are ignored on purpose."""
+    return tuple(
+        Finding(LEFT_OUT_RULE, Severity.WARNING, path, None, None, f"is left out: {reason}")
+        for path, reason in state.all_left_out()
+        if reason != IGNORED
+    )
 
 
 def remember(site: Site, state: Folder) -> None:

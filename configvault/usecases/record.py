@@ -44,7 +44,7 @@ def record_live(
     if live.is_latest:
         if live.state is not live.before:
             live_.remember(site, live.state)
-        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), ())
+        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.state))
     verdict = live_.judge(site, live)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
     return _reject(site, trigger, live, verdict) if refused else _commit(site, trigger, live, verdict, reason)

@@ -62,6 +62,17 @@ def parse(text: str, repeated: list[str]) -> Any:
     )
 
 
+def is_json(text: str) -> bool:
+    """Return whether `text` is JSON."""
+    if not text.lstrip(" \t\r\n").startswith("{"):
+        return False
+    try:
+        parse(text, [])
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _number(text: str) -> float:
     return float(text) if len(text) < 400 else 0.0
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from configvault.validators.coze.decode import describe
 from configvault.validators.faults import Fault, fault
+from configvault.validators.jsonread import is_json
+from configvault.validators.openapi import judge as openapi
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
 from configvault.validators.yamlnodes import Mapping, is_null
 from configvault.validators.yamlread import read
-
-METHODS = ("connect", "delete", "get", "head", "options", "patch", "post", "put", "trace")
 
 
 @dataclass(slots=True)
@@ -37,21 +37,19 @@ def judge(data: bytes) -> Document:
         message = "the document is empty; the plugin is dropped"
         document.faults.append(fault("document-empty", root, message, "restore the file"))
     elif type(root) is not Mapping:
-        message = f"an OpenAPI document must be a mapping, not {describe(root)}"
+        message = f"an OpenAPI document must be a mapping, not {describe(root)}; the plugin is dropped"
         document.faults.append(fault("document-type", root, message, "restore the file"))
     else:
-        document.is_openapi = "openapi" in root.entries or "paths" in root.entries
-        document.faults += repeated(root)
-        document.operations = _operations(root)
+        _openapi(root, text.text, document)
     return document
 
 
-def _operations(root: Mapping) -> frozenset[tuple[str, str]]:
-    paths = root.get("paths")
-    return frozenset(
-        (method.upper(), path)
-        for path, (_, item) in (paths.entries.items() if type(paths) is Mapping else ())
-        if type(item) is Mapping
-        for method in METHODS
-        if not is_null(item.get(method))
-    )
+def _openapi(root: Mapping, text: str, document: Document) -> None:
+    document.is_openapi = "openapi" in root.entries or "paths" in root.entries
+    twice = list(repeated(root))
+    # The service tries JSON first, and its JSON reader takes the last of two; its YAML reader refuses both.
+    if twice and not is_json(text):
+        document.faults += [one._replace(rule="duplicate-key") for one in twice]
+        return
+    faults, document.operations = openapi.judge(root)
+    document.faults += [*twice, *faults]

@@ -1,0 +1,98 @@
+"""What nodes are worth as JSON, as the service converts YAML: every key a string, every number a double."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
+from configvault.validators.yamlresolve import timestamp
+
+Json: TypeAlias = "bool | float | str | list[Json] | dict[str, Json] | None"
+
+_DECODABLE_KEYS = frozenset(["!!str", "!!int", "!!float", "!!bool", "!!merge"])
+
+
+def scalar(node: Scalar) -> bool | float | str | None:
+    """Return the JSON value of one scalar."""
+    value = node.value
+    if type(value) is int:
+        return float(value)
+    if node.tag == "!!timestamp":
+        return timestamp(node.text) or node.text
+    return value
+
+
+def to_json(node: Node) -> Json:
+    """Return the JSON value of `node` and all below."""
+    if type(node) is Scalar:
+        return scalar(node)
+    if type(node) is Sequence:
+        return [to_json(item) for item in node.items]
+    assert type(node) is Mapping
+    return {name: to_json(value) for name, (_, value) in node.entries.items()}
+
+
+def canonical(value: Json) -> str:
+    """Return a text that equal JSON values share, and no others: 1 is not true."""
+    return json.dumps(value, sort_keys=True)
+
+
+def text(node: Node | None) -> str:
+    """Return a string's text; '' where there is none."""
+    value = scalar(node) if type(node) is Scalar else None
+    return value if isinstance(value, str) else ""
+
+
+def number(node: Node | None) -> float | None:
+    """Return a number, None where there is none."""
+    value = scalar(node) if type(node) is Scalar else None
+    return value if type(value) is float else None
+
+
+def true(node: Node | None) -> bool:
+    """Return whether there is a true."""
+    return type(node) is Scalar and node.value is True
+
+
+def mapping(node: Node | None) -> Mapping | None:
+    """Return `node` if it is a mapping."""
+    return node if type(node) is Mapping else None
+
+
+def items(node: Node | None) -> list[Node]:
+    """Return the items of a list, none of anything else."""
+    return node.items if type(node) is Sequence else []
+
+
+def members(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
+    """Yield name, key and value of the members of a mapping, none of anything else."""
+    if type(node) is Mapping:
+        for name, (key, value) in node.entries.items():
+            yield name, key, value
+
+
+def unwritable(root: Node) -> Iterator[Fault]:
+    """Yield what JSON cannot say at all, anywhere in the document."""
+    stack, done = [root], set()
+    while stack:
+        node = stack.pop()
+        if type(node) is Scalar:
+            if type(node.value) is float and not math.isfinite(node.value):
+                yield fault(
+                    "document-type", node, f"{quote(node.text)} is no JSON value; the plugin is dropped"
+                )
+            continue
+        if id(node) in done:
+            continue
+        done.add(id(node))
+        if type(node) is Sequence:
+            stack += node.items
+        elif type(node) is Mapping:
+            for key, value in node.pairs:
+                if type(key) is not Scalar or key.tag not in _DECODABLE_KEYS:
+                    yield fault("document-type", key, "this key is no text; the plugin is dropped", "quote it")
+                stack.append(value)

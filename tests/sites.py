@@ -133,15 +133,9 @@ class Place:
 
     def git(self, *args: str, ok: bool = True) -> str:
         """Return what plain git says of the vault, as an auditor would ask it."""
-        done = subprocess.run(
-            ["git", "-C", self.vault, *args],
-            capture_output=True,
-            text=True,
-            check=False,
-            errors="surrogateescape",
-        )
+        done = subprocess.run(["git", "-C", self.vault, *args], capture_output=True, check=False)
         assert done.returncode == 0 or not ok, done.stderr
-        return done.stdout
+        return os.fsdecode(done.stdout)
 
     def fsck(self) -> None:
         """Fail unless git finds the vault whole."""

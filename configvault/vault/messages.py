@@ -16,6 +16,7 @@ _PREFIX = "Configvault-"
 
 def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
     """Return a commit message; a trailer without a value is left out, line ends in values become spaces."""
+    subject = " ".join(subject.split())
     lines = [f"{_PREFIX}{key}: {' '.join(value.split())}" for key, value in trailers.items() if value]
     return "\n\n".join(part for part in (subject, body.strip(), "\n".join(lines)) if part) + "\n"
 

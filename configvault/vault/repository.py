@@ -86,9 +86,14 @@ class Vault:
             return
         count = [] if limit is None else [f"--max-count={limit}"]
         said = self.marks()
-        for snapshot in messages.snapshots(
-            self.git.run(["log", "--first-parent", messages.LOG_FORMAT, *count, MAIN, *args])
-        ):
+        asked = self.git.result(
+            ["log", "--first-parent", messages.LOG_FORMAT, *count, MAIN, *args], ok=range(-255, 256)
+        )
+        if asked.returncode:
+            # The branch is there, so what git stumbles over is an object that is damaged or gone.
+            last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
+            raise IntegrityError(f"git cannot read the history: {last[0]}", "configvault verify")
+        for snapshot in messages.snapshots(asked.stdout):
             yield marked(snapshot, said)
 
     def latest(self) -> Snapshot | None:
@@ -147,6 +152,11 @@ class Vault:
             StaleCaptureError: bytes of `state` are nowhere.
         """
         tip = self.refs.read(MAIN)
+        if tip is None and (tags := self.refs.below(TAGS)):
+            raise IntegrityError(
+                f"the branch main is gone from the vault {self.path}, its {len(tags)} tags are still there",
+                "restore the vault from a replica or a copy",
+            )
         newest = self.at(tip) if tip else None
         id_ = times.snapshot_id(note.at, newest.id if newest else None, lambda name: self._taken(TAGS + name))
         return self.at(self._commit(state, before, stage, tip, note, id_))

@@ -79,27 +79,53 @@ def decode(body: bytes) -> Metadata:
     Raises:
         ValueError: it is not one, or of a later format.
     """
-    document = json.loads(body)
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    document = _mapping(json.loads(body), "the file")
+    if document.get("format") != FORMAT:
         raise ValueError(f"{METADATA_NAME} is not of format {FORMAT}")
-    root = document.get("root", {})
+    root = _exception(document.get("root", {}))
     own = Attributes(
-        "folder", int(root.get("mode", "0755"), 8), int(root.get("uid", 0)), int(root.get("gid", 0))
+        "folder", *(plain if said is None else said for said, plain in zip(root, PLAIN_ROOT[1:], strict=True))
     )
-    defaults = document.get("defaults", {})
+    defaults = _mapping(document.get("defaults", {}), "defaults")
+    owner = _exception({key: defaults[key] for key in ("uid", "gid") if key in defaults})[1:]
+    empty = document.get("empty_folders", [])
+    if not (isinstance(empty, list) and all(isinstance(path, str) for path in empty)):
+        raise ValueError(f"{METADATA_NAME} names an empty folder by something else than text")
     return Metadata(
         root=own,
-        modes={
-            sort: int(defaults[sort], 8) if sort in defaults else mode for sort, mode in PLAIN_MODES.items()
+        modes={sort: _mode(defaults[sort]) if sort in defaults else mode for sort, mode in PLAIN_MODES.items()},
+        owner=(own.uid if owner[0] is None else owner[0], own.gid if owner[1] is None else owner[1]),
+        exceptions={
+            path: _exception(row) for path, row in _mapping(document.get("paths", {}), "paths").items()
         },
-        owner=(int(defaults.get("uid", own.uid)), int(defaults.get("gid", own.gid))),
-        exceptions={path: _exception(row) for path, row in document.get("paths", {}).items()},
-        empty_folders=tuple(document.get("empty_folders", ())),
+        empty_folders=tuple(empty),
     )
 
 
-def _exception(row: Mapping[str, Any]) -> tuple[int | None, int | None, int | None]:
-    return int(row["mode"], 8) if "mode" in row else None, row.get("uid"), row.get("gid")
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} of {METADATA_NAME} is no mapping")
+    return value
+
+
+def _exception(row: Any) -> tuple[int | None, int | None, int | None]:
+    row = _mapping(row, "an entry")
+    mode = _mode(row["mode"]) if "mode" in row else None
+    return mode, _owner(row.get("uid")), _owner(row.get("gid"))
+
+
+def _mode(text: Any) -> int:
+    mode = int(text, 8) if isinstance(text, str) else -1
+    if not 0 <= mode <= 0o7777:
+        raise ValueError(f"{METADATA_NAME} says the mode {text!r}")
+    return mode
+
+
+def _owner(id_: Any) -> int | None:
+    # The last number is what chown(2) takes for "leave it".
+    if id_ is not None and not (type(id_) is int and 0 <= id_ < 0xFFFFFFFF):
+        raise ValueError(f"{METADATA_NAME} says the owner {id_!r}")
+    return id_
 
 
 def _commonest(root: Folder) -> tuple[dict[str, int], tuple[int, int]]:

@@ -31,28 +31,60 @@ class FileDiff:
 
 
 def file_diff(change: Change, read_old: Read, read_new: Read, hide: Hide) -> FileDiff:
-    """Return the difference at one path; `hide` redacts a whole text."""
-    old, new = _content(change.old, read_old), _content(change.new, read_new)
-    header = tuple(_header(change))
-    if old == new:
-        return FileDiff(change, header, (), 0, 0)
-    texts = _text(old), _text(new)
-    names = _name("a/", change.path, change.old), _name("b/", change.path, change.new)
+    """Return the difference at one path; `hide` redacts a whole text.
+
+    What a patch cannot say (owners, folders) stands in lines that `git apply` and `patch` pass over.
+    """
+    old, new = _entry(change.old), _entry(change.new)
+    # A patch has no way to turn a file into a link: like git, one goes and one comes.
+    turned = old is not None and new is not None and old.kind is not new.kind
+    pairs = [(old, None), (None, new)] if turned else [(old, new)]
+    parts = [_part(change.path, *pair, read_old, read_new, hide) for pair in pairs if pair != (None, None)]
+    first, *others = parts or [_Part()]
+    return FileDiff(
+        change,
+        (*_words(change), *first.header),
+        (*first.lines, *(line for part in others for line in (*part.header, *part.lines))),
+        sum(part.added for part in parts),
+        sum(part.removed for part in parts),
+        any(part.binary for part in parts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    header: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    added: int = 0
+    removed: int = 0
+    binary: bool = False
+
+
+def _entry(entry: Entry | Folder | None) -> Entry | None:
+    return entry if isinstance(entry, Entry) else None
+
+
+def _part(path: str, old: Entry | None, new: Entry | None, read_old: Read, read_new: Read, hide: Hide) -> _Part:
+    header = tuple(_header(path, old, new))
+    contents = _content(old, read_old), _content(new, read_new)
+    if contents[0] == contents[1]:
+        return _Part(header)
+    texts = _text(contents[0]), _text(contents[1])
+    names = _name("a/", path, old), _name("b/", path, new)
     if texts[0] is None or texts[1] is None:
-        said = f"Binary files {names[0]} and {names[1]} differ"
-        return FileDiff(change, header, (said,), 0, 0, binary=True)
+        return _Part(header, (f"Binary files {names[0]} and {names[1]} differ",), binary=True)
     before, after = _lines(hide(texts[0])), _lines(hide(texts[1]))
     if len(before) + len(after) > MOST_LINES:
         said = f"Files {names[0]} and {names[1]} differ ({len(before)} and {len(after)} lines)"
-        return FileDiff(change, header, (said,), len(after), len(before), binary=True)
+        return _Part(header, (said,), len(after), len(before), binary=True)
     lines = tuple(_hunks(before, after, names))
     added = sum(line.startswith("+") for line in lines[2:])
     removed = sum(line.startswith("-") for line in lines[2:])
-    return FileDiff(change, header, lines, added, removed)
+    return _Part(header, lines, added, removed)
 
 
-def _content(entry: Entry | Folder | None, read: Read) -> bytes | None:
-    return read(entry.blob) if isinstance(entry, Entry) else None
+def _content(entry: Entry | None, read: Read) -> bytes | None:
+    return read(entry.blob) if entry is not None else None
 
 
 def _text(content: bytes | None) -> str | None:
@@ -72,44 +104,52 @@ def _lines(text: str) -> list[str]:
 
 
 def _hunks(before: list[str], after: list[str], names: tuple[str, str]) -> Iterator[str]:
-    for line in difflib.unified_diff(before, after, *names, n=CONTEXT_LINES, lineterm=""):
+    # Like git's: the tab tells `patch` where a name with spaces ends.
+    old, new = (name + "\t" if " " in name else name for name in names)
+    for line in difflib.unified_diff(before, after, old, new, n=CONTEXT_LINES, lineterm=""):
         yield from line.split("\n")
 
 
-def _name(side: str, path: str, entry: Entry | Folder | None) -> str:
+def _name(side: str, path: str, entry: Entry | None) -> str:
     return "/dev/null" if entry is None else quoted(side + path)
 
 
-def _header(change: Change) -> Iterator[str]:
-    old, new = change.old, change.new
-    yield f"diff --git {quoted('a/' + change.path)} {quoted('b/' + change.path)}"
-    if old is None and new is not None:
-        yield f"new {_sort(new)} mode {_mode(new)}"
-    elif new is None and old is not None:
-        yield f"deleted {_sort(old)} mode {_mode(old)}"
-    elif old is not None and new is not None:
-        if _mode(old) != _mode(new):
-            yield f"old mode {_mode(old)}"
-            yield f"new mode {_mode(new)}"
-        if (old.uid, old.gid) != (new.uid, new.gid):
-            yield f"old owner {old.uid}:{old.gid}"
-            yield f"new owner {new.uid}:{new.gid}"
+def _header(path: str, old: Entry | None, new: Entry | None) -> Iterator[str]:
+    modes = [None if entry is None else _mode(entry) for entry in (old, new)]
+    same = modes[0] == modes[1]
+    if same and old is not None and new is not None and old.blob == new.blob:
+        return
+    yield f"diff --git {quoted('a/' + path)} {quoted('b/' + path)}"
+    if old is None:
+        yield f"new file mode {modes[1]}"
+    elif new is None:
+        yield f"deleted file mode {modes[0]}"
+    elif not same:
+        yield f"old mode {modes[0]}"
+        yield f"new mode {modes[1]}"
 
 
-def _sort(entry: Entry | Folder) -> str:
-    return "folder" if isinstance(entry, Folder) else "file"
+def _words(change: Change) -> Iterator[str]:
+    """Yield what a patch cannot say: owners, and all that there is to say of folders."""
+    old, new, name = change.old, change.new, quoted(change.path)
+    if isinstance(old, Folder) and not isinstance(new, Folder):
+        yield f"folder {name}: removed"
+    elif isinstance(new, Folder) and not isinstance(old, Folder):
+        yield f"folder {name}: added, mode {new.mode:04o}, owner {new.uid}:{new.gid}"
+    elif isinstance(old, Folder) and isinstance(new, Folder) and old.mode != new.mode:
+        yield f"folder {name}: mode {old.mode:04o} -> {new.mode:04o}"
+    if old is not None and new is not None and (old.uid, old.gid) != (new.uid, new.gid):
+        yield f"owner of {name}: {old.uid}:{old.gid} -> {new.uid}:{new.gid}"
 
 
-def _mode(entry: Entry | Folder) -> str:
-    """Return type and mode as git writes them, with every bit the state knows."""
-    if isinstance(entry, Folder):
-        return f"{stat.S_IFDIR | entry.mode:06o}"
-    return f"{(stat.S_IFLNK if entry.kind is Kind.LINK else stat.S_IFREG) | entry.mode:06o}"
+def _mode(entry: Entry) -> str:
+    """Return type and mode as git writes them, with every bit that a file has."""
+    return "120000" if entry.kind is Kind.LINK else f"{stat.S_IFREG | entry.mode:06o}"
 
 
 def quoted(path: str) -> str:
     """Return a path in one line, quoted as git quotes one with characters that do not print."""
-    if path.isprintable() and '"' not in path:
+    if path.isprintable() and '"' not in path and "\\" not in path:
         return path
     return '"' + "".join(_escaped(char) for char in path) + '"'
 

@@ -9,7 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO
 
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import ConfigvaultError, UsageError
 from configvault.core.model import Entry, Folder, Kind
 from configvault.root import entries
 from configvault.usecases.history import Listed
@@ -24,6 +24,7 @@ def to_folder(site: Site, found: Listed, path: str) -> None:
     Raises:
         ConfigvaultError: something is there already, or it cannot be written.
     """
+    check_place(site, path)
     state = site.vault.tree(found.tree)
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise ConfigvaultError(
@@ -31,6 +32,19 @@ def to_folder(site: Site, found: Listed, path: str) -> None:
         )
     owned = state if os.geteuid() == 0 else _owned_by_caller(state)
     entries.write_new(os.path.abspath(path), owned, site.vault.objects.chunks)
+
+
+def check_place(site: Site, path: str) -> None:
+    """Refuse to write an export into the root, which the service loads, or into the vault.
+
+    Raises:
+        UsageError: it says which of them `path` lies in, links followed.
+    """
+    place = os.path.realpath(path)
+    for what, folder in (("root", site.settings.root), ("vault", site.settings.vault)):
+        inside = os.path.realpath(folder)
+        if os.path.commonpath((place, inside)) == inside:
+            raise UsageError(f"--output {path} lies in the {what} {folder}", "name a place outside of both")
 
 
 def _owned_by_caller(folder: Folder) -> Folder:
@@ -44,6 +58,7 @@ def _owned_by_caller(folder: Folder) -> Folder:
 
 def to_tar_file(site: Site, found: Listed, path: str) -> None:
     """Write the state of `found` as a tar file at `path`, whole or not at all, readable by its owner alone."""
+    check_place(site, path)
     with entries.new_file(path) as file:
         to_tar(site, found, file)
 

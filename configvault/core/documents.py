@@ -53,7 +53,7 @@ def finding(value: Finding) -> Document:
 
 
 def rejected(value: RejectedState) -> Document:
-    """Return a refused state with the reasons."""
+    """Return a refused state with the reasons, and with every key of a SNAPSHOT: `list --all` prints both."""
     return {
         "id": value.id,
         "commit": value.commit,
@@ -62,6 +62,13 @@ def rejected(value: RejectedState) -> Document:
         "trigger": value.trigger,
         "actor": value.actor,
         "subject": value.subject,
+        "reason": None,
+        "good": False,
+        "rolled_back": False,
+        "pins": [],
+        "host": None,
+        "target": None,
+        "annotations": [],
         "findings": [finding(one) for one in value.findings],
     }
 

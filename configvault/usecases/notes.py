@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot, Trigger
 from configvault.usecases import references
@@ -28,12 +30,17 @@ def check_name(name: str) -> None:
         raise UsageError(f"{name!r} cannot be a pin's name", "use letters, digits and dashes")
 
 
-def pin_snapshot(site: Site, snapshot: Snapshot, name: str) -> None:
-    """Give `snapshot` the name `name`; the caller holds the lock, errors as `pin`."""
+def check_free(site: Site, name: str, id_: str | None) -> None:
+    """Refuse a pin's name that another snapshot has than `id_` (None: one that is not recorded yet)."""
     check_name(name)
     taken = site.vault.marks().pins.get(name)
-    if taken is not None and taken != snapshot.id:
-        raise UsageError(f"the pin {name!r} is on {taken}", f"configvault unpin {name}")
+    if taken is not None and taken != id_:
+        raise UsageError(f"the pin {name!r} is on {taken}", f"configvault unpin {shlex.quote(name)}")
+
+
+def pin_snapshot(site: Site, snapshot: Snapshot, name: str) -> None:
+    """Give `snapshot` the name `name`; the caller holds the lock, errors as `pin`."""
+    check_free(site, name, snapshot.id)
     site.vault.mark(
         lambda said: said.with_pin(name, snapshot.id),
         site.note(Trigger.MANUAL, f"Pin {snapshot.id} as {name}"),

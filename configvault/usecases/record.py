@@ -27,10 +27,11 @@ def record(
         pin: a name for the snapshot.
         force: record although most of the files are gone; never an invalid state.
     """
-    if pin is not None:
-        notes.check_name(pin)
     with writing(site), site.vault.stage() as stage:
-        outcome = record_live(site, trigger, live_.look(site, stage), reason=reason, force=force)
+        live = live_.look(site, stage)
+        if pin is not None:
+            notes.check_free(site, pin, live.latest.id if live.latest and live.is_latest else None)
+        outcome = record_live(site, trigger, live, reason=reason, force=force)
         if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
             outcome = _pinned(site, outcome, pin)
     site.tell(outcome)

@@ -5,6 +5,7 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Mapping
@@ -78,6 +79,8 @@ def open_site(
         NoVaultError: there is no vault and `create` is false, or something else lies there.
     """
     vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
+    # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
+    vault.git.require_version()
     return Site(
         settings=settings,
         vault=vault,
@@ -99,6 +102,18 @@ def open_or_create(settings: Settings, environ: Mapping[str, str], **options: ob
     from configvault.vault import repository
 
     return open_site(settings, environ, create=not repository.exists(settings.vault), **options)  # type: ignore[arg-type]
+
+
+def require_places(settings: Settings) -> None:
+    """Refuse a root that cannot be read and a vault that another program made, before anything is written.
+
+    Raises:
+        ConfigvaultError: it names the place.
+    """
+    from configvault.vault import repository
+
+    os.close(Root(settings.root, Names(())).open())
+    repository.require_adoptable(settings.vault)
 
 
 def directory(

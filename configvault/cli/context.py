@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from configvault.core.settings import Settings
     from configvault.usecases.site import Site
 
-# An operator waits this long for a daemon or another command that is at work.
+# An operator waits this long for a daemon or another command that is at work, unless --wait says otherwise.
 WAIT_S = 30.0
 
 
@@ -32,6 +32,7 @@ class Context:
         self.quiet = False
         self.verbose = False
         self.color = True
+        self.wait_s = WAIT_S
 
     def take(self, args: argparse.Namespace) -> None:
         """Take the global flags, wherever they stood."""
@@ -40,7 +41,8 @@ class Context:
         self.json = getattr(args, "json", False)
         self.quiet = getattr(args, "quiet", False)
         self.verbose = getattr(args, "verbose", False)
-        self.color = not getattr(args, "no_color", False) and "NO_COLOR" not in self.environ
+        self.color = not getattr(args, "no_color", False) and not self.environ.get("NO_COLOR")
+        self.wait_s = getattr(args, "wait", WAIT_S)
 
     # --- what commands work on
 
@@ -61,7 +63,7 @@ class Context:
         """Return the site of the configuration; raises NoVaultError where there is no vault yet."""
         from configvault import app
 
-        return app.open_site(self.settings(), self.environ, command=self.command, wait_s=WAIT_S)
+        return app.open_site(self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
 
     # --- printing
 
@@ -104,7 +106,9 @@ class Context:
             from configvault.cli import words
 
             print("\n".join(words.findings(error.findings)), file=sys.stderr)
-        if isinstance(error, ConfigError):
+        if isinstance(error, ConfigError) and len(error.faults) > 1:
+            from configvault.cli.output import printable
+
             for fault in error.faults:
-                print(fault, file=sys.stderr)
+                print(printable(fault), file=sys.stderr)
         self.say_error(error.message, error.hint)

@@ -30,6 +30,15 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, f"{self.prog} --help")
 
 
+def _duration(text: str) -> float:
+    from configvault.core import times
+
+    try:
+        return times.parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--wait {error}", "configvault --help") from None
+
+
 def global_flags(*, top: bool = False) -> _Parser:
     """Return the flags that work before and after the command; the later one wins."""
     nothing = argparse.SUPPRESS
@@ -40,6 +49,12 @@ def global_flags(*, top: bool = False) -> _Parser:
     group.add_argument("-q", "--quiet", action="store_true", help="print only what was asked for, and errors")
     group.add_argument("-v", "--verbose", action="store_true", help="say more")
     group.add_argument("--no-color", action="store_true", help="no colour, as with NO_COLOR")
+    group.add_argument(
+        "--wait",
+        metavar="TIME",
+        type=_duration,
+        help="how long to wait while somebody else writes (default 30s)",
+    )
     if top:
         version = f"configvault {configvault.__version__}"
         group.add_argument("--version", action="version", version=version, help="print the version")
@@ -85,7 +100,7 @@ def _called(words: Sequence[str]) -> str | None:
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
     before = [""]
     for word in words:
-        if not word.startswith("-") and before[-1] not in ("-c", "--config"):
+        if not word.startswith("-") and before[-1] not in ("-c", "--config", "--wait"):
             return word if word in known else None
         if word in ("-h", "--help"):
             return None

@@ -15,7 +15,7 @@ from configvault.config.bind import Binder
 from configvault.config.source import DEFAULT_PATH
 from configvault.core.settings import Settings
 
-__all__ = ["DEFAULT_PATH", "as_document", "dump", "load", "parse", "write_initial"]
+__all__ = ["DEFAULT_PATH", "as_document", "dump", "initial_settings", "load", "parse", "write_initial"]
 
 
 def load(path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None) -> Settings:
@@ -60,6 +60,13 @@ def as_document(settings: Settings) -> dict[str, Any]:
     return show.as_document(settings)
 
 
+def initial_settings(path: str | Path, root: str, vault: str) -> Settings:
+    """Return the settings that `write_initial` would write; raises ConfigError like it."""
+    from configvault.config import initial
+
+    return parse(initial.text(root, vault), path, {})
+
+
 def write_initial(path: str | Path, root: str, vault: str) -> bool:
     """Write a configuration of `root` and `vault` at `path`, mode 0600, unless there is one.
 
@@ -72,5 +79,5 @@ def write_initial(path: str | Path, root: str, vault: str) -> bool:
     """
     from configvault.config import initial
 
-    parse(initial.text(root, vault), path, {})
+    initial_settings(path, root, vault)
     return initial.publish(Path(path), initial.text(root, vault))

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Give an error of the block the name `path`, where the system gives none (as when the disk is full)."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = path
+        raise
 
 
 def write(path: str, data: bytes, mode: int = 0o600) -> None:
@@ -11,7 +23,7 @@ def write(path: str, data: bytes, mode: int = 0o600) -> None:
     aside = f"{path}.{os.getpid()}.tmp"
     try:
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with open(fd, "wb") as file:
+        with naming(path), open(fd, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 
@@ -67,7 +68,7 @@ class Git:
                 stderr=subprocess.DEVNULL,
                 cwd="/",
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             raise _missing() from None
 
     def run(
@@ -88,7 +89,7 @@ class Git:
             done = subprocess.run(
                 self.argv(*args), env=self.env, input=stdin, capture_output=True, check=False, cwd=cwd
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             raise _missing() from None
         if done.returncode not in ok:
             last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
@@ -100,11 +101,15 @@ class Git:
 
     def require_version(self) -> None:
         """Refuse a git that is older than this program was tested with."""
-        text = self.run(["version"]).decode().split()[2]
-        numbers = tuple(int(part) for part in text.split(".")[:2])
-        if numbers < OLDEST:
+        said = self.run(["version"]).decode(errors="replace").strip()
+        found = re.match(r"git version (([0-9]+)\.([0-9]+)\S*)", said)
+        if found is None:
             raise ConfigvaultError(
-                f"git {text} is too old, {OLDEST[0]}.{OLDEST[1]} or later is needed", "install a newer git"
+                f"what is called git on PATH says {said[:60]!r}, no version", "apt-get install git"
+            )
+        if (int(found[2]), int(found[3])) < OLDEST:
+            raise ConfigvaultError(
+                f"git {found[1]} is too old, {OLDEST[0]}.{OLDEST[1]} or later is needed", "install a newer git"
             )
 
 

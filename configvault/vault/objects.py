@@ -189,7 +189,7 @@ class Objects:
         aside = os.path.join(folder, f"tmp_obj_{os.getpid()}_{new.id[2:12]}")
         try:
             fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
-            with open(fd, "wb", buffering=0) as file:
+            with durable.naming(self._path(new.id)), open(fd, "wb", buffering=0) as file:
                 deflate = zlib.compressobj(1)
                 header = b"%s %d\0" % (new.type.encode(), new.size)
                 start = deflate.compress(header)

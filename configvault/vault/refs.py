@@ -77,7 +77,7 @@ class Refs:
         except FileExistsError:
             raise BusyError(f"another git process holds {name} ({lock})", "try again") from None
         try:
-            with open(fd, "wb") as file:
+            with durable.naming(path), open(fd, "wb") as file:
                 if old is not None and self.read(name) != old:
                     raise BusyError(f"{name} was moved by another git process", "try again")
                 file.write(id_.encode() + b"\n")

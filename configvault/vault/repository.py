@@ -431,9 +431,9 @@ def exists(path: str) -> bool:
 
 def _format(path: str) -> str | None:
     try:
-        with open(os.path.join(path, "configvault", "format"), encoding="ascii") as file:
+        with open(os.path.join(path, "configvault", "format"), encoding="ascii", errors="replace") as file:
             return file.read()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except PermissionError as error:
         raise ConfigvaultError(
@@ -459,6 +459,21 @@ def open_vault(path: str, environ: Mapping[str, str]) -> Vault:
     raise NoVaultError(f"there is no vault at {path}", "configvault init")
 
 
+def require_adoptable(path: str) -> None:
+    """Refuse a directory that holds anything else than a vault, whole or half made; it is never adopted.
+
+    Raises:
+        NoVaultError: it names the directory.
+    """
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise NoVaultError(f"{path} is not a directory", "name an empty or missing directory as `vault`")
+    if os.path.isdir(path) and _format(path) is None and not _is_empty(path):
+        raise NoVaultError(
+            f"{path} is not empty and not a configvault vault",
+            "name an empty or missing directory as `vault`",
+        )
+
+
 def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
     """Make the vault at `path`, a missing or empty directory, or finish one that a crash left half made.
 
@@ -470,18 +485,17 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
     marker = os.path.join(path, "configvault", "format")
     try:
         os.makedirs(path, 0o700, exist_ok=True)
-        if _format(path) is None and not _is_empty(path):
-            raise NoVaultError(
-                f"{path} is not empty and not a configvault vault",
-                "name an empty or missing directory as `vault`",
-            )
+        require_adoptable(path)
         os.chmod(path, 0o700)
         os.makedirs(os.path.dirname(marker), 0o700, exist_ok=True)
         durable.write(marker, CREATING.encode())
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise ConfigvaultError(
-            f"cannot create the vault {path}: {error.strerror}", "run it as the vault's owner, e.g. with sudo"
-        ) from error
+    except OSError as error:
+        hint = (
+            "run it as the vault's owner, e.g. with sudo"
+            if isinstance(error, PermissionError)
+            else "name an empty or missing directory as `vault`, on a file system that can be written"
+        )
+        raise ConfigvaultError(f"cannot create the vault {path}: {error.strerror}", hint) from error
     vault = Vault(path, environ)
     vault.git.require_version()
     maintenance.init(vault)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Self
 
+from configvault.vault import durable
 from configvault.vault.objects import CHUNK, NewObject
 
 IN_MEMORY = 8 << 20
@@ -20,6 +21,7 @@ class Stage:
     def __init__(self, folder: str | None) -> None:
         """Spill into the directory `folder` (None: the system's temporary one)."""
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115 - closed on exit
+        self._folder = folder
         self._where: dict[str, tuple[int, int]] = {}
         self._end = 0
 
@@ -37,7 +39,8 @@ class Stage:
         self._file.seek(self._end)
         size = 0
         for piece in pieces:
-            self._file.write(piece)
+            with durable.naming(self._folder or tempfile.gettempdir()):
+                self._file.write(piece)
             size += len(piece)
         return self._end, size
 

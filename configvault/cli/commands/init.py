@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from configvault.cli.context import WAIT_S, Context
+from configvault.cli.context import Context
 from configvault.core.errors import UsageError
 
 
@@ -22,12 +22,14 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.usecases.record import record
 
     _configure(context, args)
-    site = app.open_or_create(context.settings(), context.environ, command=context.command, wait_s=WAIT_S)
+    site = app.open_or_create(
+        context.settings(), context.environ, command=context.command, wait_s=context.wait_s
+    )
     return snapshot.finish(context, record(site, "manual"))
 
 
 def _configure(context: Context, args: argparse.Namespace) -> None:
-    from configvault import config
+    from configvault import app, config
 
     path = context.config_path
     if not os.path.exists(path):
@@ -36,7 +38,10 @@ def _configure(context: Context, args: argparse.Namespace) -> None:
                 f"there is no configuration at {path} to take the directories from",
                 "configvault init --root DIR --vault DIR",
             )
-        config.write_initial(path, os.path.abspath(args.root), os.path.abspath(args.vault))
+        root, vault = os.path.abspath(args.root), os.path.abspath(args.vault)
+        # Looked at first: a configuration that names the wrong place would stand in the way of the next try.
+        app.require_places(config.initial_settings(path, root, vault))
+        config.write_initial(path, root, vault)
         context.output.line(f"wrote {path}") if not context.json else None
         return
     settings = context.settings()

@@ -6,7 +6,6 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +18,7 @@ from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, 
 from configvault.core.settings import Settings, ValidateSettings
 from configvault.root.capture import Root
 from configvault.root.names import Names
-from configvault.usecases.site import Site
+from configvault.usecases.site import Remote, Site
 from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
@@ -81,6 +80,7 @@ def open_site(
     vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
     # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
     vault.git.require_version()
+    machine = who.machine()
     return Site(
         settings=settings,
         vault=vault,
@@ -90,11 +90,22 @@ def open_site(
         check_health=partial(_check_health, settings, environ, stop),
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
-        host=socket.gethostname(),
+        host=settings.host or machine,
         environ=environ,
         command=command,
         wait_s=wait_s,
+        machine=machine,
+        remotes=partial(remotes, settings, settings.host or machine, stop),
     )
+
+
+def remotes(settings: Settings, host: str, stop: threading.Event | None = None) -> tuple[Remote, ...]:
+    """Return the replicas of `host` that `settings` name; `stop` ends what is going on with them."""
+    if not settings.replicas:
+        return ()
+    from configvault import replica
+
+    return tuple(replica.Remote(replica.resolve(one, host), stop) for one in settings.replicas)
 
 
 def open_or_create(settings: Settings, environ: Mapping[str, str], **options: object) -> Site:

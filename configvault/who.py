@@ -1,10 +1,18 @@
-"""Who gives a command, by the best evidence there is, and how it is known. Never a guess that looks like knowledge."""
+"""Who gives a command, by the best evidence there is, and how it is known; and what this machine is called.
+
+Never a guess that looks like knowledge.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import pwd
+import socket
 from collections.abc import Mapping
+
+from configvault.core.replicas import as_host
 
 _UNSET = 0xFFFFFFFF  # Source: credentials(7) and the kernel's audit: no login belongs to this process
 
@@ -42,3 +50,18 @@ def _name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
+
+
+def machine() -> str:
+    """Return the host name with what tells this machine from others of that name, where it has a machine id."""
+    name = as_host(socket.gethostname())
+    try:
+        with open("/etc/machine-id", "rb") as file:
+            id_ = file.read().strip()
+    except OSError:
+        return name
+    if len(id_) != 32:
+        # Source: machine-id(5): empty or "uninitialized" where an image has not booted yet.
+        return name
+    # Source: machine-id(5): the id itself is confidential, so only what it makes of a text of ours is shown.
+    return f"{name}-{hmac.new(id_, b'configvault', hashlib.sha256).hexdigest()[:8]}"

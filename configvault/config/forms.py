@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 from configvault.core import units
+from configvault.core.replicas import is_host
 
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), without its NUL
 
@@ -157,6 +158,13 @@ def name(text: str) -> str:
     return text.strip()
 
 
+def host(text: str) -> str:
+    """Return a name that can stand in a URL, in a path and in a git ref."""
+    if not is_host(text):
+        raise ValueError("use letters, digits, dots, dashes and underscores, such as web-1.example")
+    return text
+
+
 def header_name(text: str) -> str:
     """Return an HTTP field name (RFC 9110, 5.6.2)."""
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
@@ -187,6 +195,7 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "git-url": git_url,
     "jmespath": jmespath,
     "name": name,
+    "host": host,
     "header": header_value,
     "argv": word,
 }

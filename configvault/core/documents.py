@@ -12,6 +12,7 @@ from typing import Any
 from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
 from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome
+from configvault.core.replicas import ReplicaStatus
 
 Document = dict[str, Any]
 
@@ -117,6 +118,23 @@ def reloaded(outcome: ReloadOutcome) -> Document:
     return asdict(outcome.reload) | {
         "health": [asdict(one) for one in outcome.health],
         "snapshot": outcome.snapshot,
+    }
+
+
+def replica(value: ReplicaStatus) -> Document:
+    """Return how a replica stands; `reason` is one fixed word, `error` says it in words."""
+    return {
+        "url": value.url,
+        "commit": value.reached,
+        "pushed_at": value.pushed_at.isoformat() if value.pushed_at else None,
+        "behind": value.behind,
+        "lag_seconds": value.lag_s,
+        "current": value.current,
+        "reason": value.trouble.why.value if value.trouble else None,
+        "error": value.trouble.words if value.trouble else None,
+        "hint": value.trouble.hint if value.trouble else None,
+        "failing_since": value.failing_since.isoformat() if value.failing_since else None,
+        "failures": value.failures,
     }
 
 

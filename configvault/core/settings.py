@@ -184,18 +184,47 @@ class Keep(Section):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class KeepSnapshots(Section):
+    """Which snapshots stay when the vault is thinned: each rule that is set keeps some. No rule: all stay.
+
+    The newest of each hour, day, week, month and year that has one, counted from the newest; all within the last
+    `keep_within` seconds. Good snapshots stay, too: all, or only the newest `keep_good`.
+    """
+
+    keep_last: int | None = field(default=None, metadata=allowed(least=1))
+    keep_hourly: int | None = field(default=None, metadata=allowed(least=1))
+    keep_daily: int | None = field(default=None, metadata=allowed(least=1))
+    keep_weekly: int | None = field(default=None, metadata=allowed(least=1))
+    keep_monthly: int | None = field(default=None, metadata=allowed(least=1))
+    keep_yearly: int | None = field(default=None, metadata=allowed(least=1))
+    keep_within: float | None = field(default=None, metadata=allowed(above=0))
+    keep_good: int | None = field(default=None, metadata=allowed(least=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RetentionSettings(Section):
-    """How long refused states stay."""
+    """How long refused states and snapshots stay; `history` is how far back commits are kept (None: for ever)."""
 
     rejected: Keep = Keep(keep_last=100, keep_within=30 * 86400.0)
+    snapshots: KeepSnapshots = KeepSnapshots()
+    history: float | None = field(default=None, metadata=allowed(above=0))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ReplicaSettings(Section):
-    """A git URL that receives the vault."""
+    """A git URL that receives the vault; `{host}` in it is this host's name.
+
+    `shared`: several hosts have this one repository, each below `hosts/HOST/`. `key` and `known_hosts` are files for
+    ssh (None: the user's own), `user` and `token` are for https.
+    """
 
     url: str = field(metadata=allowed("git-url"))
     timeout: float = field(default=60.0, metadata=allowed(above=0))
+    shared: bool = False
+    key: str | None = field(default=None, metadata=allowed("path"))
+    known_hosts: str | None = field(default=None, metadata=allowed("path"))
+    user: str | None = field(default=None, metadata=allowed("name"))
+    token: str | None = field(default=None, repr=False, metadata=allowed("name", secret=True))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -228,11 +257,15 @@ class LogSettings(Section):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Settings(Section):
-    """Everything one process needs to protect one root with one vault (both absolute paths)."""
+    """Everything one process needs to protect one root with one vault (both absolute paths).
+
+    `host` is the name under which replicas know this host; None: its host name with a part of its machine id.
+    """
 
     root: str = field(metadata=allowed("path"))
     vault: str = field(metadata=allowed("path"))
     timezone: str = field(default="local", metadata=allowed("timezone"))
+    host: str | None = field(default=None, metadata=allowed("host"))
     watch: WatchSettings = WatchSettings()
     validate: ValidateSettings = ValidateSettings()
     changes: ChangesSettings = ChangesSettings()

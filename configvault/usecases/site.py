@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
 from configvault.core.outcome import Outcome
+from configvault.core.replicas import Trouble
 from configvault.core.settings import Settings
 from configvault.root.capture import Root
+from configvault.vault.git import Git
 from configvault.vault.repository import Note, Vault
 
 
@@ -22,9 +25,34 @@ class Judge(Protocol):
         ...
 
 
+class Remote(Protocol):
+    """One replica of one host: what git does with it. `name` is fit to print, `key` to name a file."""
+
+    @property
+    def name(self) -> str:
+        """Return its URL without secrets."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """Return a name for files about it."""
+        ...
+
+    def push(self, git: Git, stop: threading.Event | None = None) -> Trouble | None:
+        """Send the whole vault, fast-forward only, and return why it did not arrive."""
+        ...
+
+    def held(self, git: Git) -> dict[str, str]:
+        """Return the refs of this host there, by their names in a vault; raises ConfigvaultError."""
+        ...
+
+
 @dataclass
 class Site:
-    """One root, its vault, and the means to judge, reload and tell. `observers` hear every outcome."""
+    """One root, its vault, and the means to judge, reload and tell. `observers` hear every outcome.
+
+    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there.
+    """
 
     settings: Settings
     vault: Vault
@@ -39,6 +67,8 @@ class Site:
     command: str = "configvault"
     wait_s: float = 30.0
     observers: list[Callable[[Outcome], None]] = field(default_factory=list)
+    machine: str = ""
+    remotes: Callable[[], Sequence[Remote]] = tuple
 
     def note(self, trigger: str, subject: str, reason: str | None = None, target: str | None = None) -> Note:
         """Return what to write beside a commit made now."""

@@ -68,6 +68,7 @@ COMMANDS = (
         "  configvault export latest --output /tmp/plugin\n"
         "  configvault export good --format tar --output - | ssh other tar -x -C /app/conf/plugin",
     ),
+    Command("replicate", "replicate", "push to the replicas now", "  configvault replicate"),
     Command(
         "config", "config", "look at configvault's own configuration: validate, show",
         "  configvault config validate\n  configvault config show",

@@ -1,0 +1,102 @@
+"""One replica: push to it, list what it holds, fetch from it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.replicas import Trouble, Why
+from configvault.replica import program, reasons
+from configvault.replica.address import Address
+from configvault.replica.program import Git
+
+# A folder on another disk is only worth something if it survives a power cut there.
+_DURABLE_RECEIVER = "--receive-pack=git -c core.fsync=all -c core.fsyncMethod=fsync receive-pack"
+
+
+class RemoteError(ConfigvaultError):
+    """A replica could not be read; `trouble` says why."""
+
+    kind = "replica"
+
+    def __init__(self, address: Address, trouble: Trouble) -> None:
+        """Name the replica."""
+        super().__init__(f"replica {address.shown}: {trouble.words}", trouble.hint)
+        self.trouble = trouble
+
+
+class Remote:
+    """One host's history at one URL."""
+
+    def __init__(self, address: Address, stop: threading.Event | None = None) -> None:
+        """Connect to nothing yet; `stop` ends whatever is going on."""
+        self.address = address
+        self._stop = stop
+
+    @property
+    def name(self) -> str:
+        """Return the URL as it may be printed."""
+        return self.address.shown
+
+    @property
+    def key(self) -> str:
+        """Return a name for files about this replica."""
+        return self.address.key
+
+    def push(self, git: Git, stop: threading.Event | None = None) -> Trouble | None:
+        """Send everything of the vault that `git` works on: all of it arrives, or nothing. Return why it did not."""
+        local = [_DURABLE_RECEIVER] if self.address.is_local else []
+        specs = [f"{mine}:{theirs}" for mine, theirs in self.address.layout.pairs()]
+        args = ["push", "--porcelain", "--atomic", "--no-progress", "--no-verify", *local]
+        ran = self._run(git, [*args, self.address.url, *specs], stop)
+        return None if ran.code == 0 else self._trouble(ran, stop)
+
+    def refs(self, git: Git, *patterns: str) -> dict[str, str]:
+        """Return the refs there by name, all or those that match `patterns`.
+
+        Raises:
+            RemoteError: it cannot be asked.
+        """
+        ran = self._run(git, ["ls-remote", "--quiet", self.address.url, *patterns], None)
+        if ran.code != 0:
+            raise RemoteError(self.address, self._trouble(ran, None))
+        pairs = (line.split("\t", 1) for line in ran.out.splitlines() if "\t" in line)
+        return {ref: id_ for id_, ref in pairs if not ref.endswith("^{}")}
+
+    def held(self, git: Git) -> dict[str, str]:
+        """Return the refs of this host there, by their names in a vault.
+
+        Raises:
+            RemoteError: it cannot be asked.
+        """
+        layout = self.address.layout
+        found = self.refs(git, *(theirs for _, theirs in layout.pairs()))
+        return {mine: id_ for ref, id_ in found.items() if (mine := layout.mine(ref)) is not None}
+
+    def fetch(self, git: Git, specs: Sequence[str], *, depth: int | None = None) -> None:
+        """Fetch `specs` into the repository that `git` works on, every object checked.
+
+        Raises:
+            RemoteError: it could not be done; no ref has moved then.
+        """
+        args = ["-c", "fetch.fsckObjects=true", "fetch", "--atomic", "--no-tags", "--no-write-fetch-head"]
+        args += ["--no-auto-gc", "--quiet", *([f"--depth={depth}"] if depth else [])]
+        ran = self._run(git, [*args, self.address.url, *specs], None)
+        if ran.code != 0:
+            raise RemoteError(self.address, self._trouble(ran, None))
+
+    def _run(self, git: Git, args: Sequence[str], stop: threading.Event | None) -> program.Ran:
+        return program.run(git, self.address, args, timeout_s=self.address.timeout_s, stop=stop or self._stop)
+
+    def _trouble(self, ran: program.Ran, stop: threading.Event | None) -> Trouble:
+        if ran.code is None:
+            asked = stop or self._stop
+            if asked is not None and asked.is_set():
+                return Trouble(Why.STOPPED, "the push was stopped")
+            return Trouble(
+                Why.TIMED_OUT,
+                f"it did not answer within {self.address.timeout_s:g}s",
+                "see whether it hangs; a first push may need a longer `timeout`",
+            )
+        return reasons.reason(f"{ran.err}\n{ran.out}", self.address)

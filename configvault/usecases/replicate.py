@@ -1,0 +1,202 @@
+"""Send the vault to its replicas, and know how far each is behind. Never forced; the root and the lock untouched.
+
+What is known of a replica lasts in a small file of its own, so that every command can say how it stands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import secrets
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from configvault.core import gitformat
+from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
+from configvault.usecases.site import Remote, Site
+from configvault.vault import durable, lock
+from configvault.vault.objects import from_bytes
+from configvault.vault.repository import MAIN
+
+ATTEMPTS = 4
+FIRST_PAUSE_S = 1.0
+# Counting stops here: a lag beyond it is as bad as any.
+_MOST_BEHIND = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the state file of a replica says; `refs` stands for all refs of the vault as they were pushed last."""
+
+    url: str
+    tip: str | None = None
+    refs: str | None = None
+    pushed_at: str | None = None
+    failing_since: str | None = None
+    failures: int = 0
+    why: str | None = None
+    words: str | None = None
+    hint: str | None = None
+
+
+def replicate(
+    site: Site, stop: threading.Event | None = None, *, pause_s: float = FIRST_PAUSE_S
+) -> tuple[ReplicaStatus, ...]:
+    """Push to every replica now, again where another try may help, and return how each stands."""
+    idle = stop or threading.Event()
+    for remote in site.remotes():
+        for attempt in range(1, ATTEMPTS + 1):
+            trouble = push(site, remote, stop).trouble
+            again = trouble is not None and trouble.why in PASSING and attempt < ATTEMPTS
+            if not again or idle.wait(pause(attempt, pause_s)):
+                break
+    return standing(site)
+
+
+def pause(failures: int, first_s: float, longest_s: float = 300.0) -> float:
+    """Return how long to wait after so many failures: longer each time, and not when everybody else comes back."""
+    return min(first_s * 2.0 ** min(failures - 1, 20), longest_s) * random.uniform(0.5, 1)  # noqa: S311 - no secret
+
+
+def push(site: Site, remote: Remote, stop: threading.Event | None = None) -> ReplicaStatus:
+    """Push to one replica once, remember what came of it, and return how it stands."""
+    sign(site)
+    try:
+        with lock.hold(_file(site, remote, "lock"), site.command, site.wait_s):
+            # What is pushed is at least this; a snapshot taken meanwhile only makes it more.
+            tip, refs = site.vault.refs.read(MAIN), fingerprint(site)
+            trouble = _explained(site, remote, remote.push(site.vault.git, stop))
+            _remember(site, remote, tip, refs, trouble)
+    except BusyError as error:
+        found = status(site, remote)
+        return replace(found, trouble=found.trouble or Trouble(Why.BUSY, error.message, error.hint))
+    return status(site, remote)
+
+
+def standing(site: Site) -> tuple[ReplicaStatus, ...]:
+    """Return how each replica stands, from what is known here; nobody is asked."""
+    return tuple(status(site, remote) for remote in site.remotes())
+
+
+def fingerprint(site: Site) -> str:
+    """Return what changes whenever any ref of the vault does."""
+    refs = site.vault.refs.below("refs/")
+    return hashlib.sha256(json.dumps(refs).encode()).hexdigest()
+
+
+def sign(site: Site) -> None:
+    """Give the vault a name of its own, by which two that push to one place are told apart."""
+    path = site.vault.state_file("vault-id")
+    with lock.hold(site.vault.state_file("vault-id.lock"), site.command, site.wait_s):
+        try:
+            with open(path, encoding="ascii") as file:
+                name = file.read()
+        except FileNotFoundError:
+            name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
+            durable.write(path, name.encode())
+        if site.vault.refs.read(VAULTS + name) is None:
+            said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
+            blob = gitformat.make("blob", said.encode() + b"\n")
+            site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
+            site.vault.refs.write(VAULTS + name, blob.id)
+
+
+def _explained(site: Site, remote: Remote, trouble: Trouble | None) -> Trouble | None:
+    """Say of a replica with another history which one: ahead of this vault, or somebody else's."""
+    if trouble is None or trouble.why is not Why.AHEAD:
+        return trouble
+    try:
+        refs = remote.held(site.vault.git)
+    except ConfigvaultError:
+        return replace(trouble, why=Why.DIVERGED)
+    return explain(site, refs) or replace(trouble, why=Why.DIVERGED)
+
+
+def explain(site: Site, refs: dict[str, str]) -> Trouble | None:
+    """Return what the refs of a replica that did not take a push say about why, None if nothing."""
+    theirs = {ref for ref in refs if ref.startswith(VAULTS)}
+    others = sorted(ref.removeprefix(VAULTS) for ref in theirs - set(site.vault.refs.below(VAULTS)))
+    latest = site.vault.latest()
+    if others:
+        who = " and ".join(name.partition("/")[0] for name in others[:3])
+        return Trouble(
+            Why.DIVERGED,
+            f"another vault pushes there under the name {site.host}, from {who}",
+            "give each host a `host` of its own in its configuration, and this one a new repository there",
+        )
+    if latest is not None and refs.get(TAGS + latest.id) == latest.commit:
+        return Trouble(
+            Why.AHEAD,
+            "it is ahead: it holds snapshots that this vault does not have",
+            "was this vault restored from an older copy? keep it aside and recover: configvault recover --help",
+        )
+    return None
+
+
+def _remember(site: Site, remote: Remote, tip: str | None, refs: str, trouble: Trouble | None) -> None:
+    now, known = site.now().isoformat(timespec="seconds"), _known(site, remote)
+    if trouble is None:
+        known = _Known(remote.name, tip, refs, now)
+    elif trouble.why is not Why.STOPPED:
+        known = replace(
+            known,
+            failing_since=known.failing_since or now,
+            failures=known.failures + 1,
+            why=trouble.why.value,
+            words=trouble.words,
+            hint=trouble.hint,
+        )
+    fields = {name: getattr(known, name) for name in _Known.__slots__}
+    durable.write(_file(site, remote, "json"), (json.dumps(fields, indent=1) + "\n").encode())
+
+
+def _known(site: Site, remote: Remote) -> _Known:
+    try:
+        with open(_file(site, remote, "json"), "rb") as file:
+            document: dict[str, Any] = json.load(file)
+        return _Known(**document | {"url": remote.name})
+    except (OSError, ValueError, TypeError):
+        # Only a cache of what the replica itself knows: the next push finds it out again.
+        return _Known(remote.name)
+
+
+def status(site: Site, remote: Remote) -> ReplicaStatus:
+    """Return how one replica stands, from what is known here."""
+    known = _known(site, remote)
+    missing = list(_missing(site, known.tip))
+    now = site.now()
+    oldest = site.vault.at(missing[-1]).taken_at if missing else now
+    return ReplicaStatus(
+        url=remote.name,
+        reached=known.tip,
+        pushed_at=_moment(known.pushed_at),
+        behind=len(missing),
+        lag_s=max((now - oldest).total_seconds(), 0.0),
+        current=known.refs == fingerprint(site),
+        trouble=Trouble(Why(known.why), known.words or "", known.hint) if known.why else None,
+        failing_since=_moment(known.failing_since),
+        failures=known.failures,
+    )
+
+
+def _missing(site: Site, reached: str | None) -> Iterator[str]:
+    """Yield the commits of main that the replica does not have, newest first."""
+    commit = site.vault.refs.read(MAIN)
+    for _ in range(_MOST_BEHIND):
+        if commit is None or commit == reached:
+            return
+        yield commit
+        commit = site.vault.parent_of(commit)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _file(site: Site, remote: Remote, kind: str) -> str:
+    return site.vault.state_file(f"replica-{remote.key}.{kind}")

@@ -1,0 +1,147 @@
+"""Keep replicas up to date in the background: whenever woken, and again after a failure, each in its own time.
+
+There is no queue that could grow: what is due is a replica, and a push always sends the newest of everything. Of
+several that are due the one with the oldest debt comes first. Recording never waits for any of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.replicas import ReplicaStatus, Why
+from configvault.usecases import replicate
+from configvault.usecases.site import Remote, Site
+from configvault.vault.repository import Vault
+
+MOST_AT_ONCE = 4
+LONGEST_PAUSE_S = 300.0
+
+
+@dataclass
+class _Due:
+    """One replica: since when it waits (None: it does not), not before when, whether a push is going on."""
+
+    remote: Remote
+    since: float | None = None
+    not_before: float = 0.0
+    busy: bool = False
+    failures: int = 0
+    why: Why | None = None
+
+
+class Replicator:
+    """Pushes to all replicas of a site from threads of its own; `wake` it after whatever changed a ref."""
+
+    def __init__(
+        self,
+        site: Site,
+        told: Callable[[ReplicaStatus], None] | None = None,
+        *,
+        first_pause_s: float = replicate.FIRST_PAUSE_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+    ) -> None:
+        """Start the threads, if there is any replica.
+
+        Args:
+            site: whose vault to send; what its `remotes` are now.
+            told: hears, in one of the threads, how a replica stands when it fails, fails for another reason, or
+                works again.
+            first_pause_s: how long to wait after the first failure; it doubles, and is jittered.
+            longest_pause_s: the most it becomes.
+        """
+        self._site = site
+        self._told = told
+        self._pauses = (first_pause_s, longest_pause_s)
+        self._stop = threading.Event()
+        self._changed = threading.Condition()
+        self._due = [_Due(remote) for remote in site.remotes()]
+        self._threads = [
+            threading.Thread(target=self._work, name=f"replicate-{number}", daemon=True)
+            for number in range(min(len(self._due), MOST_AT_ONCE))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Say that there may be something new; returns at once."""
+        with self._changed:
+            for due in self._due:
+                due.since = time.monotonic() if due.since is None else due.since
+            self._changed.notify_all()
+
+    def close(self, patience_s: float = 5.0) -> None:
+        """Stop, ending pushes that are going on; what they did not send is due again at the next start."""
+        self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(patience_s)
+
+    def lag(self) -> tuple[ReplicaStatus, ...]:
+        """Return how each replica stands."""
+        with _own_vault(self._site) as site:
+            return replicate.standing(site)
+
+    def _work(self) -> None:
+        while (due := self._next()) is not None:
+            self._push(due)
+
+    def _next(self) -> _Due | None:
+        """Wait for the replica with the oldest debt whose pause is over; None when stopping."""
+        with self._changed:
+            while not self._stop.is_set():
+                waiting = [due for due in self._due if due.since is not None and not due.busy]
+                now = time.monotonic()
+                ready = [due for due in waiting if due.not_before <= now]
+                if ready:
+                    chosen = min(ready, key=lambda due: due.since or 0.0)
+                    chosen.busy, chosen.since = True, None
+                    return chosen
+                self._changed.wait(min((due.not_before - now for due in waiting), default=None))
+        return None
+
+    def _push(self, due: _Due) -> None:
+        began = time.monotonic()
+        failed = True
+        try:
+            failed = self._sent(due)
+        except (ConfigvaultError, OSError):
+            # The vault itself is in trouble, a full disk for instance: whoever records says so. Try again later.
+            failed = True
+        finally:
+            with self._changed:
+                due.busy = False
+                due.failures = due.failures + 1 if failed else 0
+                due.not_before = 0.0
+                if failed:
+                    due.since = due.since or began
+                    due.not_before = time.monotonic() + replicate.pause(due.failures, *self._pauses)
+                self._changed.notify_all()
+
+    def _sent(self, due: _Due) -> bool:
+        """Push if there is anything to, tell what is new, and return whether it failed."""
+        with _own_vault(self._site) as site:
+            status = replicate.status(site, due.remote)
+            if not status.current or status.trouble is not None:
+                status = replicate.push(site, due.remote, self._stop)
+        why = status.trouble.why if status.trouble else None
+        if why is not due.why and not self._stop.is_set():
+            due.why = why
+            if self._told is not None:
+                self._told(status)
+        return why is not None
+
+
+@contextlib.contextmanager
+def _own_vault(site: Site) -> Iterator[Site]:
+    """Give a thread its own view of the vault: the git children that read packed objects serve one at a time."""
+    vault = Vault(site.vault.path, site.environ)
+    try:
+        yield replace(site, vault=vault)
+    finally:
+        vault.close()

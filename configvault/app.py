@@ -5,23 +5,26 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from configvault import config, who
+from configvault.core.errors import UsageError
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
-from configvault.core.settings import Settings, ValidateSettings
+from configvault.core.settings import ReplicaSettings, Settings, ValidateSettings
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Remote, Site
 from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
+    from configvault import replica
     from configvault.validators import Rule
 
 
@@ -106,6 +109,35 @@ def remotes(settings: Settings, host: str, stop: threading.Event | None = None) 
     from configvault import replica
 
     return tuple(replica.Remote(replica.resolve(one, host), stop) for one in settings.replicas)
+
+
+def replica_hosts(
+    url: str,
+    names: Iterable[str],
+    settings: Settings | None,
+    environ: Mapping[str, str],
+    timeout_s: float = 600.0,
+) -> dict[str, replica.Remote]:
+    """Return the hosts that the replica at `url` holds (`names`: only these), with the login that `settings` give it.
+
+    Raises:
+        ConfigvaultError: it cannot be asked, or cannot say which hosts it holds.
+    """
+    from configvault import replica
+    from configvault.config import forms
+    from configvault.vault.git import Git
+
+    try:
+        forms.git_url(url)
+    except ValueError as error:
+        raise UsageError(
+            f"--from does not name a replica: {error}", "--from ssh://git@host/{host}.git"
+        ) from None
+    known = {one.url: one for one in settings.replicas} if settings else {}
+    one = known.get(url, ReplicaSettings(url))
+    # A fetch may bring years of history; a push brings what is new.
+    one = dataclasses.replace(one, timeout=max(one.timeout, timeout_s))
+    return replica.find(one, names, Git(None, environ))
 
 
 def open_or_create(settings: Settings, environ: Mapping[str, str], **options: object) -> Site:

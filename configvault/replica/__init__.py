@@ -7,6 +7,7 @@ vault: what is fetched goes into the repository that the caller names. No error 
 from __future__ import annotations
 
 from configvault.replica.address import Address, resolve
+from configvault.replica.hosts import find
 from configvault.replica.remote import Remote, RemoteError
 
-__all__ = ["Address", "Remote", "RemoteError", "resolve"]
+__all__ = ["Address", "Remote", "RemoteError", "find", "resolve"]

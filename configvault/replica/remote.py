@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from configvault.core.errors import ConfigvaultError
-from configvault.core.replicas import Trouble, Why
+from configvault.core.replicas import HEADS, OTHERS, Trouble, Why
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
 from configvault.replica.program import Git
@@ -74,15 +74,23 @@ class Remote:
         found = self.refs(git, *(theirs for _, theirs in layout.pairs()))
         return {mine: id_ for ref, id_ in found.items() if (mine := layout.mine(ref)) is not None}
 
-    def fetch(self, git: Git, specs: Sequence[str], *, depth: int | None = None) -> None:
-        """Fetch `specs` into the repository that `git` works on, every object checked.
+    def receive(self, git: Git) -> None:
+        """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.
 
         Raises:
             RemoteError: it could not be done; no ref has moved then.
         """
+        self._fetch(git, [f"{theirs}:{mine}" for mine, theirs in self.address.layout.pairs()])
+
+    def peek(self, git: Git) -> None:
+        """Fetch the latest snapshot of this host and what is said of it, without history; raises like `receive`."""
+        layout = self.address.layout
+        marks = f"+{layout.others}mark*:{OTHERS}mark*"
+        self._fetch(git, [f"+{layout.main}:{HEADS}main", marks], "--depth=1", "--update-shallow")
+
+    def _fetch(self, git: Git, specs: Sequence[str], *more: str) -> None:
         args = ["-c", "fetch.fsckObjects=true", "fetch", "--atomic", "--no-tags", "--no-write-fetch-head"]
-        args += ["--no-auto-gc", "--quiet", *([f"--depth={depth}"] if depth else [])]
-        ran = self._run(git, [*args, self.address.url, *specs], None)
+        ran = self._run(git, [*args, "--no-auto-gc", "--quiet", *more, self.address.url, *specs], None)
         if ran.code != 0:
             raise RemoteError(self.address, self._trouble(ran, None))
 

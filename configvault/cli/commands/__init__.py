@@ -70,6 +70,12 @@ COMMANDS = (
     ),
     Command("replicate", "replicate", "push to the replicas now", "  configvault replicate"),
     Command(
+        "recover", "recover", "rebuild vault and root from a replica",
+        "  configvault recover --from ssh://git@backup.example/configvault/web-1.git\n"
+        "  configvault recover --from '/mnt/backup/{host}.git' --list\n"
+        "  configvault recover --from '/mnt/backup/{host}.git' --host web-1 --into /app/conf/plugin",
+    ),
+    Command(
         "config", "config", "look at configvault's own configuration: validate, show",
         "  configvault config validate\n  configvault config show",
     ),

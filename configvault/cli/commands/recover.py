@@ -1,0 +1,139 @@
+"""Rebuild vault and root from a replica."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from typing import TYPE_CHECKING
+
+from configvault.cli.context import WAIT_S, Context
+from configvault.core.errors import UnknownReferenceError, UsageError
+
+if TYPE_CHECKING:
+    from configvault.core.settings import Settings
+    from configvault.usecases.rebuild import Rebuilt
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--from", dest="url", metavar="URL", help="the replica; {host} in it stands for HOST")
+    parser.add_argument("--host", metavar="HOST", help="whose history, where the replica holds several hosts")
+    parser.add_argument("--into", metavar="DIR", help="restore there, not into the root of the configuration")
+    parser.add_argument("--vault", metavar="DIR", help="the vault, where there is no configuration yet")
+    parser.add_argument("--list", action="store_true", help="only list the hosts that the replica holds")
+    parser.add_argument(
+        "--force", action="store_true", help="restore over what is there, after it is kept in the vault"
+    )
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Recover, or list, and print what came of it."""
+    from configvault import app
+
+    has_config = os.path.exists(context.config_path)
+    settings = None if not has_config and (args.list or args.into) else context.settings()
+    url = args.url or _configured(settings)
+    found = app.replica_hosts(
+        url, [args.host] if args.host else _own(url, settings, args), settings, context.environ
+    )
+    if args.list:
+        _list(context, {host: remote.name for host, remote in found.items()})
+        return 0
+    if len(found) != 1 and settings and settings.host in found and not args.host:
+        found = {settings.host: found[settings.host]}
+    if len(found) != 1:
+        raise _unclear(sorted(found), args.host)
+    [(host, source)] = found.items()
+
+    from configvault.usecases.rebuild import rebuild
+
+    settings = _placed(context, settings, args)
+    site = app.open_or_create(settings, context.environ, command=context.command, wait_s=WAIT_S)
+    _show(context, host, site.root.path, rebuild(site, source, force=args.force))
+    return 0
+
+
+def _configured(settings: Settings | None) -> str:
+    if settings is None or not settings.replicas:
+        raise UsageError("no replica is named", "configvault recover --from URL")
+    return settings.replicas[0].url
+
+
+def _own(url: str, settings: Settings | None, args: argparse.Namespace) -> list[str]:
+    """Return the configured name of this host, where the URL asks for one and nobody gave another."""
+    return [settings.host] if "{host}" in url and settings and settings.host and not args.list else []
+
+
+def _unclear(found: list[str], wanted: str | None) -> UnknownReferenceError:
+    listed = ", ".join(found[:20]) or "none"
+    if wanted:
+        return UnknownReferenceError(
+            f"the replica holds no host {wanted!r}", "configvault recover --from URL --list"
+        )
+    return UnknownReferenceError(f"which host? the replica holds: {listed}", "add --host HOST")
+
+
+def _placed(context: Context, settings: Settings | None, args: argparse.Namespace) -> Settings:
+    """Return the settings with the root that was asked for; write the first configuration where there is none."""
+    from configvault import config
+    from configvault.config import agree
+
+    into = os.path.abspath(args.into) if args.into else None
+    if settings is None:
+        if not args.vault or into is None:
+            raise UsageError(
+                f"there is no configuration at {context.config_path}",
+                "configvault recover --from URL --into DIR --vault DIR, or put the host's configuration back first",
+            )
+        config.write_initial(context.config_path, into, os.path.abspath(args.vault))
+        settings = context.settings()
+    if args.vault and os.path.abspath(args.vault) != settings.vault:
+        raise UsageError(f"the configuration says vault: {settings.vault}", "leave --vault out")
+    if into is None or into == settings.root:
+        return settings
+    settings = dataclasses.replace(settings, root=into)
+    faults: list[str] = []
+    agree.check(settings, lambda key, text: faults.append(f"{key}: {text}"), None)
+    if faults:
+        raise UsageError(f"--into {into} cannot be the root: {faults[0]}", "name a directory outside the vault")
+    return settings
+
+
+def _list(context: Context, found: dict[str, str]) -> None:
+    if context.json:
+        context.emit({"hosts": [{"host": host, "url": url} for host, url in found.items()]})
+    elif not found:
+        context.output.line("the replica holds no host")
+    else:
+        context.output.table(("host", "where"), found.items())
+
+
+def _show(context: Context, host: str, root: str, done: Rebuilt) -> None:
+    from configvault.cli import words
+    from configvault.core import documents
+
+    if context.json:
+        context.emit(
+            {
+                "host": host,
+                "root": root,
+                "snapshot": documents.snapshot(done.snapshot),
+                "snapshots": done.snapshots,
+                "rejected": done.rejected,
+                "files": done.files,
+                "kept": done.kept,
+                "recorded": documents.snapshot(done.recorded) if done.recorded else None,
+            }
+        )
+        return
+    output = context.output
+    output.line(
+        f"recovered {host}: {words.counted(done.snapshots, 'snapshot')}, {words.counted(done.rejected, 'rejected state')}"
+    )
+    output.line(
+        f"  {root} equals {done.snapshot.id}: {words.counted(done.files, 'file')}, read again and compared"
+    )
+    if done.kept:
+        output.line(f"  what was there is kept as {done.kept}")
+    output.line("  the service was not told: configvault reload")

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 
 from configvault.cli import parser
@@ -45,8 +46,16 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
         return INTERRUPTED
     except OSError as error:
         failure = from_os_error(error)
-        context.fail(failure)
-        return failure.code
+        return _failed(context, error, failure)
+    except Exception as error:
+        return _failed(context, error, from_fault(error))
+
+
+def _failed(context: Context, error: Exception, failure: ConfigvaultError) -> int:
+    if context.verbose:
+        print("".join(traceback.format_exception(error)), end="", file=sys.stderr)
+    context.fail(failure)
+    return failure.code
 
 
 def from_os_error(error: OSError) -> ConfigvaultError:
@@ -61,4 +70,15 @@ def from_os_error(error: OSError) -> ConfigvaultError:
         errno.EROFS: "remount that file system for writing",
         errno.EMFILE: "raise the limit of open files: ulimit -n",
     }
-    return ConfigvaultError(what[:1].lower() + what[1:] if not name else what, hints.get(error.errno or 0))
+    hint = hints.get(error.errno or 0, "look at that file, then try again; --verbose shows where it happened")
+    return ConfigvaultError(what[:1].lower() + what[1:] if not name else what, hint)
+
+
+def from_fault(error: Exception) -> ConfigvaultError:
+    """Return a fault of this program as an error; its text may quote a file's content and stays out."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(last.filename)}:{last.lineno}"
+    return ConfigvaultError(
+        f"unexpected {type(error).__name__} at {place}, this is a fault of configvault",
+        "run it again with --verbose and report what it prints",
+    )

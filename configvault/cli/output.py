@@ -29,26 +29,31 @@ class Output:
     def __init__(self, *, color: bool, quiet: bool) -> None:
         """Use colour only where it is allowed and a terminal shows it."""
         self._quiet = quiet
+        self._color = color
         self._console: Console | None = None
         if sys.stdout.isatty():
             from rich.console import Console
 
-            self._console = Console(highlight=False, markup=False, no_color=not color, soft_wrap=True)
+            self._console = Console(
+                highlight=False, markup=False, emoji=False, no_color=not color, soft_wrap=True
+            )
 
-    def line(self, text: str = "", style: str | None = None) -> None:
-        """Print one line, unless told to be quiet."""
-        if self._quiet:
+    def line(self, text: str = "", style: str | None = None, *, asked: bool = False) -> None:
+        """Print one line; one that is not what was `asked` for is left out where quiet is wanted."""
+        if self._quiet and not asked:
             return
-        if self._console is not None and style is not None:
-            self._console.print(text, style=STYLES[style])
-        else:
+        if self._console is None:
             print(text)
+            return
+        # What stands in a file of the root may not steer the terminal of who looks at it.
+        shown = printable(text.expandtabs())
+        self._console.print(shown, style=STYLES[style] if style is not None and self._color else None)
 
-    def lines(self, texts: Iterable[str]) -> None:
+    def lines(self, texts: Iterable[str], *, asked: bool = False) -> None:
         """Print lines; those that begin like an error or a warning are coloured."""
         for text in texts:
             style = next((word for word in ("error", "warning") if f" {word} " in f" {text[:200]} "), None)
-            self.line(text, style if not text.startswith(" ") else None)
+            self.line(text, style if not text.startswith(" ") else None, asked=asked)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table. It is what was asked for, so quiet does not silence it."""
@@ -58,7 +63,7 @@ class Output:
             return
         from rich.table import Table
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
+        table = Table(box=None, pad_edge=False, header_style="bold" if self._color else "none")
         for number, column in enumerate(columns):
             # Ids are for pasting: the last column, words, gives way.
             table.add_column(column, no_wrap=number < len(columns) - 1, overflow="fold")

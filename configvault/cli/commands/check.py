@@ -32,7 +32,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         context.emit(documents.check(checked.verdict, checked.files))
     else:
-        context.output.lines(words.findings(checked.verdict.findings))
+        context.output.lines(words.findings(checked.verdict.findings), asked=True)
         said = "accepted" if checked.verdict.accepted else "rejected"
         context.output.line(
             f"{said}: {words.counted(checked.files, 'file')}, {words.verdict(checked.verdict.findings)}"

@@ -82,13 +82,13 @@ def show(
         return
     output = context.output
     if args.name_only or args.stat:
-        output.lines(stat(diffs) if args.stat else (printable(one.change.path) for one in diffs))
+        output.lines(stat(diffs) if args.stat else (printable(one.change.path) for one in diffs), asked=True)
         return
     for one in diffs:
         for line in one.header:
-            output.line(line, "head")
+            output.line(line, "head", asked=True)
         for line in one.lines:
-            output.line(line, _STYLES.get(line[:1]))
+            output.line(line, _STYLES.get(line[:1]), asked=True)
 
 
 def stat(diffs: Iterable[FileDiff]) -> Iterator[str]:

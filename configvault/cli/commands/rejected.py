@@ -81,8 +81,8 @@ def _show(context: Context, found: RejectedState) -> int:
     if context.json:
         context.emit(documents.rejected(found))
     else:
-        context.output.line(f"{found.id}, {words.when(found.taken_at)}, by {found.actor}")
-        context.output.lines(words.findings(found.findings))
+        context.output.line(f"{found.id}, {words.when(found.taken_at)}, by {found.actor}", asked=True)
+        context.output.lines(words.findings(found.findings), asked=True)
     return 0
 
 

@@ -67,6 +67,5 @@ def _candidates(context: Context) -> int:
     from configvault.usecases import history
 
     found = history.listing(context.site(), history.Filter(limit=_CANDIDATES))
-    if not context.json:
-        listing.show(context, found)
+    listing.show(context, found)
     raise UsageError("no reference is given", f"configvault rollback {found[0].id if found else 'REF'}")

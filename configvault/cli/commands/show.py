@@ -35,17 +35,17 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         context.emit(_document(found, changed))
         return 0
-    context.output.lines(_facts(found))
+    context.output.lines(_facts(found), asked=True)
     if args.stat:
         from configvault.cli.commands import diff
 
         read = site.vault.objects.read
         hide = diff.hider(site, redact=True)
-        context.output.lines(diff.stat(diff.file_diffs(changed, read, read, hide)))
+        context.output.lines(diff.stat(diff.file_diffs(changed, read, read, hide)), asked=True)
     else:
         from configvault.cli import words
 
-        context.output.lines(words.changes(changed))
+        context.output.lines(words.changes(changed), asked=True)
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+_LEAST_WORDS = 20
 STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim", "head": "bold"}
 
 
@@ -69,7 +70,10 @@ class Output:
             table.add_column(column, no_wrap=number < len(columns) - 1, overflow="fold")
         for row in cells:
             table.add_row(*row)
-        self._console.print(table)
+        # Where the columns for pasting do not fit, the terminal wraps the lines: nothing is cut off.
+        fixed = sum(max(map(len, column)) + 2 for column in list(zip(columns, *cells, strict=True))[:-1])
+        self._console.width = max(self._console.width, fixed + _LEAST_WORDS)
+        self._console.print(table, crop=False)
 
     def _plain(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

@@ -95,17 +95,17 @@ def _add(commands: argparse._SubParsersAction[_Parser], command: Command, after:
     module.declare(parser)
 
 
-def _called(words: Sequence[str]) -> str | None:
-    """Return the command in `words`: the first one that is no flag, if there is such a command."""
+def _called(words: Sequence[str]) -> tuple[str | None, int]:
+    """Return the command in `words` and where it stands: the first that is no flag, if there is such a command."""
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
-    before = [""]
-    for word in words:
-        if not word.startswith("-") and before[-1] not in ("-c", "--config", "--wait"):
-            return word if word in known else None
+    before = ""
+    for at, word in enumerate(words):
+        if not word.startswith("-") and before not in ("-c", "--config", "--wait"):
+            return (word if word in known else None), at
         if word in ("-h", "--help"):
-            return None
-        before.append(word)
-    return None
+            break
+        before = word
+    return None, len(words)
 
 
 def complete(environ: Mapping[str, str]) -> None:
@@ -123,8 +123,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         UsageError: it cannot be understood.
         SystemExit: help or the version was asked for and printed.
     """
-    called = _called(words)
+    called, at = _called(words)
     behind: list[str] = []
+    if called == "git" and not {"-h", "--help"} & set(words[at + 1 : at + 2]):
+        # All that follows is git's, flags before its own command included, which argparse would take for ours.
+        words, behind = words[: at + 1], list(words[at + 1 :])
     if called == "diff" and "--" in words:
         # argparse forgets where `--` stood, and here it divides references from paths.
         at = list(words).index("--")

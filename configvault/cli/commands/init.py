@@ -28,11 +28,22 @@ def run(context: Context, args: argparse.Namespace) -> int:
     return snapshot.finish(context, record(site, "manual"))
 
 
+def _missing(path: str) -> bool:
+    """Return whether nothing is at `path`; what may not be looked at is there, and reading it will say so."""
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _configure(context: Context, args: argparse.Namespace) -> None:
     from configvault import app, config
 
     path = context.config_path
-    if not os.path.exists(path):
+    if _missing(path):
         if not args.root or not args.vault:
             raise UsageError(
                 f"there is no configuration at {path} to take the directories from",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -14,6 +16,15 @@ hypothesis.settings.load_profile("repeatable")
 pytest_plugins = ["harness.guard"]
 
 ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "systemd")]
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a temporary folder that every user may enter; pytest's own is for its user alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

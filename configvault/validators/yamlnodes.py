@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
+from configvault.validators.faults import quote
+
 # What a scalar comes to: a timestamp is kept as its text, its tag tells.
 Value: TypeAlias = "str | int | float | bool | None"
 
@@ -100,3 +102,14 @@ def child_nodes(node: Node) -> Iterator[Node]:
         for key, value in node.pairs:
             yield key
             yield value
+
+
+def describe(node: Node) -> str:
+    """Return in words what `node` is, with a short value."""
+    if type(node) is Sequence:
+        return "a list"
+    if type(node) is Mapping:
+        return "a mapping"
+    assert type(node) is Scalar
+    kind = {"!!int": "the number", "!!float": "the number", "!!bool": "the word", "!!timestamp": "the date"}
+    return f"{kind.get(node.tag, 'the text')} {quote(node.text)}"

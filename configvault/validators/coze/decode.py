@@ -5,8 +5,6 @@ Source: gopkg.in/yaml.v3 3.0.1, decode.go; the structs `pluginProductMeta` and `
 
 from __future__ import annotations
 
-import base64
-import binascii
 import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +12,9 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 
 from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.openapi.values import is_binary
 from configvault.validators.syntax import duplicates
-from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
+from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
 _TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"])
 _FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF"])
@@ -82,22 +81,12 @@ def string(node: Node | None) -> str | None:
     """Return the string that the service reads ('' for none at all), None where it can read none."""
     if is_null(node):
         return ""
-    return node.text if type(node) is Scalar and _is_text(node) else None
-
-
-def _is_text(node: Scalar) -> bool:
-    if node.tag != "!!binary":
-        return True
-    try:
-        base64.b64decode(node.text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+    return node.text if type(node) is Scalar and is_binary(node) else None
 
 
 INTEGER = Leaf("a whole number", lambda node: integer(node) is not None, "write it without quotes")
 BOOLEAN = Leaf("true or false", lambda node: boolean(node) is not None, "write true or false without quotes")
-STRING = Leaf("a text", _is_text, "write it on one line, in quotes if need be")
+STRING = Leaf("a text", is_binary, "write it on one line, in quotes if need be")
 
 
 def faults(node: Node, shape: Shape, what: str) -> Iterator[Fault]:
@@ -144,14 +133,3 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return advice that names the known key most like `name`."""
     found = difflib.get_close_matches(name[:80], list(known), 1)
     return f"did you mean {found[0]!r}?" if found else None
-
-
-def describe(node: Node) -> str:
-    """Return in words what `node` is, with a short value."""
-    if type(node) is Sequence:
-        return "a list"
-    if type(node) is Mapping:
-        return "a mapping"
-    assert type(node) is Scalar
-    kind = {"!!int": "the number", "!!float": "the number", "!!bool": "the word", "!!timestamp": "the date"}
-    return f"{kind.get(node.tag, 'the text')} {quote(node.text)}"

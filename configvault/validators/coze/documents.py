@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from configvault.validators.coze.decode import describe
 from configvault.validators.faults import Fault, fault
 from configvault.validators.jsonread import is_json
 from configvault.validators.openapi import judge as openapi
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
-from configvault.validators.yamlnodes import Mapping, is_null
+from configvault.validators.yamlnodes import Mapping, describe, is_null
 from configvault.validators.yamlread import read
 
 

@@ -18,7 +18,6 @@ from configvault.validators.coze.decode import (
     MapOf,
     Struct,
     boolean,
-    describe,
     integer,
     string,
 )
@@ -28,7 +27,7 @@ from configvault.validators.coze.decode import (
 from configvault.validators.faults import Fault, fault, quote
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
-from configvault.validators.yamlnodes import Mapping, Node, Sequence, is_null
+from configvault.validators.yamlnodes import Mapping, Node, Sequence, describe, is_null
 from configvault.validators.yamlread import At, read
 
 _PARAMS = MapOf(ListOf(Struct({"name": STRING, "value": STRING})))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from configvault.validators.faults import Fault, fault, quote
 from configvault.validators.openapi.kinds import KINDS, LEAVES, METHODS, Field, Kind
 from configvault.validators.openapi.values import scalar
-from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
+from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
 _WORDS = {
     "string": "a text", "bool": "true or false", "number": "a number", "count": "a whole number from 0",
@@ -22,12 +22,16 @@ _NEVER_NULL = frozenset(["tag", "server", "variable", "shown"])
 
 
 class Reference(NamedTuple):
-    """One `$ref`: where it stands, what it names, as what, and whether the library follows it."""
+    """One `$ref`: where it stands, what it names, as what, and whether the library follows it.
+
+    `early`: it stands among the components, which the library resolves first, in no order.
+    """
 
     node: Scalar
     target: str
     kind: str
     followed: bool
+    early: bool = False
 
 
 class Decoded:
@@ -58,6 +62,7 @@ class _Walk:
     def __init__(self, decoded: Decoded) -> None:
         self._out = decoded
         self._done: set[tuple[int, str, str]] = set()
+        self._early = False
 
     def one(self, node: Node, kind: Kind, mode: str, where: str) -> None:
         """Walk one object, which is not null."""
@@ -71,14 +76,16 @@ class _Walk:
         target = reference_of(node) if kind.referable else None
         if target is not None:
             if mode != "-":
-                self._out.references.append(Reference(target, target.text, kind.name, mode != "!"))
+                self._out.references.append(Reference(target, target.text, kind.name, mode != "!", self._early))
             return
         if kind.name == "path":
             self._path_reference(node)
         for name, (_, value) in node.entries.items():
             field = kind.fields.get(name, kind.others)
             if field is not None:
+                early, self._early = self._early, self._early or kind.name == "components"
                 self._field(value, field, mode, name)
+                self._early = early
 
     def _path_reference(self, node: Mapping) -> None:
         """Note a path item's `$ref`, which the library follows only where it stands alone."""
@@ -125,8 +132,6 @@ class _Walk:
             self._out.kinds.setdefault(id(node), set()).add("any")
 
     def _refuse(self, node: Node, due: str, name: str) -> None:
-        from configvault.validators.coze.decode import describe
-
         message = f"{quote(name)} must be {due}, not {describe(node)}; the plugin is dropped"
         hint = 'put it in quotes: "…"' if due == "a text" and type(node) is Scalar else None
         self._out.faults.append(fault("document-type", node, message, hint))

@@ -55,6 +55,6 @@ def _authority(authority: str) -> str | None:
         return None
     if not _HOST_CHARS.fullmatch(place):
         return None
-    # In a host only bytes beyond ASCII may be written with %.
+    # In a host only bytes beyond ASCII may be written with %, and the % itself.
     escapes = re.findall(r"%([0-9A-Fa-f]{2})", place)
-    return place if all(int(code, 16) >= 0x80 for code in escapes) else None
+    return place if all(int(code, 16) >= 0x80 or code == "25" for code in escapes) else None

@@ -25,6 +25,7 @@ class References:
         self._decoded = decoded
         self._targets: dict[tuple[str, str], Node | str] = {}
         self._walking: list[str] = []
+        self._through: set[tuple[str, str]] = set()
 
     def follow(self, node: Node | None, kind: str) -> Mapping | None:
         """Return the object that `node` is or leads to, None where there is none."""
@@ -61,6 +62,11 @@ class References:
         found = self._find(one.target, one.kind)
         if isinstance(found, str):
             return found, "define it under components, or correct the name"
+        if one.early and (one.target, one.kind) in self._through:
+            return (
+                "leads through another reference, which the service may not know yet",
+                "refer to the object itself",
+            )
         if one.kind != "path" and self.follow(found, one.kind) is None:
             return "leads in a circle or into a broken one", "refer to the object itself"
         return None
@@ -78,6 +84,8 @@ class References:
             return "is no reference (#/part/part)"
         node: Node | None = self._root
         for part in parts:
+            if reference_of(node) is not None and part != "$ref":
+                self._through.add((target, kind))
             node = self._step(node, part)
             if node is None:
                 return f"leads nowhere: there is no {quote(part)}" if part else "has an empty part"

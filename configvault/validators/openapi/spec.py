@@ -15,8 +15,8 @@ from configvault.validators.openapi.references import References
 from configvault.validators.openapi.values import Json, scalar
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
 
-# What is compared with its schema already, and what nobody reads: references in there are none.
-_DATA = frozenset(["example", "examples", "enum", "default"])
+# What was judged by the service's own rules, and what nobody reads: references in there are none.
+_DATA = frozenset(["example", "examples", "enum", "default", "pattern"])
 # It costs some 30 us a value; beyond this many only the rules of the service are asked.
 MOST_VALUES = 40_000
 _MOST_TOLD = 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import math
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from configvault.validators.yamlresolve import timestamp
 
 Json: TypeAlias = "bool | float | str | list[Json] | dict[str, Json] | None"
 
-_DECODABLE_KEYS = frozenset(["!!str", "!!int", "!!float", "!!bool", "!!merge"])
+_LARGEST_KEY = (1 << 63) - 1
 
 
 def scalar(node: Scalar) -> bool | float | str | None:
@@ -81,7 +83,7 @@ def unwritable(root: Node) -> Iterator[Fault]:
     while stack:
         node = stack.pop()
         if type(node) is Scalar:
-            if type(node.value) is float and not math.isfinite(node.value):
+            if (type(node.value) is float and not math.isfinite(node.value)) or not is_binary(node):
                 yield fault(
                     "document-type", node, f"{quote(node.text)} is no JSON value; the plugin is dropped"
                 )
@@ -93,6 +95,24 @@ def unwritable(root: Node) -> Iterator[Fault]:
             stack += node.items
         elif type(node) is Mapping:
             for key, value in node.pairs:
-                if type(key) is not Scalar or key.tag not in _DECODABLE_KEYS:
+                if not _is_key(key):
                     yield fault("document-type", key, "this key is no text; the plugin is dropped", "quote it")
-                stack.append(value)
+                stack += (key, value)
+
+
+def _is_key(key: Node) -> bool:
+    """Return whether the service can make a string of `key`."""
+    if type(key) is not Scalar or key.value is None or key.tag == "!!timestamp":
+        return False
+    return type(key.value) is not int or key.value <= _LARGEST_KEY
+
+
+def is_binary(node: Scalar) -> bool:
+    """Return whether a scalar, if it is tagged as binary, is base64."""
+    if node.tag != "!!binary":
+        return True
+    try:
+        base64.b64decode(node.text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True

@@ -226,6 +226,9 @@ SCRIPTS = frozenset(
     ]
 )
 
+# The words that the names of a script's characters begin with, where they are not the script's own.
+_NAMED = {"Han": ("CJK ",), "Common": (), "Inherited": ()}
+
 Ranges = tuple[tuple[int, int], ...]
 
 
@@ -240,8 +243,8 @@ class Set:
 
     @property
     def knowable(self) -> bool:
-        """Return whether membership can be told: nothing here knows which script a character is of."""
-        return not any(isinstance(part, str) and part in SCRIPTS for part, _ in self.parts)
+        """Return whether membership can be told: what belongs to no script of its own cannot."""
+        return not any(isinstance(part, str) and _NAMED.get(part) == () for part, _ in self.parts)
 
     def has(self, char: str) -> bool:
         """Return whether `char` is in the set."""
@@ -263,6 +266,9 @@ def _folded(char: str) -> Iterator[str]:
 
 
 def _in_part(part: Ranges | str, char: str) -> bool:
+    if isinstance(part, str) and part in SCRIPTS:
+        words = _NAMED.get(part, (part.upper().replace("_", " ") + " ",))
+        return unicodedata.name(char, "").startswith(words)
     if isinstance(part, str):
         return part == "Any" or unicodedata.category(char).startswith(part)
     code = ord(char)

@@ -53,6 +53,7 @@ WRITERS = {
     "vault": "the vault",
     "cli/commands/demo.py": "a temporary folder of its own",
     "cli/main.py": "nothing: /dev/null in place of a pipe that nobody reads any more",
+    "validators/commands.py": "a private temporary folder, for validate.commands to look at",
 }
 
 _OS_NAMES = """

@@ -9,14 +9,18 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from configvault.core.model import Entry, Folder, Kind, State, Verdict
+from configvault.core.model import Entry, Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
 from configvault.validators import massremoval
 from configvault.validators.faults import Fault
 from configvault.validators.files import Files, Found
 from configvault.validators.report import Report
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -32,6 +36,8 @@ class Judge:
         self._settings = settings
         self._environ = environ
         self._known: dict[tuple[str, str], object] = {}
+        self._external: list[EntryPoint] | None = None
+        self._commands_said: tuple[str, tuple[Finding, ...]] | None = None
 
     def judge(self, state: State) -> Verdict:
         """Return all that is to be said of `state`; no content makes this raise."""
@@ -49,9 +55,26 @@ class Judge:
             message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
             run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
             return
-        from configvault.validators import profiles
+        from configvault.validators import external, profiles
 
+        if self._external is None:
+            self._external = external.found()
         profiles.PROFILES[self._settings.profile](run)
+        for point in self._external:
+            found = run.guard("", partial(external.findings, point, run.state))
+            run.report.take(found or ())
+        if self._settings.commands and run.report.verdict().accepted:
+            run.guard("", lambda: self._commands(run))
+
+    def _commands(self, run: Run) -> None:
+        """Ask the site's own programs, once for each tree; what is refused already they are not asked about."""
+        from configvault.validators import commands
+
+        tree = run.state.tree.tree.id
+        if self._commands_said is None or self._commands_said[0] != tree:
+            said = tuple(commands.check(run.state, self._settings.commands, self._environ))
+            self._commands_said = (tree, said)
+        run.report.take(self._commands_said[1])
 
 
 class Run:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import commands
 from harness.crash import Scene
 
 IS_ROOT = os.geteuid() == 0
@@ -134,12 +135,12 @@ class World:
 
     def call(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Run one command undisturbed; return its exit status and its document."""
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False)
-        text = done.stdout or done.stderr
+        done = commands.run(self.command(*arguments)[len(PROGRAM) :])
+        text = done.out or done.err
         try:
-            return done.returncode, json.loads(text)
+            return done.status, json.loads(text)
         except ValueError:
-            return done.returncode, {"said": text.strip()[-500:]}
+            return done.status, {"said": text.strip()[-500:]}
 
     def snapshot(self) -> str:
         """Record, and return the id that was reported."""

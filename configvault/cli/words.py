@@ -7,7 +7,7 @@ from datetime import datetime
 
 from configvault.cli.output import printable
 from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
-from configvault.core.outcome import Recording, RecordOutcome, RollbackEnd, RollbackOutcome
+from configvault.core.outcome import Lines, Recording, RecordOutcome, RollbackEnd, RollbackOutcome
 
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
 _WIDEST_EXCERPT = 100
@@ -46,10 +46,11 @@ def verdict(found: Sequence[Finding]) -> str:
     return ", ".join(part for part in parts if not part.startswith("0 ")) or "no findings"
 
 
-def changes(changed: Iterable[Change]) -> Iterator[str]:
-    """Yield changed paths with a sign each."""
+def changes(changed: Iterable[Change], lines: Iterable[Lines] = ()) -> Iterator[str]:
+    """Yield changed paths with a sign each, and how many lines come and go where that was counted."""
+    counts = {one.path: "not text" if one.added is None else f"+{one.added} -{one.removed}" for one in lines}
     for one in changed:
-        yield f"  {SIGNS[one.kind]} {printable(one.path)}"
+        yield f"  {SIGNS[one.kind]} {printable(one.path)}  {counts.get(one.path, '')}".rstrip()
 
 
 def when(moment: datetime) -> str:
@@ -104,7 +105,11 @@ def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
         yield f"  note: {printable(path)} had other names (hard links); they keep the old content"
     for path in outcome.kept_folders:
         yield f"  note: {printable(path)} stays, since it holds ignored files"
-    if outcome.foreign:
+    for path in outcome.other_owners:
+        yield f"  warning: {printable(path)} could not be given to its owner"
+    if outcome.foreign and outcome.outcome is RollbackEnd.UNDONE:
+        yield f"  what was edited since is kept as {outcome.foreign}"
+    elif outcome.foreign:
         yield f"  warning: somebody wrote during the restore; their version is kept as {outcome.foreign}"
     if outcome.reload is not None:
         yield from reloaded(outcome.reload, outcome.health)

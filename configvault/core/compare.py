@@ -1,8 +1,8 @@
-"""How two states differ, and a state with some paths taken from another."""
+"""How two states differ, and states made from others: with some paths of another, without what cannot be had."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder
 
@@ -77,3 +77,76 @@ def _graft(live: Folder, target: Folder | None, parts: list[str]) -> Folder:
 def _bare(folder: Entry | Folder | None) -> Folder:
     assert isinstance(folder, Folder)
     return Folder(folder.mode, folder.uid, folder.gid, {})
+
+
+def without_bare(live: Folder, like: Folder | None) -> Folder:
+    """Return `live` without the folders that hold nothing but what is left out, save those that `like` has.
+
+    Such a folder stays in the root when a rollback takes away all else in it, for what is ignored is never touched.
+    So it says nothing: it is no change while it is there, and none when it goes.
+    """
+    if live is like:
+        return live
+    kept: dict[str, Entry | Folder] = {}
+    for name, entry in live.entries.items():
+        same = like.entries.get(name) if like else None
+        if isinstance(entry, Folder):
+            held = without_bare(entry, same if isinstance(same, Folder) else None)
+            left_something = bool(held.left_out) or held.entries.keys() != entry.entries.keys()
+            if not held.entries and left_something and not isinstance(same, Folder):
+                continue
+            entry = held  # noqa: PLW2901 - the same folder, without some
+        kept[name] = entry
+    return _with(live, kept)
+
+
+def without_ignored(
+    target: Folder, live: Folder | None, reason_to_leave_out: Callable[[str, str], str | None], prefix: str = ""
+) -> Folder:
+    """Return `target` without what today's rules leave out: nothing in the root may then be put in its place."""
+    if target is live:
+        return target
+    kept: dict[str, Entry | Folder] = {}
+    for name, entry in target.entries.items():
+        if reason_to_leave_out(name, prefix) is None:
+            if isinstance(entry, Folder):
+                old = live.entries.get(name) if live else None
+                entry = without_ignored(  # noqa: PLW2901 - the same folder, without some
+                    entry, old if isinstance(old, Folder) else None, reason_to_leave_out, f"{prefix}{name}/"
+                )
+            kept[name] = entry
+    return _with(target, kept)
+
+
+def with_possible_owners(
+    target: Folder, live: Folder | None, may_give: Callable[[int, int], bool], mine: tuple[int, int]
+) -> Folder:
+    """Return `target` with owners that can be had: where `may_give` denies one, what is there keeps its own.
+
+    What has to be made anew is `mine` then (a user and a group).
+    """
+    if target is live:
+        return target
+    kept: dict[str, Entry | Folder] = {}
+    for name, entry in target.entries.items():
+        old = live.entries.get(name) if live else None
+        if isinstance(entry, Folder):
+            entry = with_possible_owners(entry, old if isinstance(old, Folder) else None, may_give, mine)  # noqa: PLW2901
+        elif not may_give(entry.uid, entry.gid):
+            stays = isinstance(old, Entry) and old._replace(uid=entry.uid, gid=entry.gid) == entry
+            uid, gid = (old.uid, old.gid) if stays and isinstance(old, Entry) else mine
+            entry = entry._replace(uid=uid, gid=gid)  # noqa: PLW2901
+        kept[name] = entry
+    uid, gid = target.uid, target.gid
+    if not may_give(uid, gid):
+        uid, gid = (live.uid, live.gid) if live else mine
+    if (uid, gid) == (target.uid, target.gid):
+        return _with(target, kept)
+    return Folder(target.mode, uid, gid, kept, target.stamps, target.left_out)
+
+
+def _with(folder: Folder, entries: Mapping[str, Entry | Folder]) -> Folder:
+    """Return `folder` with these entries: itself where they are its own."""
+    if len(entries) == len(folder.entries) and all(folder.entries[n] is e for n, e in entries.items()):
+        return folder
+    return Folder(folder.mode, folder.uid, folder.gid, entries, folder.stamps, folder.left_out)

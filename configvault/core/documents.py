@@ -94,13 +94,14 @@ def recorded(outcome: RecordOutcome) -> Document:
 
 
 def rolled_back(outcome: RollbackOutcome) -> Document:
-    """Return what `rollback`, `confirm` and `cancel` print."""
+    """Return what `rollback`, `confirm` and `cancel` print; a plan's changes have `lines_added` and `lines_removed`."""
+    counts = {one.path: {"lines_added": one.added, "lines_removed": one.removed} for one in outcome.lines}
     return {
         "outcome": outcome.outcome.value,
         "target": snapshot(outcome.target),
         "safety": outcome.safety,
         "recorded": snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
-        "changes": [change(one) for one in outcome.changes],
+        "changes": [change(one) | counts.get(one.path, {}) for one in outcome.changes],
         "reload": asdict(outcome.reload) if outcome.reload else None,
         "health": [asdict(one) for one in outcome.health],
         "pending_until": outcome.pending_until.isoformat() if outcome.pending_until else None,
@@ -110,6 +111,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "hard_links": list(outcome.hard_links),
         "kept_folders": list(outcome.kept_folders),
         "foreign": outcome.foreign,
+        "other_owners": list(outcome.other_owners),
     }
 
 

@@ -17,6 +17,7 @@ from configvault.core.model import METADATA_NAME, Attributes, Folder, Kind, attr
 
 FORMAT = 1
 PLAIN_ROOT = Attributes("folder", 0o755, 0, 0)
+SORTS = {0o100644: "file", 0o100755: "executable", 0o120000: "link", 0o40000: "folder"}
 PLAIN_MODES = {"file": 0o644, "executable": 0o755, "folder": 0o755, "link": 0o777}
 
 
@@ -177,7 +178,7 @@ def _empty_folders(folder: Folder, prefix: str) -> Iterator[str]:
 
 def sort_of(git_mode: int) -> str:
     """Return the sort of a git tree entry: file, executable, link or folder."""
-    return {0o100644: "file", 0o100755: "executable", 0o120000: "link", 0o40000: "folder"}[git_mode]
+    return SORTS[git_mode]
 
 
 def kind_of(git_mode: int) -> Kind:

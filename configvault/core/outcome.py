@@ -40,6 +40,15 @@ class RecordOutcome:
     repeated: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """How many lines of the file at `path` come and go; None for what is no text."""
+
+    path: str
+    added: int | None
+    removed: int | None
+
+
 class RollbackEnd(enum.StrEnum):
     """How a rollback ended."""
 
@@ -57,7 +66,8 @@ class RollbackOutcome:
     `safety` is the id under which live was kept, `recorded` the snapshot of the rollback itself, `left` the
     snapshots it goes behind. `in_place` names files that could not be replaced atomically, `hard_links` those whose
     other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
-    of the state in which somebody's changes during the restore are kept.
+    of the state in which somebody's changes during the restore are kept, `other_owners` what could not be given to
+    its owner and was restored all the same. `lines` are counted only for a plan.
     """
 
     outcome: RollbackEnd
@@ -74,6 +84,8 @@ class RollbackOutcome:
     hard_links: tuple[str, ...] = ()
     kept_folders: tuple[str, ...] = ()
     foreign: str | None = None
+    other_owners: tuple[str, ...] = ()
+    lines: tuple[Lines, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +32,10 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
         finally:
             os.close(inner)
     elif entry.kind is Kind.LINK:
-        os.symlink(os.fsdecode(b"".join(chunks(entry.blob))), name, dir_fd=fd)
+        where = b"".join(chunks(entry.blob))
+        if not where or b"\0" in where:
+            raise OSError(errno.EINVAL, "this is no text for a link to point at", name)
+        os.symlink(os.fsdecode(where), name, dir_fd=fd)
         _own_link(fd, name, entry)
     else:
         file = os.open(name, _CREATE, 0o600, dir_fd=fd)

@@ -9,6 +9,13 @@ from collections.abc import Iterator
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder
 from configvault.root.entries import open_folder, remove
 from configvault.root.restore import Inspect
+from configvault.root.syscalls import sync_file_system as sync_descriptor
+
+
+def sync_file_system(path: str) -> None:
+    """Put on disk what was renamed in the root at `path` by somebody who did not live to sync it."""
+    with open_folder(path, "") as fd:
+        sync_descriptor(fd)
 
 
 def leftovers(path: str, token: str) -> Iterator[str]:

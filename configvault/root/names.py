@@ -7,12 +7,9 @@ import re
 from collections.abc import Iterable
 
 from configvault.core.model import RESERVED_PREFIX
+from configvault.core.names import is_git_reserved
 
 IGNORED = "ignored"
-# Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
-_HFS_IGNORES = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-# Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
-_NTFS_DOTGIT = re.compile(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
 
 
 class Names:
@@ -33,11 +30,6 @@ class Names:
         if is_git_reserved(name):
             return "git reserves this name"
         return None
-
-
-def is_git_reserved(name: str) -> bool:
-    """Return whether `git fsck --strict` would refuse a tree with this name, as `.git` in any disguise."""
-    return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
 
 
 def _compile(patterns: Iterable[str]) -> re.Pattern[str]:

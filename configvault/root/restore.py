@@ -1,6 +1,6 @@
 """Make the root what a plan says: the only module that writes there.
 
-Three passes. *Prepare* builds every new file, link or folder under a temporary name beside its place and syncs
+Three passes after the folders are opened to their owner. *Prepare* builds every new file, link or folder under a temporary name beside its place and syncs
 it: a full disk ends here, with nothing changed. *Switch* swaps each into place with one rename, so a reader sees
 the old or the new entry and never half of one. *Clean* looks at what was swapped out, hands back whatever
 is not what was captured (somebody wrote meanwhile), and removes the rest.
@@ -8,8 +8,11 @@ is not what was captured (somebody wrote meanwhile), and removes the rest.
 Everything goes by descriptors from the root down with O_NOFOLLOW. The journal is the caller's: it is written
 before and removed after, and a run that was cut off is repeated from a new capture (see usecases/recover.py).
 
-Not guaranteed: that several files change at one instant; and a file that is itself a mount point cannot be renamed
-over, so it is written in place (`Restored.in_place` names it).
+Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
+so it is written in place, and a reader may see half of it (`Restored.in_place` names it). Where the file system cannot
+swap two names (FUSE, NFS), a name is missing for an instant while it is replaced. What somebody writes through a
+descriptor of a replaced file after that file was looked at is lost with it. Times, extended attributes and access
+control lists are not restored: no snapshot holds them.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from configvault.core.errors import ConfigvaultError
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
 from configvault.root import entries, syscalls
@@ -67,7 +71,9 @@ class Restore:
         self._switched: list[tuple[int, Step]] = []
         self.done = Restored()
         self.undone = False
-        self._locked: dict[str, int] = {}
+        self._is_prepared = False
+        self._closed: dict[str, int] = {}
+        self._modes: dict[str, int] = {}
 
     def run(self) -> Restored:
         """Prepare, switch and clean.
@@ -76,35 +82,56 @@ class Restore:
             OSError: it could not be done; `undone` says whether the root is as it was.
         """
         try:
-            self._unlock_folders()
+            self._open_folders()
             self._prepare()
             self._prepared()
+            self._is_prepared = True
             self._switch()
         except BaseException:
-            with contextlib.suppress(OSError):
+            # What cannot be undone here is carried on by whoever finds the journal.
+            with contextlib.suppress(OSError, ConfigvaultError):
                 self._undo()
+                self._close_folders(undo=True)
                 self.undone = True
-                self._lock_folders()
             raise
         self._clean()
-        self._lock_folders()
+        self._close_folders(undo=False)
         return self.done
 
-    def _unlock_folders(self) -> None:
-        """Let the owner write in folders that forbid it even to them, as long as this runs."""
-        for path in {step.parent for step in self._plan.steps if not step.attributes_only}:
+    # --- folders that forbid even their owner to write
+
+    def _open_folders(self) -> None:
+        """Let this user write in its own folders, as long as this runs."""
+        if os.geteuid() == 0:
+            return
+        for path in self._parents():
             with self._folder(path) as fd:
                 seen = os.fstat(fd)
-                if seen.st_mode & 0o300 != 0o300 and 0 != os.geteuid() == seen.st_uid:
-                    self._locked[path] = stat.S_IMODE(seen.st_mode)
-                    os.fchmod(fd, self._locked[path] | 0o700)
+                if seen.st_mode & 0o300 != 0o300 and os.geteuid() == seen.st_uid:
+                    self._closed[path] = stat.S_IMODE(seen.st_mode)
+                    os.fchmod(fd, self._closed[path] | 0o300)
 
-    def _lock_folders(self) -> None:
-        set_by_plan = {step.path for step in self._plan.steps if step.attributes_only}
-        for path, mode in self._locked.items():
-            if self.undone or path not in set_by_plan:
-                with contextlib.suppress(FileNotFoundError), self._folder(path) as fd:
-                    os.fchmod(fd, mode)
+    def _close_folders(self, *, undo: bool) -> None:
+        modes = {path: mode for path, mode in self._closed.items() if undo or path not in self._modes}
+        if not undo:
+            modes |= self._modes
+        for path, mode in modes.items():
+            with contextlib.suppress(FileNotFoundError), self._folder(path) as fd:
+                os.fchmod(fd, mode)
+                os.fsync(fd)
+
+    def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
+        """Give a folder its mode and owner; what must still be written in stays open to its owner until the end."""
+        assert isinstance(entry, Folder)
+        if os.geteuid() != 0 and entry.mode & 0o300 != 0o300 and path in self._parents():
+            self._modes[path] = entry.mode
+            entry = Folder(entry.mode | 0o300, entry.uid, entry.gid, {})
+        with self._folder(path) as fd:
+            entries.set_attributes(fd, entry)
+            os.fsync(fd)
+
+    def _parents(self) -> list[str]:
+        return sorted({step.parent for step in self._plan.steps if not step.attributes_only})
 
     # --- prepare
 
@@ -161,8 +188,10 @@ class Restore:
         assert isinstance(step.new, Entry)
         if step.path not in self.done.in_place:
             self.done.in_place.append(step.path)
-        file = os.open(step.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        file = os.open(step.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
         try:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise OSError(errno.EBUSY, "it is in use and no longer a file", step.path)
             size = entries.write(file, self._chunks(step.new.blob))
             os.ftruncate(file, size)
             entries.set_attributes(file, step.new)
@@ -179,20 +208,23 @@ class Restore:
     # --- clean and undo
 
     def _clean(self) -> None:
+        """Remove what lies aside; what is neither the old entry nor the new one is handed to `keep` first."""
         for step, fd, name in self._asides():
-            old = self._inspect(fd, name)
-            # A file that was written in place leaves its new content aside: no one's but ours.
-            if old is not None and not _same(old, step.old) and not _same(old, step.new):
-                self.done.foreign[step.path] = old
+            found = self._inspect(fd, name)
+            if found is not None and not _same(found, step.old) and not _same(found, step.new):
+                self.done.foreign[step.path] = found
         if self.done.foreign:
             self._keep(self.done.foreign)
+        self._remove_asides()
+
+    def _remove_asides(self) -> None:
         for _, fd, name in self._asides():
             entries.remove(fd, name)
         self._sync_folders()
 
     def _asides(self) -> Iterator[tuple[Step, int, str]]:
-        """Yield each step with the folder and the names under which what it replaced may lie."""
-        for number, step in self._switched:
+        """Yield each step with its folder and the names under which something of it may lie."""
+        for number, step in enumerate(self._plan.steps):
             if not step.attributes_only:
                 with self._parent(step) as fd:
                     yield step, fd, self._aside(number)
@@ -202,38 +234,48 @@ class Restore:
         """Put back what was switched, last first, and remove what was prepared."""
         for number, step in reversed(self._switched):
             if step.attributes_only:
-                with contextlib.suppress(FileNotFoundError):
-                    self._set_folder(step.path, step.old)
+                self._set_folder(step.path, step.old)
                 continue
             with self._parent(step) as fd:
                 self._undo_one(fd, self._aside(number), step)
-        for number, step in enumerate(self._plan.steps):
-            if not step.attributes_only:
-                with contextlib.suppress(FileNotFoundError), self._parent(step) as fd:
-                    entries.remove(fd, self._aside(number))
-        self._sync_folders()
+        if self._is_prepared:
+            self._clean()
+        else:
+            # Nothing but half-built new entries can have these names yet.
+            self._remove_asides()
 
     def _undo_one(self, fd: int, aside: str, step: Step) -> None:
         if step.new is None:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(aside, step.name, src_dir_fd=fd, dst_dir_fd=fd)
+            self._move_back(fd, aside, step.name)
         elif step.path in self.done.in_place:
             assert isinstance(step.old, Entry)
             self._write_in_place(fd, Step(step.path, step.new, step.old))
         elif entries.exists(fd, aside + ".old"):
-            os.rename(aside + ".old", step.name, src_dir_fd=fd, dst_dir_fd=fd)
+            if self._is_switched(fd, step):
+                os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
+            self._move_back(fd, aside + ".old", step.name)
         elif self._is_switched(fd, step):
             if entries.exists(fd, aside):
                 self._place(fd, aside, step.name)
             else:
                 os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
 
+    def _move_back(self, fd: int, aside: str, name: str) -> None:
+        """Give `aside` its name back; where somebody took that name meanwhile this fails, and theirs stays."""
+        if entries.exists(fd, aside):
+            try:
+                syscalls.renameat2(fd, aside, fd, name, syscalls.NOREPLACE)
+            except OSError as error:
+                if error.errno not in syscalls.UNSUPPORTED or entries.exists(fd, name):
+                    raise
+                os.rename(aside, name, src_dir_fd=fd, dst_dir_fd=fd)
+
     def _is_switched(self, fd: int, step: Step) -> bool:
         """Return whether the new entry is in its place: the last step may have failed before or after the rename."""
         there = self._inspect(fd, step.name)
         return there is not None and _same(there, step.new)
 
-    # --- folders
+    # --- places
 
     def _parent(self, step: Step) -> contextlib.AbstractContextManager[int]:
         """Open the folder that a step works in."""
@@ -241,12 +283,6 @@ class Restore:
 
     def _folder(self, path: str) -> contextlib.AbstractContextManager[int]:
         return entries.open_folder(self._path, path)
-
-    def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
-        assert isinstance(entry, Folder)
-        with self._folder(path) as fd:
-            entries.set_attributes(fd, entry)
-            os.fsync(fd)
 
     def _sync_folders(self) -> None:
         for path in sorted({step.parent for step in self._plan.steps}):

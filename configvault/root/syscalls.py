@@ -1,4 +1,4 @@
-"""renameat2(2), which Python does not have: swap two names at once, or move without replacing."""
+"""What Python does not have: renameat2(2) swaps two names at once or moves without replacing; syncfs(2)."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ def renameat2(old_fd: int, old: str, new_fd: int, new: str, flags: int) -> None:
     if _libc.renameat2(old_fd, os.fsencode(old), new_fd, os.fsencode(new), flags):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), old)
+
+
+def sync_file_system(fd: int) -> None:
+    """Put everything on disk that was written on the file system of the descriptor `fd`."""
+    if _libc.syncfs(fd):
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from configvault.core.errors import IntegrityError
 from configvault.vault import durable
@@ -20,12 +21,14 @@ _FILE = "journal.json"
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """One change of the root, carried out by `restore.carry_out`.
+    """One change of the root, carried out by `restore.restore`.
 
     `commit` is the state the root becomes: a prepared snapshot to be published, or (`publish` false) a state that
     was kept as it is. `safety` is the id under which live was kept, `left` the snapshots that get marked as rolled
     back, `forgiven` a rollback whose own marks are taken back, `reload` whether the service is told. Until
     `switching`, whatever has one of its temporary names is a half-built part of the target and nobody's loss.
+    `any_owner`: what cannot be given to its owner is restored all the same. `confirm`: what is to wait for a
+    confirmation afterwards (a document of pending.py).
     """
 
     token: str
@@ -37,6 +40,8 @@ class Journal:
     forgiven: str | None = None
     reload: bool = True
     switching: bool = False
+    any_owner: bool = False
+    confirm: dict[str, Any] | None = None
 
 
 def write(vault: Vault, journal: Journal) -> None:

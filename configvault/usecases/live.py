@@ -18,13 +18,17 @@ LEFT_OUT_RULE = "left-out"
 
 @dataclass(frozen=True)
 class Live:
-    """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault."""
+    """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault.
+
+    `state` is what counts; `seen` has, besides, the folders that hold nothing but ignored files.
+    """
 
     state: Folder
     latest: Snapshot | None
     before: Folder | None
     stage: Stage | None
     read_kept: Callable[[str], bytes]
+    seen: Folder
 
     @property
     def tree(self) -> str:
@@ -60,14 +64,14 @@ def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
     latest = site.vault.latest()
     before = latest_state(site, latest)
-    state = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
-    return Live(state, latest, before, stage, site.vault.objects.read)
+    seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
+    return Live(compare.without_bare(seen, before), latest, before, stage, site.vault.objects.read, seen)
 
 
 def judge(site: Site, live: Live) -> Verdict:
     """Return the verdict on live, with a warning for everything that is there and cannot be kept."""
     verdict = site.judge.judge(State(live.state, live.read, live.before))
-    return Verdict((*verdict.findings, *left_out(live.state)))
+    return Verdict((*verdict.findings, *left_out(live.seen)))
 
 
 def left_out(state: Folder) -> tuple[Finding, ...]:

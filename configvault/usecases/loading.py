@@ -20,6 +20,14 @@ class Loading:
         """Return whether the reload worked and every required check passed."""
         return self.reload.ok and healthy(self.health)
 
+    @property
+    def failure(self) -> str | None:
+        """Return why the service did not take it, None if it did."""
+        if not self.reload.ok:
+            return self.reload.error
+        failed = (report for report in self.health if report.required and not report.ok)
+        return next((f"health check {report.name!r}: {report.error}" for report in failed), None)
+
 
 def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     """Have the service load live, which is `snapshot` (None: not recorded); the caller holds the lock.

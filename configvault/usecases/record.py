@@ -45,7 +45,7 @@ def record_live(
     if live.is_latest:
         if live.state is not live.before:
             live_.remember(site, live.state)
-        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.state))
+        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.seen))
     verdict = live_.judge(site, live)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
     return _reject(site, trigger, live, verdict) if refused else _commit(site, trigger, live, verdict, reason)
@@ -59,9 +59,8 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
         snapshot = site.vault.record(live.state, live.before, live.stage, note)
     except StaleCaptureError:
         # The cache knew of bytes that are in the vault no more: read everything again, believing nothing.
-        fresh = live_.Live(
-            site.root.capture(None, live.stage), live.latest, None, live.stage, site.vault.objects.read
-        )
+        seen = site.root.capture(None, live.stage)
+        fresh = live_.Live(seen, live.latest, None, live.stage, site.vault.objects.read, seen)
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
         live = fresh
     live_.remember(site, live.state)

@@ -6,15 +6,17 @@ finds nothing to do is the proof. So it does not matter where an earlier run was
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError
-from configvault.core.model import Entry, Finding, Folder, Severity, Snapshot
+from configvault.core.model import Entry, Finding, Folder, Severity, Snapshot, Trigger
 from configvault.core.plan import RestorePlan, plan
-from configvault.root import entries
+from configvault.root import entries, rights
 from configvault.root import restore as root_restore
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
@@ -51,29 +53,52 @@ def restore(site: Site, journal: Journal, live: Folder | None, target: Folder, s
     Args:
         site: what to work on.
         journal: what to do.
-        live: the root as just captured, and kept in the vault; None to capture it.
+        live: the root as just captured (`Live.seen`), and kept in the vault; None to capture it.
         target: the state of `journal.commit`.
         stage: where the bytes go that somebody else wrote meanwhile.
 
     Raises:
-        ConfigvaultError: it could not be done. Where the root could be left as it was, the journal is gone, too.
+        ConfigvaultError: it could not be done. The journal is gone where the root is as it was, and where somebody
+            kept writing until we gave up; else the next holder of the lock carries it on.
     """
-    journal_.write(site.vault, journal)
+    journal_.write(site.vault, replace(journal, switching=False))
+    is_untouched = live is not None
     result = Restored()
     _make_root(site, target)
+    target = attainable(site, target, live, any_owner=journal.any_owner)
     seen = live
-    for _ in range(ROUNDS):
+    for number in range(ROUNDS):
         if live is None:
             live = seen = site.root.capture(seen, stage)
             _keep_unknown(site, live, target, stage, result)
         steps = plan(live, target)
         result.kept_folders = steps.kept_folders
         if not steps.steps:
-            _settle(site, journal, live, result)
+            try:
+                _settle(site, journal, compare.without_bare(live, target), result)
+            except OSError as error:
+                raise ConfigvaultError(
+                    f"the root is restored, but this could not be recorded: {os_error_words(error, site.vault.path)}; "
+                    "the next command that writes will record it",
+                    _hint(error, "vault"),
+                ) from error
             return result
-        _apply(site, journal, steps, target, stage, result)
+        if number == ROUNDS - 1:
+            journal_.drop(site.vault)
+            raise _unequal(site, live, target, journal.safety)
+        if number:
+            journal_.write(site.vault, replace(journal, switching=False))
+        _apply(site, journal, steps, target, stage, result, may_drop=is_untouched and not number)
         live = None
-    raise _unequal(site, site.root.capture(seen, None), target)
+    raise AssertionError("the last round returns or raises")
+
+
+def attainable(site: Site, target: Folder, live: Folder | None, *, any_owner: bool) -> Folder:
+    """Return `target` without what is ignored today and, with `any_owner`, with the owners that this process may set."""
+    target = compare.without_ignored(target, live, site.root.names.reason_to_leave_out)
+    if not any_owner:
+        return target
+    return compare.with_possible_owners(target, live, rights.giver(), (os.geteuid(), os.getegid()))
 
 
 def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result: Restored) -> None:
@@ -93,7 +118,14 @@ def _make_root(site: Site, target: Folder) -> None:
 
 
 def _apply(
-    site: Site, journal: Journal, steps: RestorePlan, target: Folder, stage: Stage, result: Restored
+    site: Site,
+    journal: Journal,
+    steps: RestorePlan,
+    target: Folder,
+    stage: Stage,
+    result: Restored,
+    *,
+    may_drop: bool,
 ) -> None:
     def keep(foreign: Mapping[str, Entry | Folder]) -> None:
         result.foreign = keep_foreign(site, target, foreign, stage)
@@ -109,11 +141,15 @@ def _apply(
     )
     try:
         done = run.run()
-    except OSError as error:
-        if run.undone:
+    except BaseException as error:
+        # Put back after a first round, the root is what it was before; after a later one it is anything.
+        is_old = run.undone and may_drop
+        if is_old:
             journal_.drop(site.vault)
+        if not isinstance(error, OSError):
+            raise
         what = os_error_words(error, site.root.path)
-        ending = "nothing was changed" if run.undone else "it will be finished by the next command"
+        ending = "nothing was changed" if is_old else "the next command that writes will finish it"
         raise ConfigvaultError(f"cannot restore: {what}; {ending}", _hint(error)) from error
     result.in_place += done.in_place
     result.hard_links += done.hard_links
@@ -125,22 +161,21 @@ def os_error_words(error: OSError, root: str) -> str:
     return f"{error.strerror or error} ({name!r} in {root})"
 
 
-def _hint(error: OSError) -> str:
-    import errno
-
+def _hint(error: OSError, where: str = "root") -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "make room on the file system of the root, then try again"
+        return f"make room on the file system of the {where}, then try again"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
         return "run it as a user who may write there and set owners, e.g. with sudo"
     return "see `configvault doctor`, then try again"
 
 
-def _unequal(site: Site, live: Folder, target: Folder) -> ConfigvaultError:
-    differs = [change.path for change in compare.changes(target, live)]
+def _unequal(site: Site, live: Folder, target: Folder, safety: str | None) -> ConfigvaultError:
+    differs = [change.path for change in compare.changes(target, compare.without_bare(live, target))]
     first = ", ".join(repr(path) for path in differs[:3])
+    kept = f"; what was live before is kept as {safety}" if safety else ""
     return ConfigvaultError(
-        f"the root {site.root.path} still differs after {ROUNDS} looks in {len(differs)} places: {first}",
-        "somebody keeps writing there: stop them, then run any command, e.g. configvault reload",
+        f"the root {site.root.path} still differs after {ROUNDS} looks in {len(differs)} places: {first}{kept}",
+        "somebody keeps writing there: stop them, then roll back again",
     )
 
 
@@ -151,7 +186,7 @@ def keep_foreign(site: Site, target: Folder, foreign: Mapping[str, Entry | Folde
         state = compare.graft(state, _holding(path, entry), [path])
         message = "was changed by somebody else during a restore; their version is kept here"
         findings.append(Finding(FOREIGN_RULE, Severity.ERROR, path, None, None, message))
-    note = site.note("rollback", f"Keep what was written during a restore: {len(findings)} path(s)")
+    note = site.note(Trigger.ROLLBACK, f"Keep what was written during a restore: {len(findings)} path(s)")
     return site.vault.reject(state, None, stage, note, findings).id
 
 
@@ -165,16 +200,14 @@ def _holding(path: str, entry: Entry | Folder) -> Folder:
 
 def _settle(site: Site, journal: Journal, live: Folder, result: Restored) -> None:
     """Publish the snapshot, remember the root's stamps, mark what was left."""
-    if not journal.publish:
-        return
-    result.snapshot = site.vault.publish(site.vault.at(journal.commit))
-    live_.remember(site, live)
-    mark_left(site, journal.left, result.snapshot, journal.forgiven)
-
-
-def mark_left(site: Site, left: Sequence[str], by: Snapshot, forgiven: str | None) -> None:
-    """Say that `by` left the snapshots `left`, and take back what `forgiven` said of others."""
-    site.vault.mark(
-        lambda said: said.without_rolled_back_by(forgiven).with_rolled_back(left, by.id),
-        site.note(by.trigger, f"Mark what {by.id} left"),
-    )
+    if journal.publish:
+        result.snapshot = site.vault.publish(site.vault.at(journal.commit))
+        live_.remember(site, live)
+    by = result.snapshot.id if result.snapshot else None
+    if by or journal.forgiven:
+        site.vault.mark(
+            lambda said: said.without_rolled_back_by(journal.forgiven).with_rolled_back(
+                journal.left if by else (), by or ""
+            ),
+            site.note(journal.trigger, f"Mark what {by or journal.trigger} left"),
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -25,17 +24,20 @@ from configvault.core.model import (
     Trigger,
     Verdict,
 )
-from configvault.core.outcome import Recording, RollbackEnd, RollbackOutcome
+from configvault.core.outcome import Lines, RollbackEnd, RollbackOutcome
 from configvault.core.plan import RestorePlan, Step, plan
+from configvault.core.textdiff import Read, file_diff
+from configvault.root import rights
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
-from configvault.usecases import record as record_
+from configvault.usecases import pending as pending_
 from configvault.usecases import references
 from configvault.usecases import restore as restore_
 from configvault.usecases.journal import Journal
 from configvault.usecases.live import Live
 from configvault.usecases.loading import load
 from configvault.usecases.site import Site
+from configvault.usecases.undo import WayBack, keep_live, left_behind, nothing, undo, undone
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
@@ -45,7 +47,8 @@ class Request:
     """What the operator asks for.
 
     `reference` or `at` names the target; `paths` restores only these; `expect` is the id the latest snapshot must
-    have; `force` goes on although the target is refused by today's rules.
+    have; `force` goes on although the target is refused by today's rules, or owners cannot be set; `confirm_s` is for
+    how long the rollback then waits for its confirmation.
     """
 
     reference: str | None = None
@@ -55,22 +58,21 @@ class Request:
     reload: bool = True
     force: bool = False
     reason: str | None = None
+    confirm_s: float | None = None
 
 
 @dataclass(frozen=True)
 class _Aim:
-    """A request worked out against live: where to go, and what that changes."""
+    """A request worked out against live: where to go, what that takes, what it changes, what cannot be had."""
 
     target: Snapshot
     snapshot: bool
     state: Folder
     live: Live
+    steps: RestorePlan
     findings: tuple[Finding, ...]
     left: tuple[str, ...]
-
-    @property
-    def steps(self) -> RestorePlan:
-        return plan(self.live.state, self.state)
+    other_owners: tuple[str, ...]
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -82,7 +84,14 @@ def dry_run(site: Site, request: Request) -> RollbackOutcome:
     with site.vault.stage() as stage:
         aim = _aim(site, request, stage)
         end = RollbackEnd.PLANNED if aim.steps.steps else RollbackEnd.UNCHANGED
-        return _outcome(end, aim, kept_folders=aim.steps.kept_folders)
+        lines = tuple(_lines(change, aim.live.read, site.vault.objects.read) for change in aim.changes)
+        return _outcome(end, aim, lines=lines)
+
+
+def _lines(change: Change, old: Read, new: Read) -> Lines:
+    """Return how many lines come and go."""
+    found = file_diff(change, old, new, lambda text: text)
+    return Lines(change.path, None, None) if found.binary else Lines(change.path, found.added, found.removed)
 
 
 def rollback(site: Site, request: Request) -> RollbackOutcome:
@@ -91,10 +100,12 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
     Raises:
         UnknownReferenceError: no such target.
         RejectedError: today's rules refuse the target.
-        BusyError: the latest snapshot is not the expected one, or somebody holds the lock.
+        BusyError: the latest snapshot is not the expected one, another rollback waits for its confirmation, or
+            somebody holds the lock.
         ConfigvaultError: the root could not be made equal to the target.
     """
     with writing(site), site.vault.stage() as stage:
+        pending_.refuse_second(site)
         aim = _aim(site, request, stage)
         carry_out = _carry_out if aim.steps.steps else _unchanged
         outcome = carry_out(site, request, aim, stage)
@@ -105,14 +116,26 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
 def _aim(site: Site, request: Request, stage: Stage) -> _Aim:
     found = _target(site, request)
     _check_expected(site, request)
-    live = live_.look(site, stage) if site.root.exists() else _nothing(site)
-    whole = site.vault.tree(found.tree, live.state)
-    state = _chosen(request.paths, live.state, whole, found.id)
+    live = live_.look(site, stage) if site.root.exists() else nothing(site)
+    whole = site.vault.tree(found.tree, live.seen)
+    wanted = restore_.attainable(
+        site, _chosen(request.paths, live.state, whole, found.id), live.seen, any_owner=False
+    )
+    state = restore_.attainable(site, wanted, live.seen, any_owner=request.force)
     verdict = site.judge.judge(State(state, live.read))
     if not verdict.accepted and not request.force:
         raise _refused(found, verdict)
-    left = () if request.paths or isinstance(found, RejectedState) else tuple(_left(site, found))
-    return _Aim(_as_snapshot(found), isinstance(found, Snapshot), state, live, verdict.findings, left)
+    left = () if request.paths or isinstance(found, RejectedState) else tuple(left_behind(site, found))
+    return _Aim(
+        pending_.as_snapshot(found),
+        isinstance(found, Snapshot),
+        state,
+        live,
+        plan(live.seen, state),
+        verdict.findings,
+        left,
+        tuple(change.path for change in compare.changes(wanted, state)),
+    )
 
 
 def _target(site: Site, request: Request) -> Snapshot | RejectedState:
@@ -128,14 +151,6 @@ def _target(site: Site, request: Request) -> Snapshot | RejectedState:
     return found
 
 
-def _as_snapshot(found: Snapshot | RejectedState) -> Snapshot:
-    if isinstance(found, Snapshot):
-        return found
-    return Snapshot(
-        found.id, found.commit, found.tree, None, found.taken_at, found.trigger, found.actor, "", found.subject
-    )
-
-
 def _check_expected(site: Site, request: Request) -> None:
     if request.expect is None:
         return
@@ -146,15 +161,6 @@ def _check_expected(site: Site, request: Request) -> None:
             f"the latest snapshot is {now}, not the expected {request.expect}",
             "look at what changed: configvault list, configvault diff",
         )
-
-
-def _nothing(site: Site) -> Live:
-    """Return live where the root itself is missing: an empty folder that nobody has to keep."""
-    latest = site.vault.latest()
-    before = live_.latest_state(site, latest)
-    like = before or Folder(0o755, os.geteuid(), os.getegid(), {})
-    empty = Folder(like.mode, like.uid, like.gid, {})
-    return Live(empty, latest, before, None, site.vault.objects.read)
 
 
 def _chosen(paths: tuple[str, ...], live: Folder, target: Folder, id_: str) -> Folder:
@@ -185,17 +191,16 @@ def _refused(found: Snapshot | RejectedState, verdict: Verdict) -> RejectedError
     )
 
 
-def _left(site: Site, target: Snapshot) -> Iterator[str]:
-    """Yield the snapshots newer than `target` with another content: the ones a rollback to it leaves."""
-    for snapshot in site.vault.log():
-        if snapshot.commit == target.commit:
-            return
-        if snapshot.tree != target.tree and not snapshot.rolled_back:
-            yield snapshot.id
-
-
 def _outcome(end: RollbackEnd, aim: _Aim, **more: object) -> RollbackOutcome:
-    plain = RollbackOutcome(end, aim.target, changes=aim.changes, left=aim.left, findings=aim.findings)
+    plain = RollbackOutcome(
+        end,
+        aim.target,
+        changes=aim.changes,
+        left=aim.left,
+        findings=aim.findings,
+        kept_folders=aim.steps.kept_folders,
+        other_owners=aim.other_owners,
+    )
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
@@ -210,12 +215,16 @@ def _unchanged(site: Site, request: Request, aim: _Aim, _stage: Stage) -> Rollba
 
 
 def _carry_out(site: Site, request: Request, aim: _Aim, stage: Stage) -> RollbackOutcome:
-    check_owners(aim.steps)
+    _check_rights(site, request, aim)
     safety = keep_live(site, aim.live)
+    if request.confirm_s is not None and safety is None:
+        raise ConfigvaultError(
+            "there is nothing to go back to: the root is missing", "roll back without --confirm"
+        )
     if safety is not None and aim.snapshot and not request.paths:
-        aim = replace(aim, left=tuple(_left(site, aim.target)))
+        aim = replace(aim, left=tuple(left_behind(site, aim.target)))
     journal = _journal(site, request, aim, safety)
-    restored = restore_.restore(site, journal, aim.live.state, aim.state, stage)
+    restored = restore_.restore(site, journal, aim.live.seen, aim.state, stage)
     outcome = _outcome(
         RollbackEnd.ROLLED_BACK,
         aim,
@@ -228,10 +237,22 @@ def _carry_out(site: Site, request: Request, aim: _Aim, stage: Stage) -> Rollbac
     )
     if request.reload:
         outcome = _reloaded(site, outcome)
-        if outcome.outcome is RollbackEnd.RELOAD_FAILED and site.settings.rollback.on_reload_failure == "undo":
-            return undo(site, outcome, stage, "the reload failed")
+    if journal.confirm is not None:
+        recorded = restored.snapshot.id if restored.snapshot else None
+        outcome = replace(outcome, pending_until=pending_.begin(site, journal.confirm, recorded).until)
+    if outcome.outcome is RollbackEnd.RELOAD_FAILED and _shall_be_undone(site, request, safety):
+        assert safety is not None
+        recorded = restored.snapshot.id if restored.snapshot else None
+        way = WayBack(aim.target.id, safety, recorded, request.force)
+        return undone(outcome, undo(site, way, stage, "the service did not take it"))
     journal_.drop(site.vault)
     return outcome
+
+
+def _shall_be_undone(site: Site, request: Request, safety: str | None) -> bool:
+    """Return whether a rollback that the service did not take goes back: why wait for a confirmation of that."""
+    undoing = site.settings.rollback.on_reload_failure == "undo" or request.confirm_s is not None
+    return undoing and safety is not None
 
 
 def _reloaded(site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
@@ -240,22 +261,21 @@ def _reloaded(site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
     return replace(outcome, outcome=end, reload=loading.reload, health=loading.health)
 
 
-def keep_live(site: Site, live: Live) -> str | None:
-    """Put live into the vault unless it is there; return the id it has, None where there is no root to keep."""
-    if live.is_latest or live.stage is None:
-        return live.latest.id if live.latest and live.is_latest else None
-    outcome = record_.record_live(site, Trigger.PRE_ROLLBACK, live)
-    if outcome.outcome is Recording.REJECTED:
-        assert outcome.rejected is not None
-        return outcome.rejected.id
-    assert outcome.snapshot is not None
-    return outcome.snapshot.id
-
-
 def _journal(site: Site, request: Request, aim: _Aim, safety: str | None) -> Journal:
     """Prepare the snapshot that records the rollback, and return what is to be done."""
+    confirm = None
+    if request.confirm_s is not None and safety is not None:
+        waits = pending_.new(site, request.confirm_s, aim.target.id, safety, any_owner=request.force)
+        confirm = waits.document()
     order = Journal(
-        restore_.new_token(), aim.target.commit, False, Trigger.ROLLBACK, safety, reload=request.reload
+        restore_.new_token(),
+        aim.target.commit,
+        False,
+        Trigger.ROLLBACK,
+        safety,
+        reload=request.reload,
+        any_owner=request.force,
+        confirm=confirm,
     )
     if not aim.snapshot and not request.paths:
         return order
@@ -267,37 +287,10 @@ def _journal(site: Site, request: Request, aim: _Aim, safety: str | None) -> Jou
     return replace(order, commit=prepared.commit, publish=True, left=aim.left)
 
 
-def undo(site: Site, outcome: RollbackOutcome, stage: Stage, why: str) -> RollbackOutcome:
-    """Put back what was live before `outcome`, have the service load it, and say so."""
-    assert outcome.safety is not None
-    back = references.resolve_any(site, outcome.safety)
-    state = site.vault.tree(back.tree)
-    commit, publish = back.commit, isinstance(back, Snapshot)
-    if publish:
-        note = site.note(Trigger.UNDO, f"Undo the rollback to {outcome.target.id}: {why}", None, back.id)
-        commit = site.vault.prepare(state, None, None, note).commit
-    recorded = outcome.recorded
-    journal = Journal(
-        restore_.new_token(),
-        commit,
-        publish,
-        Trigger.UNDO,
-        outcome.safety,
-        (recorded.id,) if recorded else (),
-        recorded.id if recorded else None,
-    )
-    live = live_.look(site, stage)
-    keep_live(site, live)
-    restored = restore_.restore(site, journal, live.state, state, stage)
-    loading = load(site, restored.snapshot, Trigger.UNDO)
-    journal_.drop(site.vault)
-    return replace(
-        outcome,
-        outcome=RollbackEnd.UNDONE,
-        recorded=restored.snapshot,
-        reload=loading.reload,
-        health=loading.health,
-    )
+def _check_rights(site: Site, request: Request, aim: _Aim) -> None:
+    check_owners(aim.steps)
+    if not request.force and _shall_be_undone(site, request, ""):
+        check_owners(plan(aim.state, aim.live.state))
 
 
 def check_owners(steps: RestorePlan) -> None:
@@ -306,14 +299,13 @@ def check_owners(steps: RestorePlan) -> None:
     Raises:
         ConfigvaultError: it names the first such path and who shall own it.
     """
-    if os.geteuid() == 0:
-        return
-    groups = {os.getegid(), *os.getgroups()}
+    may_give = rights.giver()
     for path, entry in _made_anew(steps):
-        if entry.uid != os.geteuid() or entry.gid not in groups:
+        if not may_give(entry.uid, entry.gid):
             raise ConfigvaultError(
-                f"cannot give {path!r} to user {entry.uid} and group {entry.gid}: that takes the right to set owners",
-                "run it as root, e.g. with sudo",
+                f"cannot give {path!r} to user {entry.uid} and group {entry.gid}: "
+                "that takes root or the capability CAP_CHOWN",
+                "run it with sudo, or add --force to restore all but the owners",
             )
 
 

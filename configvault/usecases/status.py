@@ -11,6 +11,7 @@ from configvault.core.model import Change, Snapshot
 from configvault.root.names import IGNORED
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
+from configvault.usecases import pending as pending_
 from configvault.usecases.site import Site
 from configvault.vault import lock
 from configvault.vault.repository import Vault
@@ -64,7 +65,8 @@ def status(site: Site) -> Status:
         good=good,
         daemon=daemon(site.vault),
         rejected=_rejected_as(site, live) if live and not live.is_latest else None,
-        left_out=tuple(pair for pair in live.state.all_left_out() if pair[1] != IGNORED) if live else (),
+        left_out=tuple(pair for pair in live.seen.all_left_out() if pair[1] != IGNORED) if live else (),
+        pending=pending_.status_document(site),
         degraded=tuple(degraded),
     )
 

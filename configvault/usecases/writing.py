@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from configvault.usecases.recover import recover
 from configvault.usecases.site import Site
 from configvault.vault import lock
 
@@ -17,6 +16,9 @@ def writing(site: Site) -> Iterator[None]:
     Raises:
         BusyError: somebody else holds it for longer than `site.wait_s` seconds.
     """
-    with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s):
-        recover(site)
+    # What is recovered includes an undoing, which records, which takes this lock when it is called by itself.
+    from configvault.usecases.recover import recover
+
+    with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s) as ended_well:
+        recover(site, ended_well=ended_well)
         yield

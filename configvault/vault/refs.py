@@ -90,6 +90,15 @@ class Refs:
             raise
         durable.sync_folder(os.path.dirname(path))
 
+    def settle(self, name: str) -> None:
+        """Put on disk that the ref `name` is there: whoever wrote it may have been killed before that."""
+        folder = os.path.dirname(os.path.join(self._path, name))
+        # Git removes folders that hold no loose ref any more.
+        while not os.path.isdir(folder):
+            folder = os.path.dirname(folder)
+        durable.sync_folder(folder)
+        durable.sync_folder(self._path)
+
     def _make_folders(self, folder: str) -> None:
         if not os.path.isdir(folder):
             self._make_folders(os.path.dirname(folder))

@@ -6,7 +6,9 @@ a tag that a crash left out is made again from the commit's `Configvault-Id`. Wr
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +17,8 @@ from datetime import datetime
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import ConfigvaultError, IntegrityError, NoVaultError
 from configvault.core.model import METADATA_NAME, Entry, Finding, Folder, RejectedState, Snapshot
-from configvault.vault import durable, messages
+from configvault.core.names import is_forbidden
+from configvault.vault import durable, lock, messages
 from configvault.vault import marks as marks_of
 from configvault.vault.git import Git
 from configvault.vault.objects import NewObject, Objects, from_bytes, unique
@@ -24,9 +27,11 @@ from configvault.vault.stage import Stage
 
 FORMAT = "configvault 1\n"
 CREATING = "configvault creating\n"
+DEEPEST = 200
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
+_HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+")
 IDENTITY = "configvault <configvault@localhost>"
 
 
@@ -162,11 +167,15 @@ class Vault:
         return self.at(self._commit(state, before, stage, tip, note, id_))
 
     def publish(self, snapshot: Snapshot) -> Snapshot:
-        """Make a prepared snapshot the newest; repeating it does no harm."""
-        if self.refs.read(MAIN) != snapshot.commit:
+        """Make a prepared snapshot the newest; repeating it does no harm, and puts on disk what was not."""
+        if self.refs.read(MAIN) == snapshot.commit:
+            self.refs.settle(MAIN)
+        else:
             self.refs.write(MAIN, snapshot.commit, snapshot.parent)
         if self.refs.read(TAGS + snapshot.id) is None:
             self.refs.write(TAGS + snapshot.id, snapshot.commit)
+        else:
+            self.refs.settle(TAGS + snapshot.id)
         return snapshot
 
     def reject(
@@ -198,7 +207,7 @@ class Vault:
     def drop_rejected(self, id_: str) -> None:
         """Forget the refused state `id_`; its bytes go with the next housekeeping."""
         self.git.run(["update-ref", "-d", REJECTED + id_])
-        durable.sync_folder(os.path.join(self.path, "refs"))
+        self.refs.settle(REJECTED + id_)
 
     def _taken(self, ref: str) -> bool:
         return self.refs.read(ref) is not None
@@ -252,16 +261,17 @@ class Vault:
 
     # --- after a crash
 
-    def mend(self) -> list[str]:
+    def mend(self, *, ended_well: bool = True) -> list[str]:
         """Set right what a killed writer left, holding the lock; return what was done, in words.
 
-        A lock file of git under our own lock belongs to nobody of ours; it is removed when no process has it open.
+        Args:
+            ended_well: whether the last holder of the lock let go of it as it should. One that did not may have been
+                killed between a change and its sync: then everything is synced before anything builds on it.
         """
-        done = []
-        for path in list(self.refs.stale_locks()):
-            if not _is_open_somewhere(path):
-                os.unlink(path)
-                done.append(f"removed the lock file {path} that a killed process left")
+        if not ended_well:
+            durable.sync_file_system(self.path)
+            self._remove_half_written()
+        done = [f"removed the lock file {path} that a killed process left" for path in self._unlock()]
         tip = self.refs.read(MAIN)
         if tip is not None:
             newest = self.at(tip)
@@ -269,6 +279,27 @@ class Vault:
                 self.refs.write(TAGS + newest.id, tip)
                 done.append(f"tagged {newest.id}, which a killed process had recorded")
         return done
+
+    def _unlock(self) -> Iterator[str]:
+        """Remove git's lock files that no process has open, and yield them: under our own lock they are nobody's.
+
+        Not seen: a git in another container, or another user's where this one may not look; the latter is left alone.
+        """
+        for path in list(self.refs.stale_locks()):
+            with contextlib.suppress(FileNotFoundError):
+                mine = os.geteuid() in {0, os.stat(path).st_uid}
+                if mine and not _is_open_somewhere(path):
+                    os.unlink(path)
+                    yield path
+
+    def _remove_half_written(self) -> None:
+        """Remove files under temporary names (`NAME.PID.tmp`, `tmp_obj_PID_...`) whose process is gone."""
+        folders = [self.state, *(os.path.join(self.path, "objects", f"{n:02x}") for n in range(256))]
+        for folder in folders:
+            for name in os.listdir(folder) if os.path.isdir(folder) else ():
+                found = _HALF_WRITTEN.fullmatch(name)
+                if found and not os.path.exists(f"/proc/{found[1] or found[2]}"):
+                    os.unlink(os.path.join(folder, name))
 
 
 def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
@@ -369,9 +400,14 @@ class _Loader:
         prefix = f"{path}/" if path else ""
         entries: dict[str, Entry | Folder] = {}
         for git_mode, name, id_ in rows:
-            if name in {"", ".", ".."} or "/" in name or name.lower() == ".git" or name in entries:
+            if is_forbidden(name) or name in entries:
                 raise IntegrityError(
                     f"the vault's tree holds the forbidden name {name!r} in {path!r}", "configvault verify"
+                )
+            if path.count("/") > DEEPEST or git_mode not in metadata.SORTS:
+                raise IntegrityError(
+                    f"the vault's tree holds {prefix + name!r} of mode {git_mode:o}, which no capture makes",
+                    "configvault verify",
                 )
             old = base.entries.get(name) if base else None
             entries[name] = self._entry(git_mode, id_, prefix + name, old)
@@ -397,9 +433,9 @@ class _Loader:
 
     def _with_folder(self, folder: Folder, prefix: str, parts: list[str]) -> Folder:
         name, path = parts[0], prefix + parts[0]
-        if name in {"", ".", ".."} or name.lower() == ".git":
-            raise IntegrityError(f"{METADATA_NAME} holds the forbidden name {path!r}", "configvault verify")
         child = folder.entries.get(name)
+        if is_forbidden(name) or isinstance(child, Entry) or prefix.count("/") > DEEPEST:
+            raise IntegrityError(f"{METADATA_NAME} holds the forbidden name {path!r}", "configvault verify")
         if not isinstance(child, Folder):
             child = Folder(*self._said.attributes(path, "folder"), {})
         if parts[1:]:
@@ -409,18 +445,14 @@ class _Loader:
 
 def _is_open_somewhere(path: str) -> bool:
     """Return whether any process has the file at `path` open. Source: proc(5)."""
-    try:
-        wanted = os.stat(path)
-    except FileNotFoundError:
-        return True
+    wanted = os.stat(path)
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
+        # Processes and descriptors come and go while they are looked at.
+        with contextlib.suppress(OSError):
             for fd in os.listdir(f"/proc/{pid}/fd"):
-                found = os.stat(f"/proc/{pid}/fd/{fd}")
-                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
-                    return True
-        except OSError:
-            continue
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.stat(f"/proc/{pid}/fd/{fd}"), wanted):
+                        return True
     return False
 
 
@@ -480,15 +512,14 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
     Raises:
         NoVaultError: the directory holds something else; it is never adopted.
     """
-    from configvault.vault import maintenance
-
     marker = os.path.join(path, "configvault", "format")
     try:
         os.makedirs(path, 0o700, exist_ok=True)
         require_adoptable(path)
         os.chmod(path, 0o700)
         os.makedirs(os.path.dirname(marker), 0o700, exist_ok=True)
-        durable.write(marker, CREATING.encode())
+        if _format(path) is None:
+            durable.write(marker, CREATING.encode())
     except OSError as error:
         hint = (
             "run it as the vault's owner, e.g. with sudo"
@@ -498,11 +529,22 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
         raise ConfigvaultError(f"cannot create the vault {path}: {error.strerror}", hint) from error
     vault = Vault(path, environ)
     vault.git.require_version()
+    with lock.hold(vault.state_file("lock"), "configvault init", 30.0):
+        if _format(path) != FORMAT:
+            _fill(vault, marker)
+    return vault
+
+
+def _fill(vault: Vault, marker: str) -> None:
+    """Make the repository; the marker says that it is whole when everything else is on disk."""
+    from configvault.vault import maintenance
+
+    list(vault._unlock())
     maintenance.init(vault)
     durable.write(vault.state_file("redaction-key"), secrets.token_bytes(32))
+    durable.sync_file_system(vault.path)
     durable.write(marker, FORMAT.encode())
-    durable.sync_folder(os.path.dirname(path))
-    return vault
+    durable.sync_folder(os.path.dirname(vault.path))
 
 
 def _is_empty(path: str) -> bool:
@@ -510,4 +552,6 @@ def _is_empty(path: str) -> bool:
     if set(os.listdir(path)) - {"configvault"}:
         return False
     state = os.path.join(path, "configvault")
-    return not os.path.isdir(state) or all(name.startswith("format.") for name in os.listdir(state))
+    return not os.path.isdir(state) or all(
+        name == "lock" or name.startswith("format.") for name in os.listdir(state)
+    )

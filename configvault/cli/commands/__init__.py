@@ -52,8 +52,11 @@ COMMANDS = (
         "rollback", "rollback", "restore a snapshot and have the service load it",
         "  configvault rollback backup_20231201_143022\n  configvault rollback previous -n\n"
         "  configvault rollback --at '2h ago' -m 'search plugin broke'\n"
-        "  configvault rollback latest --path pluginproduct/plugin_meta.yaml",
+        "  configvault rollback latest --path pluginproduct/plugin_meta.yaml\n"
+        "  configvault rollback good --confirm 5m",
     ),
+    Command("confirm", "confirm", "keep a rollback that waits for its confirmation", "  configvault confirm"),
+    Command("cancel", "cancel", "undo a rollback that waits for its confirmation", "  configvault cancel"),
     Command("reload", "reload", "have the service load what is live, and check its health", "  configvault reload"),
     Command(
         "rejected", "rejected", "look at refused states: list, show, diff, drop",

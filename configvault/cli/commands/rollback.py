@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
 from configvault.core.errors import UsageError
 from configvault.core.outcome import RollbackEnd, RollbackOutcome
+
+if TYPE_CHECKING:
+    from configvault.usecases.site import Site
 
 EXIT_CODES = {
     RollbackEnd.ROLLED_BACK: 0,
@@ -15,6 +20,8 @@ EXIT_CODES = {
     RollbackEnd.RELOAD_FAILED: 7,
     RollbackEnd.UNDONE: 8,
 }
+DEFAULT_CONFIRM = "5m"
+LONGEST_CONFIRM_S = 7 * 86400.0
 _CANDIDATES = 10
 
 
@@ -27,26 +34,81 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--at", metavar="TIME", help="what was the latest then: '2023-12-01 14:00', '2h ago'")
     parser.add_argument("--expect", metavar="ID", help="refuse if the latest snapshot is another one by now")
+    parser.add_argument(
+        "--confirm",
+        metavar="TIME",
+        nargs="?",
+        const=DEFAULT_CONFIRM,
+        help=f"undo it unless `configvault confirm` comes within that time (default {DEFAULT_CONFIRM})",
+    )
     parser.add_argument("--no-reload", action="store_true", help="do not tell the service")
-    parser.add_argument("--force", action="store_true", help="restore what today's rules refuse, too")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also restore what today's rules refuse, and what cannot be given to its owner",
+    )
     parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
-    """Restore and print what came of it."""
+    """Restore and print what came of it; without a daemon also wait for the confirmation."""
     from configvault.usecases import rollback
 
+    confirm_s = _confirm_s(args)
     if args.reference is None and args.at is None:
         return _candidates(context)
     if args.reference is not None and args.at is not None:
         raise UsageError("a reference and --at are given, and may differ", "name one of them")
     request = rollback.Request(
-        args.reference, args.at, tuple(args.path), args.expect, not args.no_reload, args.force, args.message
+        args.reference,
+        args.at,
+        tuple(args.path),
+        args.expect,
+        not args.no_reload,
+        args.force,
+        args.message,
+        confirm_s,
     )
-    carry_out = rollback.dry_run if args.dry_run else rollback.rollback
-    outcome = carry_out(context.site(), request)
+    site = context.site()
+    outcome = (rollback.dry_run if args.dry_run else rollback.rollback)(site, request)
+    if outcome.pending_until is not None:
+        outcome = _waited_for(context, site, outcome)
     show(context, outcome)
     return EXIT_CODES[outcome.outcome]
+
+
+def _confirm_s(args: argparse.Namespace) -> float | None:
+    """Return how long the rollback waits for its confirmation, None if it does not."""
+    from configvault.core import units
+
+    if args.confirm is None:
+        return None
+    try:
+        seconds = units.duration(args.confirm)
+    except ValueError:
+        if args.reference is not None:
+            raise UsageError(
+                f"--confirm {args.confirm!r} is no duration; allowed: {units.DURATIONS}",
+                "configvault rollback REF --confirm=5m",
+            ) from None
+        # `rollback --confirm REF`: argparse took the reference for the time.
+        args.reference, seconds = args.confirm, units.duration(DEFAULT_CONFIRM)
+    if not 1 <= seconds <= LONGEST_CONFIRM_S:
+        raise UsageError(f"--confirm {args.confirm} is too short or too long", "from 1s to 7d")
+    return seconds
+
+
+def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
+    """Leave the waiting to the daemon, or wait here where none runs."""
+    from configvault.usecases import pending, status
+
+    if status.daemon(site.vault).running:
+        return outcome
+    if not context.json:
+        show(context, outcome)
+        context.output.line("waiting for it, since no daemon does; `configvault cancel` undoes it at once")
+        sys.stdout.flush()
+    return pending.wait(site, outcome)
 
 
 def show(context: Context, outcome: RollbackOutcome) -> None:
@@ -58,7 +120,7 @@ def show(context: Context, outcome: RollbackOutcome) -> None:
         context.emit(documents.rolled_back(outcome))
         return
     context.output.lines(words.rolled_back(outcome))
-    context.output.lines(words.changes(outcome.changes))
+    context.output.lines(words.changes(outcome.changes, outcome.lines))
 
 
 def _candidates(context: Context) -> int:

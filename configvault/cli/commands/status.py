@@ -83,6 +83,11 @@ def _words(found: Status) -> Iterator[str]:
         yield f"daemon  runs as process {found.daemon.pid} since {found.daemon.since}"
     else:
         yield "daemon  does not run: changes are not recorded by themselves"
+    if found.pending is not None:
+        yield (
+            f"pending warning: the rollback to {found.pending['target']} is undone in "
+            f"{found.pending['seconds_left']:.0f}s ({found.pending['until']}), unless: configvault confirm"
+        )
     for path, reason in found.left_out:
         yield f"warning {printable(path)} is left out: {reason}"
     for reason in found.degraded:

@@ -1,0 +1,28 @@
+"""Names that no state may hold: a git tree could not keep them, or a root could not be restored with them."""
+
+from __future__ import annotations
+
+import re
+
+from configvault.core.model import RESERVED_PREFIX
+
+# Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
+_HFS_IGNORES = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+# Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
+_NTFS_DOTGIT = re.compile(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
+
+
+def is_git_reserved(name: str) -> bool:
+    """Return whether `git fsck --strict` would refuse a tree with this name, as `.git` in any disguise."""
+    return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
+
+
+def is_forbidden(name: str) -> bool:
+    """Return whether `name` could lead out of its folder, is git's, or is one of this program's own."""
+    return (
+        name in {"", ".", ".."}
+        or "/" in name
+        or "\0" in name
+        or name.startswith(RESERVED_PREFIX)
+        or is_git_reserved(name)
+    )

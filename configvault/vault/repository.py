@@ -540,6 +540,10 @@ def _fill(vault: Vault, marker: str) -> None:
     from configvault.vault import maintenance
 
     list(vault._unlock())
+    for name in ("HEAD", "config"):
+        # Git does not sync these: after a power cut they may be there and empty, and it would refuse them.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(vault.path, name))
     maintenance.init(vault)
     durable.write(vault.state_file("redaction-key"), secrets.token_bytes(32))
     durable.sync_file_system(vault.path)

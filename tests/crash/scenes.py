@@ -164,9 +164,7 @@ def make(place: Path, act: Callable[[World], None]) -> tuple[Scene, World]:
     """Make a world with both states recorded, let `act` go on from there, and keep it as a scene."""
     place.mkdir()
     world = World(place)
-    (place / "config.yaml").write_text(
-        f"root: {place}/root\nvault: {place}/vault\nvalidate: {{profile: generic}}\nreload: {{kind: none}}\n"
-    )
+    configure(world)
     old_state(world.root)
     world.states["old"] = state_of(world.root)
     status, document = world.call("init", "--root", str(world.root), "--vault", str(world.vault))
@@ -176,6 +174,13 @@ def make(place: Path, act: Callable[[World], None]) -> tuple[Scene, World]:
     scene = Scene(place.with_name("scene"), place)
     subprocess.run(["cp", "-a", "--", place, scene.folder], check=True)
     return scene, world
+
+
+def configure(world: World, reload: str = "reload: {kind: none}", more: str = "") -> None:
+    """Write the configuration of a world."""
+    place = world.place
+    text = f"root: {place}/root\nvault: {place}/vault\nvalidate: {{profile: generic}}\n{reload}\n{more}\n"
+    (place / "config.yaml").write_text(text)
 
 
 def to_new(world: World) -> None:

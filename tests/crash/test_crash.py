@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import scenes
-from harness import crash, tracer
+from harness import apart, crash, tracer
 from harness.crash import Fault, Scene, Strike
 from scenes import World
 
@@ -118,6 +121,120 @@ def test_recovery(
 
     losses = crash.series(left, world.command(*recovery), fault, check, sample=sample and sample // 2)
     assert [str(loss) for loss in losses] == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("kill"), Fault("torn"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str
+)
+def test_first_vault(place: Path, fault: Fault, sample: int | None) -> None:
+    """A vault that was struck while it was made is made whole by the next `init`, never taken for somebody else's."""
+    place.mkdir()
+    world = World(place)
+    scenes.configure(world)
+    scenes.old_state(world.root)
+    world.states["old"] = scenes.state_of(world.root)
+    scene = Scene(place.with_name("scene"), place)
+    os.rename(place, scene.folder)
+
+    def check(strike: Strike) -> str | None:
+        status, document = world.call("init")
+        return scenes.wrong(world) if status == 0 else f"init exits {status}: {document}"
+
+    losses = crash.series(scene, world.command("init"), fault, check, sample=sample)
+    assert [str(loss) for loss in losses] == []
+
+
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
+def test_undo(place: Path, fault: Fault, sample: int | None) -> None:
+    """A rollback that the service does not take, struck before, while or after it is undone, ends wholly old or new."""
+    scene, world = scenes.make(place, scenes.recorded_new)
+    taken = "reload: {kind: command, command: [test, '!', -e, PLACE/refusing], attempts: 1}"
+    scenes.configure(world, taken.replace("PLACE", str(place)), "rollback: {on_reload_failure: undo}")
+    (place / "refusing").touch()
+    _keep(scene)
+
+    def check(strike: Strike) -> str | None:
+        if strike.status == 8 and (found := scenes.state_of(world.root)) != world.states["new"]:
+            return f"undone, but not what was there: {scenes.difference(found, world.states['new'])}"
+        world.call("snapshot")
+        (place / "refusing").unlink()
+        return scenes.wrong(world)
+
+    losses = crash.series(scene, world.command("rollback", min(world.reported)), fault, check, sample=sample)
+    assert [str(loss) for loss in losses] == []
+
+
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
+def test_unconfirmed(place: Path, fault: Fault, sample: int | None) -> None:
+    """A rollback that waits for its confirmation, struck anywhere, is undone or can still be cancelled."""
+    scene, world = scenes.make(place, scenes.to_new)
+    target = min(world.reported)
+
+    def check(strike: Strike) -> str | None:
+        status, document = world.call("cancel")
+        if status not in {0, 1}:
+            return f"cancel exits {status}: {document}"
+        # Undone is what was there; where it never began, or failed for want of room, nothing was acknowledged.
+        return scenes.wrong(world, must_be="new" if status == 0 or strike.status == 8 else None)
+
+    command = world.command("rollback", target, "--confirm=1s")
+    losses = crash.series(scene, command, fault, check, sample=sample)
+    assert [str(loss) for loss in losses] == []
+
+
+class NoSwap(Fault):
+    """On a file system that cannot swap two names, killed at a call."""
+
+    def at(self, strike: int) -> tracer.Decide:
+        """Return the judge that refuses renameat2 and strikes at call number `strike`."""
+        kill = super().at(strike)
+
+        def decide(call: tracer.Call) -> tracer.Action | None:
+            refused = tracer.Fail(errno.EINVAL) if call.name == "renameat2" else None
+            return kill(call) or refused
+
+        return decide
+
+
+@pytest.mark.parametrize("kind", ["kill", "EIO"])
+def test_without_swap(place: Path, kind: str, sample: int | None) -> None:
+    """Where two names cannot be swapped at once a struck rollback ends wholly old or new as well."""
+    scene, world = scenes.make(place, scenes.recorded_new)
+    command = world.command("rollback", min(world.reported))
+    assert struck(scene, world, command, NoSwap(kind), sample, "old") == []
+
+
+@dataclass(frozen=True)
+class Mounted(Scene):
+    """A scene in which one file of the root is a mount of its own."""
+
+    def set(self) -> None:
+        """Mount it anew over each copy."""
+        file = self.place / "root" / "text.yaml"
+        apart.sh("umount", file, check=False)
+        super().set()
+        apart.sh("cp", "-a", file, self.place / "elsewhere")
+        apart.sh("mount", "--bind", self.place / "elsewhere", file)
+
+
+@pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("torn"), Fault("EIO")], ids=str)
+def test_file_that_is_a_mount(place: Path, fault: Fault, sample: int | None) -> None:
+    """A file that has to be written in place may be torn by a crash, and is whole after the next command."""
+
+    def inside() -> None:
+        scene, world = scenes.make(place, scenes.recorded_new)
+        mounted = Mounted(scene.folder, scene.place)
+        command = world.command("rollback", min(world.reported))
+        assert struck(mounted, world, command, fault, sample, "old") == []
+
+    apart.apart(inside)
+
+
+def _keep(scene: Scene) -> None:
+    """Make the place as it is now the scene."""
+    subprocess.run(["rm", "-rf", "--", scene.folder], check=True)
+    subprocess.run(["cp", "-a", "--", scene.place, scene.folder], check=True)
 
 
 def test_a_loss_would_be_seen(place: Path) -> None:

@@ -1,0 +1,91 @@
+"""When a change counts as finished, and which part of the root may have changed. Pure: time is an argument.
+
+Times are seconds of a clock that only goes forward. A burst lasts from the first event to the last one; it is looked
+at when nothing has happened for `quiet_s`, and at the latest `max_wait_s` after its first event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+# With more places than this a walk over everything is as cheap.
+MOST_PLACES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """Events that belong together, not yet looked at."""
+
+    first_s: float
+    last_s: float
+
+
+def noticed(burst: Burst | None, at_s: float) -> Burst:
+    """Return `burst` with one more event in it; None begins one."""
+    return Burst(at_s, at_s) if burst is None else replace(burst, last_s=max(burst.last_s, at_s))
+
+
+def due_s(burst: Burst, quiet_s: float, max_wait_s: float) -> float:
+    """Return when to look at `burst`."""
+    return min(burst.last_s + quiet_s, burst.first_s + max_wait_s)
+
+
+def has_waited(burst: Burst, at_s: float, max_wait_s: float) -> bool:
+    """Return whether it is time to take what stands still and leave the rest."""
+    return at_s >= burst.first_s + max_wait_s
+
+
+class Dirty:
+    """Where the root may differ from what was captured last. `""` is the root itself."""
+
+    __slots__ = ("_around", "folders", "trees")
+
+    def __init__(self, folders: Iterable[str] = (), trees: Iterable[str] = ()) -> None:
+        """Take `folders` to be listed anew, and `trees` of which nothing below is known either."""
+        self.folders = frozenset(folders)
+        self.trees = frozenset(trees)
+        if len(self.folders) + len(self.trees) > MOST_PLACES:
+            self.trees = frozenset([""])
+        if "" in self.trees:
+            self.folders, self.trees = frozenset(), frozenset([""])
+        self._around: frozenset[str] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.folders or self.trees)
+
+    def __or__(self, other: Dirty) -> Dirty:
+        return Dirty(self.folders | other.folders, self.trees | other.trees)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dirty) and (self.folders, self.trees) == (other.folders, other.trees)
+
+    def __hash__(self) -> int:
+        return hash((self.folders, self.trees))
+
+    def __repr__(self) -> str:
+        return f"Dirty({sorted(self.folders)}, {sorted(self.trees)})"
+
+    def touches(self, path: str) -> bool:
+        """Return whether the folder at `path` must be listed: it, something in it, or something around it is dirty."""
+        if self._around is None:
+            self._around = frozenset(_with_parents(self.folders | self.trees))
+        return path in self._around or any(_is_within(path, tree) for tree in self.trees)
+
+
+EVERYTHING = Dirty(trees=("",))
+NOTHING = Dirty()
+
+
+def _with_parents(paths: Iterable[str]) -> Iterable[str]:
+    found = {""}
+    for path in paths:
+        here = path
+        while here not in found:
+            found.add(here)
+            here = here.rpartition("/")[0]
+    return found
+
+
+def _is_within(path: str, tree: str) -> bool:
+    return not tree or path == tree or path.startswith(tree + "/")

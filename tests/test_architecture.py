@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     # The root and the vault are what this program is: called directly. What comes in several kinds is a protocol.
     "usecases": {"core", "root", "vault"},
     "app": {"core", "usecases", "calls", *PARTS, *ASKING},
-    "daemon": {"core", "usecases", "app"},
+    "daemon": {"core", "usecases", "app", "vault", "watch", "schedule", "observers"},
     "cli": {"core", "usecases", "app", "daemon", "config"},
     "__main__": {"cli"},
 }
@@ -54,6 +54,7 @@ WRITERS = {
     "cli/commands/demo.py": "a temporary folder of its own",
     "cli/main.py": "nothing: /dev/null in place of a pipe that nobody reads any more",
     "validators/commands.py": "a private temporary folder, for validate.commands to look at",
+    "watch/probe.py": "nothing: a file without a name in the root, to see whether events arrive",
 }
 
 _OS_NAMES = """

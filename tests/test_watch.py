@@ -254,7 +254,7 @@ def test_no_instances_left(root: Path) -> None:
 
 
 def test_overflow_is_an_alarm(root: Path, ears: Ears) -> None:
-    """When the kernel's queue overflows because nobody reads it, that is told."""
+    """When the kernel's queue overflows because nobody reads it, that is told; attached anew, nothing is missed."""
     watcher = Watcher(str(root), lambda path: False, ears.said.put, lambda a, w: ears.said.put(a))
     watcher.attach()
     assert watcher._observer is not None
@@ -266,6 +266,7 @@ def test_overflow_is_an_alarm(root: Path, ears: Ears) -> None:
                 os.utime(root / "a.yaml")
                 os.utime(root / "sub" / "b.yaml")
         assert ears.alarm() is Alarm.OVERFLOWED
+        watcher.attach()
         (root / "sub" / "deep" / "c.yaml").write_text("c: 1\n")
         ears.until(lambda found: "sub/deep" in found.folders)
     finally:

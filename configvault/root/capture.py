@@ -4,7 +4,8 @@ Everything goes by directory descriptors from the root down with O_NOFOLLOW, so 
 can lead the reader out of it. A file's bytes count only when `fstat` was the same before and after reading
 them and the name still leads to them. What was read before and has the same stamp is not read again.
 
-Not guaranteed: that two files were read at one instant.
+Not guaranteed: that two files were read at one instant; a `steady` capture does guarantee it, by looking at every
+stamp once more after the last file was read.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Folder, Kind, Stamp
+from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root.names import Names
 
 DEEPEST = 200
@@ -65,15 +67,25 @@ class UnsettledError(ConfigvaultError):
         self.paths = frozenset(paths)
 
 
+Survey = Mapping[str, Stamp]
+
+
 @dataclass
 class _Pass:
-    """One walk over the root."""
+    """One walk over the root.
 
-    previous_dirty: Collection[str] | None
-    sink: Sink | None
-    leases: bool
-    started_ns: int
+    `stood` are the stamps of a moment ago: then a file counts when it has stood still since, open or not, and what
+    has not keeps its previous entry. `read` false only looks at stamps. `seen` gets the stamp of everything met.
+    """
+
+    dirty: Dirty
+    sink: Sink | None = None
+    leases: bool = False
+    stood: Survey | None = None
+    read: bool = True
+    started_ns: int = field(default_factory=time.time_ns)
     unsettled: set[str] = field(default_factory=set)
+    seen: dict[str, Stamp] = field(default_factory=dict)
 
 
 class Root:
@@ -109,18 +121,20 @@ class Root:
         previous: Folder | None,
         sink: Sink | None,
         *,
-        dirty: Collection[str] | None = None,
+        dirty: Dirty = EVERYTHING,
         patience_s: float = 5.0,
         leases: bool = False,
+        steady: bool = False,
     ) -> Folder:
         """Return the root's state.
 
         Args:
             previous: an earlier state; entries with the same stamp are taken from it unread.
             sink: where the bytes of what is read go; None to work out ids only.
-            dirty: folders (`""` is the root) that may differ from `previous`; None for all of them.
+            dirty: where the root may differ from `previous`.
             patience_s: seconds to wait for files that change while they are read.
             leases: also count files as unsettled that somebody has open for writing. Source: fcntl(2), F_SETLEASE.
+            steady: look at all stamps again in the end, so that what is returned existed as a whole at one moment.
 
         Raises:
             UnsettledError: files did not hold still for so long.
@@ -130,14 +144,33 @@ class Root:
         idle = threading.Event()
         pause = 0.02
         while True:
-            walk = _Pass(_with_parents(dirty), sink, leases, time.time_ns())
+            walk = _Pass(dirty, sink, leases)
             state = self._walk(previous, walk)
+            if steady and not walk.unsettled and state is not previous:
+                again = self.survey(previous, dirty)
+                walk.unsettled |= {path for path, _ in walk.seen.items() ^ again.items()}
             if not walk.unsettled:
                 return state
             if time.monotonic() >= deadline:
                 raise UnsettledError(walk.unsettled)
             idle.wait(pause)
             pause = min(2 * pause, 0.5)
+
+    def survey(self, previous: Folder | None, dirty: Dirty = EVERYTHING) -> Survey:
+        """Return the stamps of what a capture with these arguments would look at."""
+        walk = _Pass(dirty, read=False)
+        self._walk(previous, walk)
+        return walk.seen
+
+    def capture_still(
+        self, previous: Folder | None, sink: Sink | None, stood: Survey, *, dirty: Dirty = EVERYTHING
+    ) -> tuple[Folder, frozenset[str]]:
+        """Return the state of what has stood still since the survey `stood`, and the paths of what has not.
+
+        The latter have the entry that they have in `previous`, and none where they are new.
+        """
+        walk = _Pass(dirty, sink, stood=stood)
+        return self._walk(previous, walk), frozenset(walk.unsettled)
 
     def inspect(self, fd: int, name: str, sink: Sink | None, patience_s: float = 5.0) -> Entry | Folder | None:
         """Return what has that name in the folder `fd`, ignored names inside it too; None if nothing that can be kept.
@@ -148,7 +181,7 @@ class Root:
         deadline = time.monotonic() + patience_s
         idle = threading.Event()
         while True:
-            walk = _Pass(None, sink, False, time.time_ns())
+            walk = _Pass(EVERYTHING, sink)
             found: dict[str, Entry | Folder] = {}
             _Reader(Names(()), walk).entry(fd, name, "", None, 0, found, {})
             if not walk.unsettled or name not in os.listdir(fd):
@@ -169,18 +202,6 @@ class Root:
             ) from error
         finally:
             os.close(fd)
-
-
-def _with_parents(dirty: Collection[str] | None) -> frozenset[str] | None:
-    if dirty is None:
-        return None
-    found = {""}
-    for path in dirty:
-        here = path
-        while here and here not in found:
-            found.add(here)
-            here = here.rpartition("/")[0]
-    return frozenset(found)
 
 
 class _Reader:
@@ -207,7 +228,8 @@ class _Reader:
             if reason is not None:
                 left_out[name] = reason
         after = os.fstat(fd)
-        if (before.st_mtime_ns, before.st_ctime_ns) != (after.st_mtime_ns, after.st_ctime_ns):
+        self._walk.seen[path + "/"] = _stamp(after)
+        if self._walk.stood is None and _stamp(before) != _stamp(after):
             self._walk.unsettled.add(path or ".")
         mode, uid, gid = stat.S_IMODE(after.st_mode), after.st_uid, after.st_gid
         if previous is not None and _unchanged(previous, (mode, uid, gid), entries, stamps, left_out):
@@ -227,8 +249,7 @@ class _Reader:
         """Put what `name` is into `entries`; return the reason when it is nothing that can be kept."""
         old = previous.entries.get(name) if previous else None
         path = prefix + name
-        dirty = self._walk.previous_dirty
-        if dirty is not None and isinstance(old, Folder) and path not in dirty:
+        if isinstance(old, Folder) and not self._walk.dirty.touches(path):
             entries[name] = old
             return None
         try:
@@ -239,10 +260,14 @@ class _Reader:
             if sort == stat.S_IFDIR:
                 entries[name] = self._subfolder(fd, name, path, old, depth)
                 return None
-            stamp = _stamp(seen)
+            stamp = self._walk.seen[path] = _stamp(seen)
+            if not self._walk.read:
+                return None
             if isinstance(old, Entry) and previous and previous.stamps.get(name) == stamp:
                 # A change of mode or owner would have changed ctime, and with it the stamp.
                 entry: Entry | None = old
+            elif self._walk.stood is not None and self._walk.stood.get(path) != stamp:
+                entry = None
             else:
                 entry = self._link(fd, name, seen) if sort == stat.S_IFLNK else self._file(fd, name, stamp)
         except OSError as error:
@@ -254,6 +279,8 @@ class _Reader:
             entry = None
         if entry is None:
             self._walk.unsettled.add(path)
+            if self._walk.stood is not None and isinstance(old, Entry):
+                entries[name] = old
             return None
         entries[name] = entry
         if stamp.ctime_ns < self._walk.started_ns - RACY_NS:
@@ -331,11 +358,11 @@ def _pieces(file: int, size: int) -> Iterator[bytes]:
 
 
 def _open_for_writing(file: int) -> bool:
-    """Return whether any process has the file open for writing or mapped so. Source: fcntl(2), F_SETLEASE."""
-    # Somebody who opens the file while the lease stands makes the kernel send SIGIO, which ends a process by default.
-    signal.signal(
-        signal.SIGIO, signal.SIG_IGN
-    ) if threading.current_thread() is threading.main_thread() else None
+    """Return whether any process has the file open for writing or mapped so. Source: fcntl(2), F_SETLEASE.
+
+    Somebody who opens the file while the lease stands makes the kernel send SIGIO, which by default ends a process:
+    whoever asks for leases calls `prepare_leases` first.
+    """
     try:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
@@ -345,6 +372,11 @@ def _open_for_writing(file: int) -> bool:
     with contextlib.suppress(OSError):
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return False
+
+
+def prepare_leases() -> None:
+    """Ignore SIGIO, once and in the main thread. Where it is blocked in one thread only, another one would get it."""
+    signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
 def _unchanged(

@@ -62,10 +62,17 @@ def latest_state(site: Site, latest: Snapshot | None) -> Folder | None:
 
 def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
-    latest = site.vault.latest()
-    before = latest_state(site, latest)
+    latest, before = latest_beside(site, known)
     seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
     return Live(compare.without_bare(seen, before), latest, before, stage, site.vault.objects.read, seen)
+
+
+def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Folder | None]:
+    """Return the latest snapshot and its state, which is `known` itself where that is what it records."""
+    latest = site.vault.latest()
+    if latest is not None and known is not None and metadata.snapshot_tree(known).id == latest.tree:
+        return latest, known
+    return latest, latest_state(site, latest)
 
 
 def judge(site: Site, live: Live) -> Verdict:

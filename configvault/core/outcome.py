@@ -105,4 +105,112 @@ class RecoveryOutcome:
     rollback: RollbackOutcome | None = None
 
 
-Outcome = RecordOutcome | RollbackOutcome | ReloadOutcome | RecoveryOutcome
+class RestoreCause(enum.StrEnum):
+    """Why the daemon put a snapshot back by itself."""
+
+    INVALID = "invalid"
+    RELOAD_FAILED = "reload_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOutcome:
+    """What came of an automatic restore of `target`; `kept` is the id under which live was kept.
+
+    `recorded` is the snapshot of the restore itself. `reload` is None where the service was not told.
+    """
+
+    cause: RestoreCause
+    target: Snapshot
+    kept: str | None
+    recorded: Snapshot | None
+    changes: tuple[Change, ...]
+    reload: ReloadReport | None = None
+    health: tuple[HealthReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureOutcome:
+    """Something that the daemon does by itself did not work; it will be tried again.
+
+    `doing` is one word (record, restore, reload, verify, pack, configure), `kind` an error's kind.
+    """
+
+    doing: str
+    kind: str
+    message: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DegradedOutcome:
+    """The daemon does less than it should from now on, or (`cleared`) no longer; `reason` is one fixed word."""
+
+    reason: str
+    message: str
+    hint: str | None = None
+    cleared: bool = False
+
+
+class Watching(enum.StrEnum):
+    """What became of the watch over the root."""
+
+    STARTED = "started"
+    OVERFLOWED = "overflowed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOutcome:
+    """The root is watched from now on, or events may have been lost and everything is looked at."""
+
+    what: Watching
+    message: str
+
+
+class Phase(enum.StrEnum):
+    """Where the daemon is in its life."""
+
+    STARTED = "started"
+    READY = "ready"
+    CONFIGURED = "configured"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOutcome:
+    """The daemon has come to the next phase of its life."""
+
+    phase: Phase
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOutcome:
+    """What the integrity check found; `message` says what is damaged."""
+
+    ok: bool
+    message: str | None
+    elapsed_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepOutcome:
+    """What housekeeping did: whether it packed, and the ids of the refused states it dropped."""
+
+    packed: bool
+    dropped: tuple[str, ...]
+
+
+Outcome = (
+    RecordOutcome
+    | RollbackOutcome
+    | ReloadOutcome
+    | RecoveryOutcome
+    | RestoreOutcome
+    | FailureOutcome
+    | DegradedOutcome
+    | WatchOutcome
+    | DaemonOutcome
+    | VerifyOutcome
+    | UpkeepOutcome
+)

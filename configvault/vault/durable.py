@@ -19,21 +19,26 @@ def naming(path: str) -> Iterator[None]:
         raise
 
 
-def write(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replace the file at `path` by `data` so that after any crash it holds the old or the new bytes."""
+def write(path: str, data: bytes, mode: int = 0o600, *, sync: bool = True) -> None:
+    """Replace the file at `path` by `data` so that after any crash it holds the old or the new bytes.
+
+    Without `sync` that holds for a killed process only; after a power cut the file may be empty.
+    """
     aside = f"{path}.{os.getpid()}.tmp"
     try:
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with naming(path), open(fd, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(fd)
+            if sync:
+                os.fsync(fd)
         os.rename(aside, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(aside)
         raise
-    sync_folder(os.path.dirname(path))
+    if sync:
+        sync_folder(os.path.dirname(path))
 
 
 def remove(path: str) -> None:

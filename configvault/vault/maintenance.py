@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
 
+# Long enough that no writer can still be about to lead a ref to it.
+_UNREACHABLE = "2.weeks.ago"
+
 if TYPE_CHECKING:
     import git
 
@@ -68,10 +71,29 @@ def check(vault: Vault) -> None:
             ) from None
 
 
-def pack(vault: Vault) -> None:
-    """Put loose objects and refs into packs; what no ref leads to stays for two weeks."""
+def counts(vault: Vault) -> tuple[int, int]:
+    """Return about how many loose objects there are, and how many packs. As git does, from one of 256 folders."""
+    objects = os.path.join(vault.path, "objects")
+    loose = _names(os.path.join(objects, "17"))
+    packs = [name for name in _names(os.path.join(objects, "pack")) if name.endswith(".pack")]
+    return len(loose) * 256, len(packs)
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def pack(vault: Vault, *, all_into_one: bool = False) -> None:
+    """Put loose objects and refs into packs; what no ref leads to is dropped after two weeks."""
     with _repo(vault) as git:
-        git.repack("-d", "-q", "-l")
+        if all_into_one:
+            git.repack("-A", "-d", "-q", "-l", f"--unpack-unreachable={_UNREACHABLE}")
+        else:
+            git.repack("-d", "-q", "-l")
         git.execute([*vault.git.argv("prune-packed", "-q")])
+        git.prune("--expire", _UNREACHABLE)
         git.pack_refs("--all")
     os.sync()

@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     # The root and the vault are what this program is: called directly. What comes in several kinds is a protocol.
     "usecases": {"core", "root", "vault"},
     "app": {"core", "usecases", "calls", *PARTS, *ASKING},
-    "daemon": {"core", "usecases", "app", "vault", "watch", "schedule", "observers"},
+    "daemon": {"core", "usecases", "app", "root", "vault", "watch", "schedule", "observers"},
     "cli": {"core", "usecases", "app", "daemon", "config"},
     "__main__": {"cli"},
 }

@@ -59,10 +59,11 @@ class Inbox(Generic[T]):
                 self._jobs.append(job)
             self._changed.notify_all()
 
-    def due_s(self, quiet_s: float, max_wait_s: float) -> float | None:
-        """Return when the burst is over, as far as can be said now; None if there is none."""
+    @property
+    def is_quiet(self) -> bool:
+        """Return whether there is no burst."""
         with self._changed:
-            return None if self._burst is None else settle.due_s(self._burst, quiet_s, max_wait_s)
+            return self._burst is None
 
     def gathered(self, quiet_s: float, max_wait_s: float) -> Gathered | None:
         """Take the burst out if it is over."""
@@ -80,10 +81,12 @@ class Inbox(Generic[T]):
         with self._changed:
             return self._jobs.popleft() if self._jobs else None
 
-    def wait(self, until_s: float | None) -> None:
-        """Wait for a job, for the first event of a burst, or for the time `until_s`."""
+    def wait(self, until_s: float | None, quiet_s: float, max_wait_s: float) -> None:
+        """Wait for a job, for a burst to begin or to be over, or for the time `until_s`."""
         with self._changed:
             if self._jobs:
                 return
-            timeout = None if until_s is None else max(0.0, until_s - time.monotonic())
-            self._changed.wait(timeout)
+            times_s = [] if until_s is None else [until_s]
+            if self._burst is not None:
+                times_s.append(settle.due_s(self._burst, quiet_s, max_wait_s))
+            self._changed.wait(max(0.0, min(times_s) - time.monotonic()) if times_s else None)

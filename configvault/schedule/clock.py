@@ -17,7 +17,7 @@ class Clock:
 
     def __init__(self, zone: str, ring: Callable[[str], None]) -> None:
         """Stand still yet. `zone` is the configuration's `timezone`."""
-        self._zone = when.zone(zone)
+        self.zone = when.zone(zone)
         self._ring = ring
         self._scheduler: BackgroundScheduler | None = None
 
@@ -26,16 +26,16 @@ class Clock:
         # Its own warnings tell of what is wanted here: late firings, and those that coalesce.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         self._scheduler = BackgroundScheduler(
-            timezone=self._zone,
+            timezone=self.zone,
             # The callback only puts a request on a queue: no pool of threads is needed for that.
             executors={"default": DebugExecutor()},
             job_defaults={"coalesce": True, "misfire_grace_time": None, "max_instances": 1},
         )
         for name, text in lines.items():
             if text is not None:
-                anchor = last.get(name, datetime.now(self._zone))
+                anchor = last.get(name, datetime.now(self.zone))
                 self._scheduler.add_job(
-                    self._ring, when.trigger(text, self._zone, anchor), args=(name,), id=name
+                    self._ring, when.trigger(text, self.zone, anchor), args=(name,), id=name
                 )
         self._scheduler.start()
 

@@ -83,6 +83,14 @@ class Watcher:
             except OSError as error:
                 self._detach()
                 raise unwatchable(error, self.path) from error
+        self.require_all()
+
+    def require_all(self) -> None:
+        """Watch nothing any more unless each folder is watched.
+
+        Raises:
+            UnwatchableError: some are not.
+        """
         missing = self.missing()
         if missing:
             self.detach()

@@ -1,0 +1,259 @@
+"""`configvault run`: watch, judge, record, run what is scheduled, and tell systemd; or all of it once.
+
+Two threads of ours. The worker alone works on root and vault; the supervisor (the main thread) answers signals and
+systemd. watchdog's threads and the schedule's only put into the worker's inbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from configvault import app
+from configvault.core.errors import BusyError, ConfigError, ConfigvaultError
+from configvault.core.model import Trigger
+from configvault.core.outcome import DaemonOutcome, FailureOutcome, Outcome, Phase, Recording, RecordOutcome
+from configvault.core.settings import Settings
+from configvault.daemon.inbox import Inbox
+from configvault.daemon.jobs import Configured, Job, Task
+from configvault.daemon.notify import Notifier
+from configvault.daemon.standing import Standing
+from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
+from configvault.daemon.worker import Worker
+from configvault.observers.log import Log
+from configvault.root.capture import UnsettledError, prepare_leases
+from configvault.schedule import Clock, is_missed
+from configvault.usecases import daemonstate
+from configvault.usecases.observe import Look, observe
+from configvault.usecases.site import Site
+from configvault.usecases.upkeep import keep_up
+from configvault.vault import lock
+
+COMMAND = "configvault run"
+# Shorter than a stop may take; whoever holds the lock longer is tried again.
+_LOCK_WAIT_S = 5.0
+_REJECTED = 3
+
+
+def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
+    """Protect the root of the configuration at `path` until told to stop, or look `once`; return the exit code.
+
+    Raises:
+        ConfigError: the configuration cannot be used.
+        NoVaultError: something that is no vault lies where it should be.
+        BusyError: another daemon protects this root.
+        ConfigvaultError: the vault cannot be made or opened.
+    """
+    stop = threading.Event()
+    settings = app.load_settings(path, environ)
+    site = _open(settings, environ, stop)
+    prepare_leases()
+    with _only_one(site):
+        return _once(site, stop) if once else _Daemon(path, environ, site, stop).run()
+
+
+def _open(settings: Settings, environ: Mapping[str, str], stop: threading.Event) -> Site:
+    site = app.open_or_create(settings, environ, command=COMMAND, wait_s=_LOCK_WAIT_S, stop=stop)
+    site.observers.append(Log(settings.log, sys.stderr, environ, site.now))
+    return site
+
+
+@contextlib.contextmanager
+def _only_one(site: Site) -> Iterator[None]:
+    """Keep every other daemon off this vault, for life."""
+    path = site.vault.state_file(daemonstate.LOCK)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock.hold(path, COMMAND))
+        except BusyError:
+            who = lock.holder(path) or {}
+            raise BusyError(
+                f"another daemon protects {site.root.path} with {site.vault.path}: process {who.get('pid')}"
+                f" since {who.get('since')}",
+                "stop it first, or give this one a vault of its own",
+            ) from None
+        except OSError as error:
+            raise ConfigvaultError(
+                f"cannot write to the vault {site.vault.path}: {error.strerror}",
+                "run it as the vault's owner, and see that its file system may be written",
+            ) from error
+        yield
+
+
+def _once(site: Site, stop: threading.Event) -> int:
+    """Recover, record what differs, keep the vault in shape."""
+    look = Look(quiet_s=site.settings.watch.quiet, patience_s=site.settings.watch.max_wait)
+    try:
+        seen = observe(site, Trigger.SCHEDULE, look, stop)
+    except UnsettledError:
+        waited = Look(quiet_s=site.settings.watch.quiet, waited=True)
+        seen = observe(site, Trigger.SCHEDULE, waited, stop)
+    keep_up(site)
+    assert seen.outcome is not None
+    return _REJECTED if seen.outcome.outcome is Recording.REJECTED else 0
+
+
+class _Daemon:
+    """The parts of one daemon, and what holds them together."""
+
+    def __init__(self, path: str, environ: Mapping[str, str], site: Site, stop: threading.Event) -> None:
+        self._path = path
+        self._environ = environ
+        self._site = site
+        self._stop = stop
+        self._notifier = Notifier(environ)
+        self._inbox: Inbox[Job] = Inbox()
+        self._standing = Standing(site.vault, os.getpid(), site.now, self._hear_standing)
+        self._worker = Worker(site, self._inbox, self._standing, stop)
+        self._worker.on_ready = self._ready
+        self._clock: Clock | None = None
+        self._latest = ""
+
+    def run(self) -> int:
+        self._site.observers.append(self._hear)
+        signals = Signals()
+        self._tell(Phase.STARTED, f"protects {self._site.root.path} with {self._site.vault.path}")
+        self._notifier.status(self._status())
+        thread = threading.Thread(target=self._worker.run, name="worker", daemon=True)
+        thread.start()
+        supervisor = Supervisor(
+            self._worker,
+            self._inbox,
+            self._standing,
+            self._notifier,
+            self._stop,
+            self._configure,
+            self._clock_jumped,
+        )
+        supervisor.run(thread, signals)
+        return self._end(thread)
+
+    # --- the worker says
+
+    def _ready(self) -> None:
+        """Catch up, and say so; called in the worker's thread."""
+        self._start_clock()
+        self._tell(Phase.READY, self._status())
+        self._notifier.ready(self._status())
+
+    def _hear(self, outcome: Outcome) -> None:
+        if isinstance(outcome, RecordOutcome) and outcome.snapshot is not None:
+            self._latest = outcome.snapshot.id
+        self._notifier.status(self._status())
+
+    def _hear_standing(self, outcome: Outcome) -> None:
+        # Of the site as it is then: a new configuration brings a new one.
+        self._site.tell(outcome)
+
+    def _status(self) -> str:
+        state = self._standing.state
+        parts = [f"protects {self._site.root.path}"]
+        if self._latest:
+            parts.append(f"last snapshot {self._latest}")
+        parts += state.degraded.values()
+        return "; ".join(parts)
+
+    # --- the schedule
+
+    def _start_clock(self) -> None:
+        """Ring at the configured times from now on, and at once for what was missed."""
+        settings = self._site.settings
+        lines = {Task.BACKUP.value: settings.schedule.backup, Task.VERIFY.value: settings.schedule.verify}
+        now = self._site.now()
+        last = dict(daemonstate.read_schedule(self._site.vault).last)
+        self._stop_clock()
+        self._clock = Clock(settings.timezone, self._ring)
+        self._clock.start(lines, last)
+        self._standing.scheduled(self._clock.next_times())
+        for name, text in lines.items():
+            if text is not None and name in last and is_missed(text, self._clock.zone, last[name], now):
+                self._catch_up(Task(name))
+        self._remember_first(lines, last, now)
+
+    def _catch_up(self, task: Task) -> None:
+        # A check of the vault may take long: the root is protected meanwhile.
+        if task is Task.BACKUP and not self._worker.ready.is_set():
+            self._worker.do(task)
+        else:
+            self._inbox.put(task)
+
+    def _remember_first(
+        self, lines: Mapping[str, str | None], last: Mapping[str, datetime], now: datetime
+    ) -> None:
+        """Count what was never done from the first start on, so that it can be missed."""
+        new = {name: now for name, text in lines.items() if text is not None and name not in last}
+        if new:
+            kept = daemonstate.read_schedule(self._site.vault)
+            with contextlib.suppress(OSError):
+                daemonstate.write_schedule(
+                    self._site.vault,
+                    daemonstate.Schedule({**kept.last, **new}, kept.verified, kept.restores),
+                )
+
+    def _ring(self, name: str) -> None:
+        self._inbox.put(Task(name))
+        if self._clock is not None:
+            self._standing.scheduled(self._clock.next_times())
+
+    def _clock_jumped(self) -> None:
+        if self._clock is not None:
+            self._clock.look_again()
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.stop()
+            self._clock = None
+
+    # --- signals
+
+    def _configure(self) -> None:
+        """Read the configuration again; keep the old one if the new one cannot be used."""
+        self._notifier.reloading()
+        try:
+            settings = app.load_settings(self._path, self._environ)
+            old = self._site.settings
+            if (settings.root, settings.vault) != (old.root, old.vault):
+                raise ConfigError(
+                    "root and vault cannot change while the daemon runs",
+                    "restart it: systemctl restart configvault",
+                )
+            site = _open(settings, self._environ, self._stop)
+        except ConfigvaultError as error:
+            faults = "; ".join((error.message, *getattr(error, "faults", ())))
+            self._site.tell(FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint))
+            self._notifier.ready(self._status())
+            return
+        site.observers.append(self._hear)
+        self._inbox.put(Configured(site, lambda: self._configured(site)))
+
+    def _configured(self, site: Site) -> None:
+        before, self._site = self._site, site
+        if (before.settings.schedule, before.settings.timezone) != (
+            site.settings.schedule,
+            site.settings.timezone,
+        ):
+            self._start_clock()
+        self._tell(Phase.CONFIGURED, f"read {self._path}")
+        self._notifier.ready(self._status())
+
+    def _end(self, thread: threading.Thread) -> int:
+        died = not self._stop.is_set()
+        self._stop.set()
+        self._notifier.stopping()
+        self._stop_clock()
+        thread.join(STOP_S)
+        if thread.is_alive():
+            self._tell(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")
+            sys.stderr.flush()
+            # Its thread cannot be ended; whatever it was at, a killed process does no harm.
+            os._exit(0)
+        self._tell(Phase.STOPPED, "the worker ended by itself" if died else "nothing is left to do")
+        self._site.vault.close()
+        return 1 if died else 0
+
+    def _tell(self, phase: Phase, message: str) -> None:
+        self._site.tell(DaemonOutcome(phase, message))

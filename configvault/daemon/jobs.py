@@ -1,0 +1,38 @@
+"""What can be asked of the worker."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from configvault.core.outcome import Watching
+from configvault.usecases.site import Site
+
+
+class Task(enum.StrEnum):
+    """What needs no more than its name; the first two are lines of the schedule."""
+
+    BACKUP = "backup"
+    VERIFY = "verify"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Sight of the root was lost, or may have been: attach anew, or (`poll`) do without, and look at everything."""
+
+    what: Watching
+    message: str
+    poll: bool = False
+
+
+@dataclass(frozen=True)
+class Configured:
+    """Work on with another site; `done` is called when that is so."""
+
+    site: Site
+    done: Callable[[], None]
+
+
+Job = Task | Lost | Configured

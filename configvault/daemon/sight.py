@@ -1,0 +1,132 @@
+"""How the worker sees the root: by events where it can, by polling where it cannot, and which of them it is."""
+
+from __future__ import annotations
+
+import time
+
+from configvault.core.model import Folder
+from configvault.core.outcome import Watching, WatchOutcome
+from configvault.core.settle import EVERYTHING
+from configvault.daemon.inbox import Inbox
+from configvault.daemon.jobs import Job, Lost
+from configvault.daemon.standing import Standing
+from configvault.root.capture import Survey
+from configvault.root.names import Names
+from configvault.usecases.site import Site
+from configvault.watch import Alarm, UnwatchableError, Watcher
+
+EVENTS, POLLING, NO = "events", "polling", "no"
+_POLL_LEAST_S = 1.0
+# A poll takes at most one part in this of the time.
+_POLL_SHARE = 50
+
+
+class Sight:
+    """Belongs to the worker; the supervisor uses the watcher's proof alone."""
+
+    def __init__(self, site: Site, inbox: Inbox[Job], standing: Standing) -> None:
+        """See nothing yet."""
+        self._inbox = inbox
+        self._standing = standing
+        self._survey: Survey | None = None
+        self._folders = 0
+        self.mode = NO
+        self.poll_s: float | None = None
+        self._take(site)
+
+    def _take(self, site: Site) -> None:
+        self._site = site
+        names = site.root.names
+        self.watcher = Watcher(
+            site.root.path, lambda path: _is_ignored(names, path), self._inbox.notice, self._alarm
+        )
+
+    def _alarm(self, alarm: Alarm, words: str) -> None:
+        what = Watching.OVERFLOWED if alarm is Alarm.OVERFLOWED else Watching.LOST
+        self._inbox.put(Lost(what, words))
+
+    def configure(self, site: Site) -> None:
+        """Look at another site from now on."""
+        self.forget()
+        self._take(site)
+
+    def attach(self) -> bool:
+        """See to it that the root, which exists, is watched somehow; return whether that begins just now."""
+        if self.mode == POLLING or (
+            self.mode == EVENTS and self.watcher.is_current and self.watcher.is_attached
+        ):
+            return False
+        try:
+            self.watcher.attach()
+        except UnwatchableError as error:
+            self.poll_instead(error.message, error.hint)
+        else:
+            self._see_events()
+        return True
+
+    def _see_events(self) -> None:
+        self.mode, self.poll_s, self._survey = EVENTS, None, None
+        self._standing.watching(EVENTS)
+        self._standing.clear(POLLING)
+        self._site.tell(WatchOutcome(Watching.STARTED, f"watches {self._site.root.path} by events"))
+
+    def poll_instead(self, message: str, hint: str | None) -> None:
+        """Do without events."""
+        self.watcher.detach()
+        self.mode, self.poll_s = POLLING, time.monotonic() + _POLL_LEAST_S
+        self._standing.watching(POLLING)
+        self._standing.degrade(POLLING, f"{message}; changes are found by polling", hint)
+
+    def forget(self) -> None:
+        """Watch nothing; `attach` begins anew."""
+        self.watcher.detach()
+        self.mode, self.poll_s, self._survey = NO, None, None
+        self._standing.watching(NO)
+
+    def lose(self, until_s: float) -> None:
+        """There is no root: look at the time `until_s` whether it has come."""
+        if self.mode != NO:
+            self.forget()
+        self.poll_s = until_s
+
+    def poll(self, known: Folder | None) -> None:
+        """Compare all stamps with those of the last poll."""
+        began_s = time.monotonic()
+        survey = self._site.root.survey(known)
+        now_s = time.monotonic()
+        if self._survey is not None and survey != self._survey:
+            self._inbox.notice(EVERYTHING)
+        self._survey = survey
+        self.poll_s = now_s + max(_POLL_LEAST_S, _POLL_SHARE * (now_s - began_s))
+
+    def check_folders(self, state: Folder) -> None:
+        """Count the watches where there are more folders than at the last count."""
+        folders = sum(count for attributes, count in state.census.items() if attributes.sort == "folder")
+        if folders > self._folders:
+            self.check()
+        self._folders = folders
+
+    def check(self) -> None:
+        """See whether each folder is watched, or can be by now."""
+        if self.mode == POLLING:
+            try:
+                self.watcher.attach()
+            except UnwatchableError:
+                return
+            self._see_events()
+            self._inbox.notice(EVERYTHING, event=False)
+        elif self.mode == EVENTS:
+            try:
+                self.watcher.require_all()
+            except UnwatchableError as error:
+                self.poll_instead(error.message, error.hint)
+
+
+def _is_ignored(names: Names, path: str) -> bool:
+    """Return whether `path` or a folder around it has a name that is not captured."""
+    prefix = ""
+    for name in path.split("/"):
+        if names.reason_to_leave_out(name, prefix) is not None:
+            return True
+        prefix += name + "/"
+    return False

@@ -1,0 +1,298 @@
+"""The one worker: looks when woken, records what has settled, does the jobs, and tries again what did not work.
+
+Everything that takes the vault's lock happens in this thread. It never dies of what it meets: a failure is told, the
+daemon counts as degraded, and the whole root is looked at again after a pause that grows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.model import Folder, Trigger
+from configvault.core.outcome import FailureOutcome, Recording, Watching, WatchOutcome
+from configvault.core.settle import EVERYTHING, Burst, Dirty
+from configvault.daemon.inbox import Gathered, Inbox
+from configvault.daemon.jobs import Configured, Job, Lost, Task
+from configvault.daemon.reactions import Reactions
+from configvault.daemon.sight import EVENTS, Sight
+from configvault.daemon.standing import Standing
+from configvault.root.capture import UnsettledError
+from configvault.usecases import daemonstate
+from configvault.usecases.observe import Look, Seen, observe
+from configvault.usecases.site import Site
+from configvault.usecases.upkeep import keep_up, verify
+from configvault.usecases.writing import writing
+
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 60.0
+_MISSING_EVERY_S = 1.0
+# Somebody else's lock is no failure until it lasts this long.
+_BUSY_S = 60.0
+# After this long in one piece of work the worker counts as hung, and the watchdog is no longer fed.
+_LOOK_MOST_S = 900.0
+_UPKEEP_MOST_S = 6 * 3600.0
+
+
+class Worker:
+    """Works through an inbox until told to stop."""
+
+    def __init__(self, site: Site, inbox: Inbox[Job], standing: Standing, stop: threading.Event) -> None:
+        """Be idle; `run` is the thread's body."""
+        self._site = site
+        self._inbox = inbox
+        self._standing = standing
+        self._stop = stop
+        self._reactions = Reactions(site, standing)
+        self.sight = Sight(site, inbox, standing)
+        self.ready = threading.Event()
+        self.on_ready: Callable[[], None] = lambda: None
+        self.busy_until_s: float | None = None
+        self._known: Folder | None = None
+        self._refused: str | None = None
+        self._pause_s = _FIRST_PAUSE_S
+        self._busy_since_s: float | None = None
+        self._retry_s: float | None = None
+        self._rescan_s: float | None = None
+
+    # --- the loop
+
+    def run(self) -> None:
+        """Work until the stop."""
+        self._start()
+        while not self._stop.is_set():
+            self._rest()
+            self._do_jobs()
+            if not self._stop.is_set():
+                self._do_what_is_due()
+        self.sight.forget()
+
+    def _start(self) -> None:
+        """Recover, look, catch up; then the daemon is ready."""
+        self._attempt("recover", self._recover)
+        while not self._stop.is_set() and not self._is_there():
+            self._rest()
+            self._do_jobs()
+        now_s = time.monotonic()
+        first = Gathered(Burst(now_s, now_s), EVERYTHING, waited=False)
+        if not self._stop.is_set():
+            self._attempt("record", lambda: self._look(Trigger.STARTUP, first))
+        while self._known is None and self._retry_s is None and not self._stop.is_set():
+            self._rest()
+            self._do_jobs()
+            self._look_at_burst(Trigger.STARTUP)
+        if not self._stop.is_set():
+            self.on_ready()
+            self.ready.set()
+
+    def _recover(self) -> None:
+        with writing(self._site):
+            pass
+
+    def _rest(self) -> None:
+        watch = self._site.settings.watch
+        times_s = [self._retry_s, self._rescan_s, self._reactions.due_s, self.sight.poll_s]
+        due_s = min((one for one in times_s if one is not None), default=None)
+        self._inbox.wait(due_s, watch.quiet, watch.max_wait)
+
+    def _do_jobs(self) -> None:
+        while not self._stop.is_set() and (job := self._inbox.job()) is not None:
+            if isinstance(job, Configured):
+                self._configure(job)
+            elif isinstance(job, Lost):
+                self._site.tell(WatchOutcome(job.what, job.message))
+                if job.poll:
+                    self.sight.poll_instead(job.message, None)
+                else:
+                    self.sight.forget()
+                self._inbox.notice(EVERYTHING, event=False)
+            else:
+                self.do(job)
+
+    def do(self, task: Task) -> None:
+        """Do a line of the schedule; only in the worker's thread."""
+        if task is Task.BACKUP:
+            self._attempt("backup", self._back_up)
+        elif task is Task.VERIFY:
+            self._attempt("verify", self._verify, most_s=_UPKEEP_MOST_S)
+
+    def _do_what_is_due(self) -> None:
+        now_s = time.monotonic()
+        if not self._is_there():
+            return
+        if self._retry_s is not None and now_s >= self._retry_s:
+            self._retry_s = None
+            self._inbox.notice(EVERYTHING, event=False)
+        if self._rescan_s is not None and now_s >= self._rescan_s:
+            self._attempt("record", self._rescan)
+        if self.sight.poll_s is not None and now_s >= self.sight.poll_s:
+            self._attempt("poll", lambda: self.sight.poll(self._known))
+        due_s = self._reactions.due_s
+        if due_s is not None and now_s >= due_s:
+            self._attempt("restore", self._restore)
+        self._look_at_burst(Trigger.CHANGE)
+
+    # --- looking
+
+    def _is_there(self) -> bool:
+        """Return whether there is a root to look at, watched if that is possible; say so when there is none."""
+        if self._site.root.exists():
+            if self.sight.attach():
+                self._inbox.notice(EVERYTHING, event=False)
+            self._standing.clear("root-missing")
+            return True
+        self.sight.lose(time.monotonic() + _MISSING_EVERY_S)
+        self._standing.degrade(
+            "root-missing",
+            f"waits for the root {self._site.root.path}, which does not exist",
+            "mount or create it",
+        )
+        return False
+
+    def _look_at_burst(self, trigger: Trigger) -> None:
+        watch = self._site.settings.watch
+        gathered = self._inbox.gathered(watch.quiet, watch.max_wait)
+        if gathered is not None:
+            self._attempt("record", lambda: self._look(trigger, gathered))
+
+    def _look(self, trigger: Trigger, gathered: Gathered) -> None:
+        quiet_s = self._site.settings.watch.quiet
+        look = Look(self._known, gathered.dirty, self._refused, gathered.waited, quiet_s)
+        try:
+            seen = observe(self._site, trigger, look, self._stop)
+        except UnsettledError:
+            self._inbox.give_back(gathered)
+            return
+        self._saw(seen, look.dirty if self._known is not None else EVERYTHING)
+
+    def _saw(self, seen: Seen, dirty: Dirty) -> None:
+        """Take note of a look that worked, and react to it."""
+        self._known = seen.state
+        if dirty == EVERYTHING:
+            self._standing.looked()
+            self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
+        if seen.outcome is not None:
+            self._refused = seen.tree if seen.outcome.outcome is Recording.REJECTED else None
+        if seen.moving:
+            self._inbox.notice(Dirty(path.rpartition("/")[0] for path in seen.moving))
+        self.sight.check_folders(seen.state)
+        self._reactions.seen(seen)
+
+    def _rescan(self) -> None:
+        """Compare everything; a difference that no event has told of means that events are being lost."""
+        self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
+        self.sight.check()
+        quiet = self._inbox.is_quiet
+        before, events = self._known, self._inbox.events
+        look = Look(before, EVERYTHING, self._refused, quiet_s=self._site.settings.watch.quiet)
+        try:
+            seen = observe(self._site, Trigger.CHANGE, look, self._stop)
+        except UnsettledError:
+            self._inbox.notice(EVERYTHING, event=False)
+            return
+        unseen = quiet and before is not None and seen.state.tree.id != before.tree.id
+        self._saw(seen, EVERYTHING)
+        if unseen and self.sight.mode == EVENTS:
+            # Its event may be on the way still.
+            self._stop.wait(1.0)
+            if self._inbox.events == events:
+                self._inbox.put(Lost(Watching.LOST, "a rescan found a change that no event had told of"))
+
+    def _restore(self) -> None:
+        outcome = self._reactions.act(self._known)
+        # The same bytes coming back shall be heard of again.
+        self._refused = None if outcome is not None else self._refused
+        self._known = None
+        self._inbox.notice(EVERYTHING, event=False)
+
+    # --- jobs
+
+    def _back_up(self) -> None:
+        """Compare everything and record what differs, because the schedule says so."""
+        if not self._is_there():
+            raise ConfigvaultError(f"there is no root {self._site.root.path} to back up", "mount or create it")
+        look = Look(self._known, EVERYTHING, None, quiet_s=self._site.settings.watch.quiet, patience_s=2.0)
+        try:
+            seen = observe(self._site, Trigger.SCHEDULE, look, self._stop)
+        except UnsettledError:
+            seen = observe(self._site, Trigger.SCHEDULE, replace(look, waited=True), self._stop)
+        self._saw(seen, EVERYTHING)
+        self._done(Task.BACKUP)
+        keep_up(self._site)
+
+    def _verify(self) -> None:
+        outcome = verify(self._site)
+        if outcome.ok:
+            self._standing.clear("vault-damaged")
+        else:
+            self._standing.degrade("vault-damaged", outcome.message or "", "restore the vault from a replica")
+        self._done(Task.VERIFY, verified=outcome.ok)
+
+    def _done(self, task: Task, **more: bool) -> None:
+        kept = daemonstate.read_schedule(self._site.vault)
+        last = {**kept.last, task.value: self._site.now()}
+        daemonstate.write_schedule(self._site.vault, replace(kept, last=last, **more))  # type: ignore[arg-type]
+
+    def _configure(self, job: Configured) -> None:
+        self._site = self._reactions.site = job.site
+        self.sight.configure(job.site)
+        # Other rules may take what was refused; other ignored names make another state.
+        self._known = self._refused = None
+        self._rescan_s = None
+        self._inbox.notice(EVERYTHING, event=False)
+        job.done()
+
+    # --- what does not work
+
+    def _attempt(self, doing: str, work: Callable[[], object], most_s: float = _LOOK_MOST_S) -> None:
+        """Do `work`; where it fails, say so and look at everything again after a while."""
+        try:
+            with self._busy(most_s):
+                work()
+        except BusyError as error:
+            now_s = time.monotonic()
+            self._busy_since_s = self._busy_since_s or now_s
+            if now_s - self._busy_since_s > _BUSY_S:
+                self._failed(doing, error.kind, error.message, error.hint)
+            self._again(_FIRST_PAUSE_S)
+        except ConfigvaultError as error:
+            self._failed(doing, error.kind, error.message, error.hint)
+        except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
+            self._failed(doing, "system", f"{error.strerror or error}{where}", None)
+        except Exception as error:  # the boundary: a daemon that ends protects nothing
+            trace = "".join(traceback.format_exception(error)[-3:]).strip()
+            self._failed(doing, "unexpected", f"{type(error).__name__}: {error}", trace)
+        else:
+            if doing == "record":
+                self._pause_s, self._busy_since_s = _FIRST_PAUSE_S, None
+                if self._retry_s is None:
+                    self._standing.clear("recording")
+
+    def _failed(self, doing: str, kind: str, message: str, hint: str | None) -> None:
+        if not self._site.root.exists():
+            # A root that went away in the middle of a look is waited for, not failed over.
+            self._again(_FIRST_PAUSE_S)
+            return
+        self._site.tell(FailureOutcome(doing, kind, message, hint))
+        self._standing.degrade("recording" if doing == "record" else doing, message, hint)
+        self._again(self._pause_s)
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+
+    def _again(self, pause_s: float) -> None:
+        # What was captured may not have come into the vault: believe nothing of it.
+        self._known = None
+        self._retry_s = time.monotonic() + pause_s
+
+    @contextlib.contextmanager
+    def _busy(self, most_s: float) -> Iterator[None]:
+        self.busy_until_s = time.monotonic() + most_s
+        try:
+            yield
+        finally:
+            self.busy_until_s = None

@@ -24,6 +24,10 @@ COMMANDS = (
         "  configvault init --root /app/conf/plugin --vault /var/lib/configvault",
     ),
     Command(
+        "run", "run", "watch, validate and record in the foreground: what the systemd unit runs",
+        "  configvault run\n  configvault run --once",
+    ),
+    Command(
         "status", "status", "say how things stand: live, latest, loaded, good, the daemon, what is left to do",
         "  configvault status\n  configvault status --check && echo recorded",
     ),

@@ -1,0 +1,21 @@
+"""The daemon: watch, validate, record, run what is scheduled; in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+
+from configvault.cli.context import Context
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--once", action="store_true", help="look once, record what differs, and end: 0 done, 3 rejected"
+    )
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Run until a signal says stop."""
+    from configvault import daemon
+
+    return daemon.run(context.config_path, context.environ, once=args.once)

@@ -49,6 +49,14 @@ class Lines:
     removed: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PostponedOutcome:
+    """Live was not recorded yet, because `paths` are still being written."""
+
+    trigger: str
+    paths: tuple[str, ...]
+
+
 class RollbackEnd(enum.StrEnum):
     """How a rollback ended."""
 
@@ -203,6 +211,7 @@ class UpkeepOutcome:
 
 Outcome = (
     RecordOutcome
+    | PostponedOutcome
     | RollbackOutcome
     | ReloadOutcome
     | RecoveryOutcome

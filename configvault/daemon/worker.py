@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.model import Folder, Trigger
-from configvault.core.outcome import FailureOutcome, Recording, Watching, WatchOutcome
+from configvault.core.outcome import FailureOutcome, PostponedOutcome, Recording, Watching, WatchOutcome
 from configvault.core.settle import EVERYTHING, Burst, Dirty
 from configvault.daemon.inbox import Gathered, Inbox
 from configvault.daemon.jobs import Configured, Job, Lost, Task
@@ -165,7 +165,8 @@ class Worker:
         look = Look(self._known, gathered.dirty, self._refused, gathered.waited, quiet_s)
         try:
             seen = observe(self._site, trigger, look, self._stop)
-        except UnsettledError:
+        except UnsettledError as error:
+            self._site.tell(PostponedOutcome(trigger, tuple(sorted(error.paths))))
             self._inbox.give_back(gathered)
             return
         self._saw(seen, look.dirty if self._known is not None else EVERYTHING)

@@ -11,6 +11,7 @@ from configvault.core.outcome import (
     DegradedOutcome,
     FailureOutcome,
     Outcome,
+    PostponedOutcome,
     Recording,
     RecordOutcome,
     RecoveryOutcome,
@@ -55,6 +56,11 @@ def _record(outcome: RecordOutcome) -> Line:
     assert outcome.snapshot is not None
     values |= {"subject": outcome.snapshot.subject, **_changes(outcome.changes)}
     return Line("info", "snapshot.recorded", values | _findings(outcome.findings))
+
+
+def _postponed(outcome: PostponedOutcome) -> Line:
+    values = {"trigger": outcome.trigger, "paths": list(outcome.paths[:_MOST_NAMED])}
+    return Line("debug", "record.postponed", values)
 
 
 def _changes(changes: tuple[Change, ...]) -> dict[str, Any]:
@@ -160,6 +166,7 @@ def _upkeep(outcome: UpkeepOutcome) -> Line:
 
 ROWS: dict[type, Callable[[Any], Line]] = {
     RecordOutcome: _record,
+    PostponedOutcome: _postponed,
     RollbackOutcome: _rollback,
     ReloadOutcome: _reload,
     RecoveryOutcome: _recovery,

@@ -38,13 +38,14 @@ install_config() { # ROOT VAULT [NAME]
         "$1" "$2" "watch: {quiet: 200ms}" > "/etc/configvault/${3:-config}.yaml"
 }
 drop_in() { # UNIT LINE...
-    mkdir -p "/etc/systemd/system/$1.d"
-    printf '[Service]\n' > "/etc/systemd/system/$1.d/test.conf"
-    printf '%s\n' "${@:2}" >> "/etc/systemd/system/$1.d/test.conf"
+    mkdir -p "/etc/systemd/system/$1.service.d"
+    printf '[Service]\n' > "/etc/systemd/system/$1.service.d/test.conf"
+    printf '%s\n' "${@:2}" >> "/etc/systemd/system/$1.service.d/test.conf"
     systemctl daemon-reload
 }
 seen() { # UNIT PATTERN [TIMES]
-    timeout 60 grep -qEm"${3:-1}" -- "$2" < <(exec journalctl --unit "$1" --follow --lines all --output cat) ||
+    # Not quietly, nor into /dev/null: then grep would be content with the first.
+    timeout 60 grep -Em"${3:-1}" -- "$2" < <(exec journalctl --unit "$1" --follow --lines all --output cat) | cat > /dev/null ||
         { echo "never seen in the journal of $1: $2" >&2; exit 1; }
 }
 fails() { if "$@"; then echo "should have failed: $*" >&2; exit 1; fi; }

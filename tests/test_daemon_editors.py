@@ -127,14 +127,14 @@ def test_git_checkout(place: Place) -> None:
 
 def test_configmap_swap(place: Place) -> None:
     """The swap of a ConfigMap's `..data`, of which no event names the visible file, is one snapshot."""
-    first = place.root / "..2023_a"
+    first = place.root / "..2023_12_01_14_30_22.1234567890"
     first.mkdir()
     (first / "c.yaml").write_text("c: 1\n")
-    (place.root / "..data").symlink_to("..2023_a")
+    (place.root / "..data").symlink_to("..2023_12_01_14_30_22.1234567890")
     (place.root / "c.yaml").symlink_to("..data/c.yaml")
     with place.daemon() as daemon:
-        sh(place, "cd $ROOT; mkdir ..2023_b; echo c: 2 > ..2023_b/c.yaml; ln -s ..2023_b ..data_tmp;"
-                  "mv -T ..data_tmp ..data; rm -r ..2023_a")  # fmt: skip
+        sh(place, "cd $ROOT; mkdir ..2023_12_01_15_00_00.987654321; echo c: 2 > ..2023_12_01_15_00_00.987654321/c.yaml; ln -s ..2023_12_01_15_00_00.987654321 ..data_tmp;"
+                  "mv -T ..data_tmp ..data; rm -r ..2023_12_01_14_30_22.1234567890")  # fmt: skip
         daemon.wait("snapshot.recorded", trigger="change")
         finish(place, daemon)
     assert len(place.snapshots()) == 3
@@ -249,15 +249,14 @@ def test_mount_over_the_root(place: Place) -> None:
     def body() -> None:
         with place.daemon() as daemon:
             apart.sh("mount", "--bind", other, place.root)
-            daemon.wait("watch.lost")
             daemon.wait("snapshot.recorded", trigger="change")
             (place.root / "mounted.yaml").write_text("m: 1\n")
             said = daemon.wait("snapshot.recorded", trigger="change")
             assert said["paths"] == ["mounted.yaml"]
             apart.sh("umount", place.root)
-            daemon.wait("watch.lost")
             daemon.wait("snapshot.recorded", trigger="change")
             finish(place, daemon)
+            assert daemon.events().count("watch.started") >= 3
 
     apart.apart(body)
     assert len(place.snapshots()) == 5

@@ -76,12 +76,9 @@ def watcher(root: Path, ears: Ears) -> Iterator[Watcher]:
 
 def proves(watcher: Watcher) -> bool:
     """Return whether the watcher sees a probe."""
-    assert watcher.send_probe()
-    idle, left = select.poll(), DEADLINE_S * 100
-    while not watcher.has_seen_probe and left:
-        idle.poll(10)
-        left -= 1
-    return watcher.has_seen_probe
+    seen = watcher.send_probe()
+    assert seen is not None
+    return seen.wait(DEADLINE_S)
 
 
 @pytest.mark.parametrize(
@@ -197,6 +194,18 @@ def test_probe_leaves_nothing(root: Path, watcher: Watcher, ears: Ears) -> None:
     assert sorted(path.name for path in root.iterdir()) == ["a.yaml", "sub"]
     (root / "sub" / "b.yaml").write_text("b: 2\n")
     assert ears.until(bool).folders == {"sub"}
+
+
+def test_probe_comes_last(root: Path, watcher: Watcher, ears: Ears) -> None:
+    """When a probe has been seen, everything that happened before it has been told."""
+    for number in range(200):
+        (root / "sub" / "deep" / f"{number}.yaml").write_text("n: 1\n")
+    (root / "a.yaml").write_text("a: 2\n")
+    assert proves(watcher)
+    told = NOTHING
+    while not ears.said.empty():
+        told |= ears.said.get_nowait()  # type: ignore[operator]
+    assert told.folders == {"", "sub/deep"}
 
 
 def test_probe_is_missed_where_nothing_is_watched(root: Path, watcher: Watcher) -> None:

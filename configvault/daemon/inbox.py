@@ -16,11 +16,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A burst that is over: where to look, and whether it was ended by the longest wait."""
+    """A burst that is over: where to look, whether the longest wait ended it, how many events there were till then."""
 
     burst: Burst
     dirty: Dirty
     waited: bool
+    events: int = 0
 
 
 class Inbox(Generic[T]):
@@ -72,7 +73,7 @@ class Inbox(Generic[T]):
             burst = self._burst
             if burst is None or now_s < settle.due_s(burst, quiet_s, max_wait_s):
                 return None
-            found = Gathered(burst, self._dirty, settle.has_waited(burst, now_s, max_wait_s))
+            found = Gathered(burst, self._dirty, settle.has_waited(burst, now_s, max_wait_s), self.events)
             self._burst, self._dirty = None, NOTHING
             return found
 

@@ -17,6 +17,7 @@ from configvault.watch import Alarm, UnwatchableError, Watcher
 
 EVENTS, POLLING, NO = "events", "polling", "no"
 _POLL_LEAST_S = 1.0
+_FLUSH_S = 2.0
 # A poll takes at most one part in this of the time.
 _POLL_SHARE = 50
 
@@ -31,6 +32,7 @@ class Sight:
         self._survey: Survey | None = None
         self._folders = 0
         self.mode = NO
+        self.is_vague = False
         self.poll_s: float | None = None
         self._take(site)
 
@@ -65,7 +67,7 @@ class Sight:
         return True
 
     def _see_events(self) -> None:
-        self.mode, self.poll_s, self._survey = EVENTS, None, None
+        self.mode, self.is_vague, self.poll_s, self._survey = EVENTS, False, None, None
         self._standing.watching(EVENTS)
         self._standing.clear(POLLING)
         self._site.tell(WatchOutcome(Watching.STARTED, f"watches {self._site.root.path} by events"))
@@ -88,6 +90,14 @@ class Sight:
         if self.mode != NO:
             self.forget()
         self.poll_s = until_s
+
+    def flush(self) -> bool:
+        """Let everything come in that happened till now; return whether that is known to be all."""
+        seen = self.watcher.send_probe() if self.mode == EVENTS else None
+        done = seen is not None and seen.wait(_FLUSH_S)
+        # Then where something happened is not known for sure either: look at everything each time.
+        self.is_vague = not done
+        return done
 
     def poll(self, known: Folder | None) -> None:
         """Compare all stamps with those of the last poll."""

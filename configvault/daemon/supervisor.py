@@ -5,7 +5,6 @@ It never works on the root or the vault itself, so it answers at once whatever t
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import signal
@@ -78,7 +77,8 @@ class Supervisor:
         self._on_hangup = on_hangup
         self._on_clock_jump = on_clock_jump
         self._tick_s = min(_TICK_S, (notifier.watchdog_s or 3600) / 3)
-        self._probed_s: float | None = None
+        self._probe: threading.Event | None = None
+        self._probed_s = 0.0
         self._unproven = 0
         self._ever_proved = False
         self._early_s = time.monotonic() + _EARLY_S
@@ -134,12 +134,12 @@ class Supervisor:
         sight = self._worker.sight
         if sight.mode != EVENTS:
             # By polling the worker sees for itself, and says so where it cannot.
-            self._probed_s, self._unproven = None, 0
+            self._probe, self._unproven = None, 0
             return True
         now_s = time.monotonic()
         watcher = sight.watcher
-        if self._probed_s is not None:
-            if watcher.has_seen_probe:
+        if self._probe is not None:
+            if self._probe.is_set():
                 self._unproven, self._ever_proved = 0, True
                 self._standing.proved()
             elif now_s - self._probed_s < _PROBE_S:
@@ -147,9 +147,8 @@ class Supervisor:
             else:
                 self._unproven += 1
                 self._unseen()
-        with contextlib.suppress(OSError):
-            self._probed_s = now_s if watcher.send_probe() else None
-        if self._probed_s is None and watcher.is_attached and watcher.is_current:
+        self._probe, self._probed_s = watcher.send_probe(), now_s
+        if self._probe is None and watcher.is_attached and watcher.is_current:
             # No such file can be made here: that the watch stands and its threads live has to do.
             self._standing.proved()
             self._ever_proved = True

@@ -162,7 +162,12 @@ class Worker:
 
     def _look(self, trigger: Trigger, gathered: Gathered) -> None:
         quiet_s = self._site.settings.watch.quiet
-        look = Look(self._known, gathered.dirty, self._refused, gathered.waited, quiet_s)
+        dirty = gathered.dirty
+        if self.sight.is_vague:
+            dirty = EVERYTHING
+        look = Look(self._known, dirty, self._refused, gathered.waited, quiet_s)
+        if dirty != EVERYTHING:
+            look = replace(look, is_all=lambda: self.sight.flush() and self._inbox.events == gathered.events)
         try:
             seen = observe(self._site, trigger, look, self._stop)
         except UnsettledError as error:

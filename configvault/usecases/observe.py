@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from configvault.core.model import Folder
 from configvault.core.outcome import RecordOutcome
 from configvault.core.settle import EVERYTHING, Dirty
+from configvault.root.capture import UnsettledError
 from configvault.usecases import live as live_
 from configvault.usecases.live import Live
 from configvault.usecases.record import record_live
@@ -26,6 +28,8 @@ class Look:
         waited: the longest wait is over, so take what stands still for `quiet_s` seconds, and leave the rest.
         quiet_s: how long something must stand still then.
         patience_s: how long to look again and again at files that change while they are read.
+        is_all: asked after the look whether nothing has happened meanwhile, anywhere; without it a look that is not
+            at everything could mix what it read with a state of other places that was over by then.
     """
 
     known: Folder | None = None
@@ -34,6 +38,7 @@ class Look:
     waited: bool = False
     quiet_s: float = 1.0
     patience_s: float = 0.1
+    is_all: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
             state = site.root.capture(
                 base, stage, dirty=dirty, patience_s=look.patience_s, leases=True, steady=True
             )
+            if look.is_all is not None and not look.is_all():
+                raise UnsettledError({"."})
         else:
             state, moving = site.root.capture_still(base, stage, stood, dirty=dirty)
         live = Live(state, latest, before, stage, site.vault.objects.read)

@@ -67,7 +67,7 @@ class Watcher:
         self._identity: tuple[int, int] | None = None
         self._real = path
         self._beside = 0
-        self._probe: str | None = None
+        self._probes: dict[str, threading.Event] = {}
         self._log = _LibraryLog(self._hear_log)
 
     def attach(self) -> None:
@@ -133,6 +133,7 @@ class Watcher:
     def _detach(self) -> None:
         logging.getLogger(_LIBRARY).removeHandler(self._log)
         observer, self._observer, self._identity = self._observer, None, None
+        self._probes = {}
         if observer is not None:
             observer.stop()
             if observer.is_alive():
@@ -167,31 +168,33 @@ class Watcher:
 
     # --- proof
 
-    def send_probe(self) -> bool:
-        """Make an event in the root that leaves nothing behind; return whether that is possible here."""
-        opened = probe.open_unnamed(self._real)
-        if opened is None:
-            return False
-        fd, self._probe = opened
-        os.close(fd)
-        return True
+    def send_probe(self) -> threading.Event | None:
+        """Make an event in the root that leaves nothing behind; return what is set when it has arrived.
 
-    @property
-    def has_seen_probe(self) -> bool:
-        """Return whether the event of the last probe has arrived."""
-        return self._probe is None
+        Everything that happened in the root before has been told by then. None where no such event can be made.
+        """
+        with self._lock:
+            opened = probe.open_unnamed(self._real)
+            if opened is None:
+                return None
+            fd, path = opened
+            seen = self._probes[path] = threading.Event()
+            os.close(fd)
+        return seen
 
     # --- what watchdog says, in its threads
 
     def _hear(self, event: FileSystemEvent) -> None:
         from configvault.watch.events import places
 
-        expected = self._probe
-        if expected is not None and probe.is_probe(event.src_path, self._real):
-            # Some file systems number a file differently for stat: then any such file will do, and wakes besides.
-            self._probe = None
-            if event.src_path == expected:
+        if self._probes and probe.is_probe(event.src_path, self._real):
+            seen = self._probes.pop(str(event.src_path), None)
+            if seen is not None:
+                seen.set()
                 return
+            # Some file systems number a file differently for stat: then any such file will do, and wakes besides.
+            while self._probes:
+                self._probes.popitem()[1].set()
         if event.event_type == "deleted" and event.src_path == self._real:
             self._alarm(Alarm.REPLACED, "the root was removed")
             return

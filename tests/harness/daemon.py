@@ -101,7 +101,7 @@ class Place:
         text = [
             f"root: {self.root}",
             f"vault: {self.vault}",
-            "validate: {profile: generic}",
+            "validate: {profile: generic, rules: {mass-removal: off}}",
             'http: {listen: "off"}',
             "log: {format: json, level: debug}",
             f"watch: {{quiet: {quiet}, max_wait: {max_wait}}}",

@@ -119,7 +119,9 @@ def test_hangup_reads_the_configuration(place: Place) -> None:
         said = daemon.wait("configure.failed")
         assert "wacth" in said["message"]
         place.configure("validate: {profile: coze}")
-        text = place.config.read_text().replace("validate: {profile: generic, rules: {mass-removal: off}}\n", "")
+        text = place.config.read_text().replace(
+            "validate: {profile: generic, rules: {mass-removal: off}}\n", ""
+        )
         place.config.write_text(text)
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait("daemon.configured")

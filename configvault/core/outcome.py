@@ -51,10 +51,11 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class PostponedOutcome:
-    """Live was not recorded yet, because `paths` are still being written."""
+    """Something waits: live is not recorded because `paths` are still being written, or `message` says why."""
 
     trigger: str
     paths: tuple[str, ...]
+    message: str | None = None
 
 
 class RollbackEnd(enum.StrEnum):

@@ -58,6 +58,7 @@ class Worker:
         self._pause_s = _FIRST_PAUSE_S
         self._busy_since_s: float | None = None
         self._retry_s: float | None = None
+        self._undone: set[Task] = set()
         self._rescan_s: float | None = None
 
     # --- the loop
@@ -116,10 +117,11 @@ class Worker:
 
     def do(self, task: Task) -> None:
         """Do a line of the schedule; only in the worker's thread."""
-        if task is Task.BACKUP:
-            self._attempt("backup", self._back_up)
-        elif task is Task.VERIFY:
-            self._attempt("verify", self._verify, most_s=_UPKEEP_MOST_S)
+        if task is Task.STOP:
+            return
+        work = self._back_up if task is Task.BACKUP else self._verify
+        if not self._attempt(task.value, work, most_s=_UPKEEP_MOST_S):
+            self._undone.add(task)
 
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
@@ -128,6 +130,8 @@ class Worker:
         if self._retry_s is not None and now_s >= self._retry_s:
             self._retry_s = None
             self._inbox.notice(EVERYTHING, event=False)
+            while self._undone:
+                self._inbox.put(self._undone.pop())
         if self._rescan_s is not None and now_s >= self._rescan_s:
             self._attempt("record", self._rescan)
         if self.sight.poll_s is not None and now_s >= self.sight.poll_s:
@@ -179,6 +183,8 @@ class Worker:
     def _saw(self, seen: Seen, dirty: Dirty) -> None:
         """Take note of a look that worked, and react to it."""
         self._known = seen.state
+        self._pause_s = _FIRST_PAUSE_S
+        self._standing.clear("recording")
         if dirty == EVERYTHING:
             self._standing.looked()
             self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
@@ -255,8 +261,8 @@ class Worker:
 
     # --- what does not work
 
-    def _attempt(self, doing: str, work: Callable[[], object], most_s: float = _LOOK_MOST_S) -> None:
-        """Do `work`; where it fails, say so and look at everything again after a while."""
+    def _attempt(self, doing: str, work: Callable[[], object], most_s: float = _LOOK_MOST_S) -> bool:
+        """Do `work` and return whether it worked; where not, say so and look at everything again after a while."""
         try:
             with self._busy(most_s):
                 work()
@@ -265,7 +271,9 @@ class Worker:
             self._busy_since_s = self._busy_since_s or now_s
             if now_s - self._busy_since_s > _BUSY_S:
                 self._failed(doing, error.kind, error.message, error.hint)
-            self._again(_FIRST_PAUSE_S)
+            else:
+                self._site.tell(PostponedOutcome(doing, (), error.message))
+                self._again(_FIRST_PAUSE_S)
         except ConfigvaultError as error:
             self._failed(doing, error.kind, error.message, error.hint)
         except OSError as error:
@@ -275,10 +283,11 @@ class Worker:
             trace = "".join(traceback.format_exception(error)[-3:]).strip()
             self._failed(doing, "unexpected", f"{type(error).__name__}: {error}", trace)
         else:
-            if doing == "record":
-                self._pause_s, self._busy_since_s = _FIRST_PAUSE_S, None
-                if self._retry_s is None:
-                    self._standing.clear("recording")
+            self._busy_since_s = None
+            if doing != "record":
+                self._standing.clear(doing)
+            return True
+        return False
 
     def _failed(self, doing: str, kind: str, message: str, hint: str | None) -> None:
         if not self._site.root.exists():

@@ -59,7 +59,11 @@ def _record(outcome: RecordOutcome) -> Line:
 
 
 def _postponed(outcome: PostponedOutcome) -> Line:
-    values = {"trigger": outcome.trigger, "paths": list(outcome.paths[:_MOST_NAMED])}
+    values = {
+        "trigger": outcome.trigger,
+        "paths": list(outcome.paths[:_MOST_NAMED]),
+        "message": outcome.message,
+    }
     return Line("debug", "record.postponed", values)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,21 @@ DEADLINE_S = 60
 class Daemon:
     """One `configvault run`; every wait has a deadline, none is a pause."""
 
-    def __init__(self, config: Path, environ: Mapping[str, str] | None = None, *arguments: str) -> None:
-        """Start it."""
+    def __init__(
+        self,
+        config: Path,
+        environ: Mapping[str, str] | None = None,
+        *arguments: str,
+        through: Sequence[str] = (),
+    ) -> None:
+        """Start it, by another program where `through` is the beginning of the command line."""
         self.config = config
         self.said: list[dict[str, Any]] = []
         self.raw: list[str] = []
         self._changed = threading.Condition()
         self._read = 0
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "configvault", "-c", str(config), "run", *arguments],
+            [*through, sys.executable, "-m", "configvault", "-c", str(config), "run", *arguments],
             env={**os.environ, **(environ or {})},
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -96,7 +102,7 @@ class Place:
         (self.root / "a.yaml").write_text("version: 1\n")
         self.configure()
 
-    def configure(self, *lines: str, quiet: str = "200ms", max_wait: str = "5s") -> None:
+    def configure(self, *lines: str, quiet: str = "200ms", max_wait: str = "5s", more_watch: str = "") -> None:
         """Write the configuration, with more lines."""
         text = [
             f"root: {self.root}",
@@ -104,7 +110,7 @@ class Place:
             "validate: {profile: generic, rules: {mass-removal: off}}",
             'http: {listen: "off"}',
             "log: {format: json, level: debug}",
-            f"watch: {{quiet: {quiet}, max_wait: {max_wait}}}",
+            f"watch: {{quiet: {quiet}, max_wait: {max_wait}{more_watch}}}",
         ]
         if not any(line.startswith("reload:") for line in lines):
             text.append("reload: {kind: none}")

@@ -15,8 +15,9 @@ from configvault.usecases import restore as restore_
 from configvault.usecases.journal import Journal
 from configvault.usecases.live import Live
 from configvault.usecases.loading import Loading, load
-from configvault.usecases.rollback import check_owners, keep_live
+from configvault.usecases.rollback import check_owners
 from configvault.usecases.site import Site
+from configvault.usecases.undo import keep_live
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
@@ -64,7 +65,7 @@ def _restore(
     reload: bool,
 ) -> RestoreOutcome:
     state = site.vault.tree(target.tree, live.state)
-    check_owners(plan(live.state, state))
+    check_owners(plan(live.seen, state))
     kept = keep_live(site, live)
     # What keep_live recorded, if anything, is left behind as well.
     latest = site.vault.latest()
@@ -76,7 +77,7 @@ def _restore(
     journal = Journal(
         restore_.new_token(), prepared.commit, True, Trigger.RESTORE, kept, left=left, reload=reload
     )
-    restored = restore_.restore(site, journal, live.state, state, stage)
+    restored = restore_.restore(site, journal, live.seen, state, stage)
     loading: Loading | None = load(site, restored.snapshot, Trigger.RESTORE) if reload else None
     journal_.drop(site.vault)
     return RestoreOutcome(

@@ -64,6 +64,11 @@ def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
     latest, before = latest_beside(site, known)
     seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
+    return of(site, seen, latest, before, stage)
+
+
+def of(site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None, stage: Stage | None) -> Live:
+    """Return live where the root was captured as `seen`, beside the latest snapshot and its state."""
     return Live(compare.without_bare(seen, before), latest, before, stage, site.vault.objects.read, seen)
 
 

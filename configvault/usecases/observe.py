@@ -11,7 +11,6 @@ from configvault.core.outcome import RecordOutcome
 from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root.capture import UnsettledError
 from configvault.usecases import live as live_
-from configvault.usecases.live import Live
 from configvault.usecases.record import record_live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
@@ -76,7 +75,7 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
                 raise UnsettledError({"."})
         else:
             state, moving = site.root.capture_still(base, stage, stood, dirty=dirty)
-        live = Live(state, latest, before, stage, site.vault.objects.read)
+        live = live_.of(site, state, latest, before, stage)
         if live.tree == look.refused and not live.is_latest:
             return Seen(state, live.tree, None, moving)
         outcome = record_live(site, trigger, live)

@@ -16,6 +16,7 @@ from configvault.usecases import rollback
 from configvault.usecases.journal import Journal
 from configvault.usecases.live import Live
 from configvault.usecases.site import Site
+from configvault.usecases.undo import keep_live
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance
 from configvault.vault.git import Git
@@ -84,7 +85,7 @@ def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
 def _look(site: Site, stage: Stage) -> Live:
     if site.root.exists():
         return live_.look(site, stage)
-    return Live(Folder(0o755, os.geteuid(), os.getegid(), {}), None, None, None, site.vault.objects.read)
+    return live_.of(site, Folder(0o755, os.geteuid(), os.getegid(), {}), None, None, None)
 
 
 def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
@@ -119,16 +120,16 @@ def _restore(site: Site, source: Source, stage: Stage) -> Rebuilt:
     state = site.vault.tree(target.tree)
     live = _look(site, stage)
     kept = None
-    rollback.check_owners(plan(live.state, state))
+    rollback.check_owners(plan(live.seen, state))
     if live.state.entries and not live.is_latest:
-        kept = rollback.keep_live(site, live)
+        kept = keep_live(site, live)
     journal = Journal(restore_.new_token(), target.commit, False, Trigger.RECOVER, kept, reload=False)
     if kept is not None and site.vault.refs.read(MAIN) != target.commit:
         # It was a valid state, so it is a snapshot now: history goes on from it to what is restored.
         note = site.note(Trigger.RECOVER, f"Recover {target.id} from {source.name}", None, target.id)
         prepared = site.vault.prepare(state, live.state, stage, note)
         journal = Journal(journal.token, prepared.commit, True, Trigger.RECOVER, kept, reload=False)
-    seen = live.state if site.root.exists() else None
+    seen = live.seen if site.root.exists() else None
     restored = restore_.restore(site, journal, seen, state, stage)
     journal_.drop(site.vault)
     return _proven(site, target, kept, restored.snapshot)
@@ -137,7 +138,7 @@ def _restore(site: Site, source: Source, stage: Stage) -> Rebuilt:
 def _proven(site: Site, target: Snapshot, kept: str | None, recorded: Snapshot | None) -> Rebuilt:
     """Read the root once more, believing nothing, and compare."""
     seen = site.root.capture(None, None)
-    live = Live(seen, target, None, None, site.vault.objects.read)
+    live = live_.of(site, seen, target, None, None)
     if live.tree != target.tree:
         raise IntegrityError(
             f"the root {site.root.path} does not equal {target.id} after all", "configvault diff latest"

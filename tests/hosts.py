@@ -90,9 +90,10 @@ class Host:
         """Return the ids of the snapshots, newest first."""
         return [one["id"] for one in self.works("list")["snapshots"]]
 
-    def site(self) -> Site:
+    def site(self, *, create: bool = False) -> Site:
         """Return what the program works on here."""
-        return app.open_site(app.load_settings(str(self.config), self.environ), self.environ)
+        settings = app.load_settings(str(self.config), self.environ)
+        return app.open_site(settings, self.environ, create=create)
 
     def git(self, *words: str) -> str:
         """Run git on the vault."""

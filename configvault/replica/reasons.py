@@ -31,6 +31,8 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.MISSING, r"does not appear to be a git repository|repository .*not found|not found|does not exist|not exported"
      r"|no such file or directory",
      "there is no repository", "create it: git init --bare --initial-branch=main"),
+    # So git answers when it is to become shallow and takes only a part at first; the next try brings the rest.
+    (Why.UNREACHABLE, r"remote failed to report status", "it did not say how it went", None),
     (Why.UNREACHABLE, r"could not resolve|connection (refused|reset|closed|timed out)|unable to connect|no route to host"
      r"|network is unreachable|hung up|early eof|operation timed out|broken pipe|couldn't connect|failed to connect"
      r"|unable to access|returned error: 5\d\d|rpc failed|unexpected disconnect|kex_exchange_identification"

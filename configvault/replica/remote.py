@@ -86,10 +86,12 @@ class Remote:
         """Fetch the latest snapshot of this host and what is said of it, without history; raises like `receive`."""
         layout = self.address.layout
         marks = f"+{layout.others}mark*:{OTHERS}mark*"
-        self._fetch(git, [f"+{layout.main}:{HEADS}main", marks], "--depth=1", "--update-shallow")
+        self._fetch(git, [f"+{layout.main}:{HEADS}main", marks], "--depth=1")
 
     def _fetch(self, git: Git, specs: Sequence[str], *more: str) -> None:
         args = ["-c", "fetch.fsckObjects=true", "fetch", "--atomic", "--no-tags", "--no-write-fetch-head"]
+        # A replica may have been made when the vault's own history was cut off already.
+        args += ["--update-shallow"]
         ran = self._run(git, [*args, "--no-auto-gc", "--quiet", *more, self.address.url, *specs], None)
         if ran.code != 0:
             raise RemoteError(self.address, self._trouble(ran, None))

@@ -47,7 +47,24 @@ def resolve_any(site: Site, text: str) -> Snapshot | RejectedState:
         return exact
     if not (_COMMIT.fullmatch(text) or _BEGINNING.fullmatch(text)):
         raise UnknownReferenceError(f"{text!r} is not a reference; allowed: {FORMS}", _LIST)
-    return _only(text, [s for s in site.vault.log() if _matches(s, text)])
+    found = [s for s in site.vault.log() if _matches(s, text)]
+    return _only(text, found or _pruned(site, text))
+
+
+def _pruned(site: Site, text: str) -> list[Snapshot]:
+    """Return the commits that `text` begins and that were snapshots once.
+
+    Raises:
+        UnknownReferenceError: it is the id of one: whoever writes that may not know that it was pruned.
+    """
+    found = [s for s in site.vault.log(pruned=True) if _matches(s, text)]
+    for snapshot in found:
+        if not snapshot.commit.startswith(text):
+            raise UnknownReferenceError(
+                f"{snapshot.id} was pruned, it is no snapshot any more",
+                f"its content is still in the history: write {snapshot.commit[:12]} in its place",
+            )
+    return found
 
 
 def resolve_time(site: Site, text: str) -> Snapshot:

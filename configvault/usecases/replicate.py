@@ -25,6 +25,7 @@ from configvault.vault.repository import MAIN
 
 ATTEMPTS = 4
 FIRST_PAUSE_S = 1.0
+_NAME = "vault-id"
 # Counting stops here: a lag beyond it is as bad as any.
 _MOST_BEHIND = 100_000
 
@@ -90,20 +91,28 @@ def fingerprint(site: Site) -> str:
 
 
 def sign(site: Site) -> None:
-    """Give the vault a name of its own, by which two that push to one place are told apart."""
-    path = site.vault.state_file("vault-id")
-    with lock.hold(site.vault.state_file("vault-id.lock"), site.command, site.wait_s):
-        try:
-            with open(path, encoding="ascii") as file:
-                name = file.read()
-        except FileNotFoundError:
-            name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
-            durable.write(path, name.encode())
-        if site.vault.refs.read(VAULTS + name) is None:
-            said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
-            blob = gitformat.make("blob", said.encode() + b"\n")
-            site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
-            site.vault.refs.write(VAULTS + name, blob.id)
+    """Give the vault a name of its own, once, by which two that push to one place are told apart."""
+    if not _is_signed(site):
+        with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s):
+            if not _is_signed(site):
+                _sign(site)
+
+
+def _is_signed(site: Site) -> bool:
+    try:
+        with open(site.vault.state_file(_NAME), encoding="ascii") as file:
+            return site.vault.refs.read(VAULTS + file.read()) is not None
+    except FileNotFoundError:
+        return False
+
+
+def _sign(site: Site) -> None:
+    name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
+    said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
+    blob = gitformat.make("blob", said.encode() + b"\n")
+    site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
+    site.vault.refs.write(VAULTS + name, blob.id)
+    durable.write(site.vault.state_file(_NAME), name.encode())
 
 
 def _explained(site: Site, remote: Remote, trouble: Trouble | None) -> Trouble | None:

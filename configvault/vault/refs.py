@@ -54,6 +54,17 @@ class Refs:
                     found[ref] = id_
         return dict(sorted(found.items()))
 
+    def names(self, prefix: str) -> set[str]:
+        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref."""
+        found = {name.removeprefix(prefix) for name, _ in self._packed(prefix)}
+        top = os.path.join(self._path, prefix)
+        for folder, _, names in os.walk(top):
+            inside = os.path.relpath(folder, top)
+            found |= {
+                os.path.normpath(os.path.join(inside, name)) for name in names if not name.endswith(".lock")
+            }
+        return found
+
     def _packed(self, prefix: str) -> Iterator[tuple[str, str]]:
         with (
             contextlib.suppress(FileNotFoundError),

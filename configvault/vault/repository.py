@@ -18,7 +18,7 @@ from configvault.core import gitformat, metadata, times
 from configvault.core.errors import ConfigvaultError, IntegrityError, NoVaultError
 from configvault.core.model import METADATA_NAME, Entry, Finding, Folder, RejectedState, Snapshot
 from configvault.core.names import is_forbidden
-from configvault.vault import durable, lock, messages
+from configvault.vault import durable, lock, messages, shallow
 from configvault.vault import marks as marks_of
 from configvault.vault.git import Git
 from configvault.vault.objects import NewObject, Objects, from_bytes, unique
@@ -85,21 +85,34 @@ class Vault:
 
     # --- snapshots
 
-    def log(self, *args: str, limit: int | None = None) -> Iterator[Snapshot]:
-        """Yield the snapshots newest first, with their marks; `args` go to `git log`."""
-        if self.refs.read(MAIN) is None:
+    def log(self, *args: str, limit: int | None = None, pruned: bool = False) -> Iterator[Snapshot]:
+        """Yield the snapshots newest first, with their marks; `args` go to `git log`.
+
+        A commit whose tag was pruned is no snapshot any more, and is yielded only where `pruned`.
+        """
+        tip = self.refs.read(MAIN)
+        if tip is None:
             return
-        count = [] if limit is None else [f"--max-count={limit}"]
         said = self.marks()
-        asked = self.git.result(
-            ["log", "--first-parent", messages.LOG_FORMAT, *count, MAIN, *args], ok=range(-255, 256)
-        )
+        names = self.refs.names(TAGS)
+        # Of so many commits none may be a snapshot: only the first ones are asked for alone.
+        for count in (limit, None) if limit is not None else (None,):
+            every = list(messages.snapshots(self._log(count, args)))
+            # The newest may be without its tag where a writer was killed; see `mend`.
+            found = [one for one in every if pruned or one.id in names or one.commit == tip]
+            if count is None or len(found) == len(every):
+                break
+        yield from (marked(snapshot, said) for snapshot in found[:limit])
+
+    def _log(self, limit: int | None, args: tuple[str, ...]) -> bytes:
+        count = [] if limit is None else [f"--max-count={limit}"]
+        argv = ["log", "--first-parent", messages.LOG_FORMAT, *count, MAIN, *args]
+        asked = self.git.result(argv, ok=range(-255, 256))
         if asked.returncode:
             # The branch is there, so what git stumbles over is an object that is damaged or gone.
             last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
             raise IntegrityError(f"git cannot read the history: {last[0]}", "configvault verify")
-        for snapshot in messages.snapshots(asked.stdout):
-            yield marked(snapshot, said)
+        return asked.stdout
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None in an empty vault."""
@@ -130,7 +143,9 @@ class Vault:
         return self.tree(_first_line(self.objects.read(commit)).removeprefix("tree "))
 
     def parent_of(self, commit: str) -> str | None:
-        """Return the first parent of a commit, None for the first snapshot."""
+        """Return the first parent of a commit, None for the first snapshot and where history was cut off."""
+        if commit in shallow.read(self.path):
+            return None
         for line in self.objects.read(commit).split(b"\n\n", 1)[0].decode().split("\n"):
             if line.startswith("parent "):
                 return line.removeprefix("parent ")
@@ -177,6 +192,12 @@ class Vault:
         else:
             self.refs.settle(TAGS + snapshot.id)
         return snapshot
+
+    def drop_tags(self, snapshots: Iterable[Snapshot]) -> None:
+        """Make `snapshots` snapshots no more: all of them or none; their commits stay in the history."""
+        lines = [f"delete {TAGS}{snapshot.id} {snapshot.commit}\n" for snapshot in snapshots]
+        if lines:
+            self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
 
     def reject(
         self, state: Folder, before: Folder | None, stage: Stage | None, note: Note, findings: Iterable[Finding]

@@ -69,6 +69,11 @@ COMMANDS = (
     Command("pin", "pin", "give a snapshot a name, so that it is kept", "  configvault pin latest stable"),
     Command("unpin", "unpin", "take a name away", "  configvault unpin stable"),
     Command("annotate", "annotate", "add a reason to a snapshot", "  configvault annotate latest -m 'as agreed with ops'"),
+    Command(
+        "prune", "prune", "thin out snapshots; never the good, pinned or live ones",
+        "  configvault prune -n --keep-last 20 --keep-daily 30 --keep-monthly 12\n"
+        "  configvault prune            # as retention.snapshots says",
+    ),
     Command("verify", "verify", "prove that the vault is whole", "  configvault verify"),
     Command(
         "export", "export", "write a snapshot to somewhere else",

@@ -1,0 +1,92 @@
+"""Which snapshots stay when a vault is thinned, and why. A pure function of the list, the rules and the time.
+
+The words and their meaning are restic's (`restic forget`): each rule keeps some, whatever one rule keeps stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from configvault.core import units
+from configvault.core.model import Snapshot
+from configvault.core.settings import KeepSnapshots
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A snapshot and the reasons it stays for; none: it goes."""
+
+    snapshot: Snapshot
+    reasons: tuple[str, ...]
+
+
+def is_empty(policy: KeepSnapshots) -> bool:
+    """Return whether no rule is set that could keep anything by its age."""
+    return not any((*(count for _, count, _ in _periods(policy)), policy.keep_last, policy.keep_within))
+
+
+def decide(
+    snapshots: Sequence[Snapshot], policy: KeepSnapshots, now: datetime, protected: Mapping[str, Sequence[str]]
+) -> list[Decision]:
+    """Return for each snapshot, newest first as given, why it stays.
+
+    Args:
+        snapshots: all of them, newest first.
+        policy: the rules; an empty one would keep only what is protected.
+        now: a snapshot from later than this stays, whatever the rules say: a clock was wrong.
+        protected: reasons by id that no rule overrules.
+    """
+    reasons: dict[str, list[str]] = {one.id: list(protected.get(one.id, ())) for one in snapshots}
+    for one in snapshots[: policy.keep_last or 0]:
+        reasons[one.id].append("last")
+    for name, count, period in _periods(policy):
+        _keep_periods(snapshots, name, count, period, reasons)
+    if policy.keep_within and snapshots:
+        # As in restic, counted from the newest snapshot: what has not changed for long does not vanish.
+        since = snapshots[0].taken_at - timedelta(seconds=policy.keep_within)
+        for one in snapshots:
+            if one.taken_at > since:
+                reasons[one.id].append(f"within {units.duration_text(policy.keep_within)}")
+    for one in snapshots:
+        if one.taken_at > now:
+            reasons[one.id].append("from the future")
+    for one in _good(snapshots, policy.keep_good):
+        reasons[one.id].append("good")
+    return [Decision(one, tuple(reasons[one.id])) for one in snapshots]
+
+
+def _good(snapshots: Sequence[Snapshot], most: int | None) -> list[Snapshot]:
+    if most is None:
+        return [one for one in snapshots if one.good]
+    return [one for one in snapshots if one.good and not one.rolled_back][:most]
+
+
+Period = Callable[[datetime], tuple[int, ...]]
+
+
+def _periods(policy: KeepSnapshots) -> tuple[tuple[str, int | None, Period], ...]:
+    return (
+        ("hourly", policy.keep_hourly, lambda at: (at.year, at.month, at.day, at.hour)),
+        ("daily", policy.keep_daily, lambda at: (at.year, at.month, at.day)),
+        ("weekly", policy.keep_weekly, lambda at: at.isocalendar()[:2]),
+        ("monthly", policy.keep_monthly, lambda at: (at.year, at.month)),
+        ("yearly", policy.keep_yearly, lambda at: (at.year,)),
+    )
+
+
+def _keep_periods(
+    snapshots: Sequence[Snapshot], name: str, count: int | None, period: Period, reasons: dict[str, list[str]]
+) -> None:
+    """Keep the newest of each period, and while the count is not used up, the oldest snapshot of all."""
+    last: tuple[int, ...] | None = None
+    left = count or 0
+    for one in snapshots:
+        this = period(one.taken_at)
+        if left and this != last:
+            reasons[one.id].append(name)
+            last = this
+            left -= 1
+    if left and snapshots and name not in reasons[snapshots[-1].id]:
+        reasons[snapshots[-1].id].append(f"oldest {name}")

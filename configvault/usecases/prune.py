@@ -1,0 +1,140 @@
+"""Thin out snapshots by age, and give the disk back what lies below a lower bound of history.
+
+To thin is to take tags away: the commits stay, newer ones are never rewritten, and replicas keep what they have.
+Only below a boundary, older than `retention.history` and than every kept snapshot, commits are cut off, and only
+when every replica has them. What is good, pinned, live, loaded or pending stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.model import Snapshot
+from configvault.core.retention import Decision, decide, is_empty
+from configvault.core.settings import KeepSnapshots
+from configvault.usecases import live as live_
+from configvault.usecases.site import Site
+from configvault.usecases.writing import writing
+from configvault.vault import shallow
+from configvault.vault.repository import MAIN
+
+PENDING = "pending.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What lies below the lower bound: how many commits, and why they could not be cut off (None: they were)."""
+
+    commits: int
+    freed_bytes: int = 0
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What stays and what goes, newest first, and what came of cutting history (None: nothing is below it)."""
+
+    decisions: tuple[Decision, ...]
+    cut: Cut | None = None
+    dry_run: bool = False
+
+    @property
+    def removed(self) -> tuple[Snapshot, ...]:
+        """Return the snapshots that go."""
+        return tuple(one.snapshot for one in self.decisions if not one.reasons)
+
+
+def keep_up(site: Site) -> Pruned | None:
+    """Prune by the configured retention, for a schedule; None where none is configured."""
+    policy = site.settings.retention.snapshots
+    return None if is_empty(policy) else prune(site, policy)
+
+
+def prune(site: Site, policy: KeepSnapshots, *, dry_run: bool = False) -> Pruned:
+    """Thin the snapshots by `policy`, then cut history; `dry_run` only says what would be done.
+
+    Raises:
+        UsageError: no rule is set, so that everything would go.
+    """
+    if is_empty(policy):
+        raise UsageError(
+            "no rule says what to keep, so nothing is removed",
+            "configvault prune -n --keep-last 10 --keep-daily 30, or set retention.snapshots",
+        )
+    if dry_run:
+        decisions = _decide(site, policy)
+        return Pruned(decisions, _cut(site, decisions, dry_run=True), dry_run=True)
+    with writing(site):
+        decisions = _decide(site, policy)
+        site.vault.drop_tags(one.snapshot for one in decisions if not one.reasons)
+        return Pruned(decisions, _cut(site, decisions))
+
+
+def _decide(site: Site, policy: KeepSnapshots) -> tuple[Decision, ...]:
+    snapshots = list(site.vault.log())
+    return tuple(decide(snapshots, policy, site.now(), _protected(site, snapshots)))
+
+
+def _protected(site: Site, snapshots: list[Snapshot]) -> dict[str, list[str]]:
+    loaded, live, pending = site.vault.marks().loaded, _live_tree(site), _pending(site)
+    is_live = next((one.id for one in snapshots if one.tree == live), None)
+    found: dict[str, list[str]] = {}
+    for number, one in enumerate(snapshots):
+        said = (("latest", number == 0), ("live", one.id == is_live), ("loaded", one.id == loaded),
+                ("pending", one.id in pending))  # fmt: skip
+        found[one.id] = [word for word, true in said if true] + [f"pin:{name}" for name in one.pins]
+    return found
+
+
+def _live_tree(site: Site) -> str | None:
+    try:
+        return live_.look(site, None).tree if site.root.exists() else None
+    except ConfigvaultError:
+        # A root that cannot be read now is no snapshot's business; the latest stays in any case.
+        return None
+
+
+def _pending(site: Site) -> set[str]:
+    """Return every id that a rollback waiting for its confirmation names, whatever for."""
+    try:
+        with open(site.vault.state_file(PENDING), encoding="utf-8") as file:
+            return set(re.findall(r"backup_\d{8}_\d{6}", file.read()))
+    except FileNotFoundError:
+        return set()
+
+
+def _cut(site: Site, decisions: Iterable[Decision], *, dry_run: bool = False) -> Cut | None:
+    """Cut off what lies below the lower bound of history."""
+    history = site.settings.retention.history
+    if history is None:
+        return None
+    kept = {one.snapshot.commit for one in decisions if one.reasons}
+    since = site.now() - timedelta(seconds=history)
+    commits = list(site.vault.log(pruned=True))
+    below = []
+    for one in reversed(commits):
+        if one.commit in kept or one.taken_at >= since:
+            break
+        below.append(one.commit)
+    if not below:
+        return None
+    refused = _refused(site, {one.commit for one in commits} - set(below))
+    if refused or dry_run:
+        return Cut(len(below), refused=refused)
+    return Cut(len(below), shallow.cut(site.vault, below))
+
+
+def _refused(site: Site, above: set[str]) -> str | None:
+    """Return why a replica forbids to cut: it must have what is cut off, and is asked, not believed to."""
+    for remote in site.remotes():
+        try:
+            tip = remote.held(site.vault.git).get(MAIN)
+        except ConfigvaultError as error:
+            return error.message
+        if tip not in above:
+            return f"replica {remote.name} does not have it yet"
+    return None

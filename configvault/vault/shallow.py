@@ -1,0 +1,57 @@
+"""A lower bound of history: commits below it are gone, those above are what they were.
+
+git calls it shallow: the file `shallow` lists the commits whose parents are not here. No commit is rewritten, so every
+replica still fits, and `git fsck` knows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from configvault.vault import durable
+
+if TYPE_CHECKING:
+    from configvault.vault.repository import Vault
+
+
+def read(path: str) -> frozenset[str]:
+    """Return the commits of the repository at `path` whose parents are cut off."""
+    try:
+        with open(os.path.join(path, "shallow"), encoding="ascii") as file:
+            return frozenset(file.read().split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def cut(vault: Vault, below: Collection[str]) -> int:
+    """Drop the commits `below`, an old end of main that no ref names; return how many bytes that freed.
+
+    The caller holds the lock. A ref that leads to one of them all the same keeps it and all before it.
+    """
+    gone = set(below)
+    edges = read(vault.path)
+    for line in vault.git.run(["rev-list", "--parents", "--all"]).decode().splitlines():
+        commit, *parents = line.split()
+        if commit not in gone and gone.intersection(parents):
+            # The oldest that stays, and refused states that lie on what goes.
+            edges |= {commit}
+    before = _size(vault)
+    durable.write(
+        os.path.join(vault.path, "shallow"), "".join(f"{one}\n" for one in sorted(edges - gone)).encode()
+    )
+    vault.close()
+    vault.git.run(["repack", "-a", "-d", "-q", "-l", "--no-write-bitmap-index"])
+    # Whoever writes objects holds the lock, so there are none that somebody is about to name.
+    vault.git.run(["prune", "--expire=now"])
+    os.sync()
+    return max(before - _size(vault), 0)
+
+
+def _size(vault: Vault) -> int:
+    """Return the bytes that the objects take on the disk."""
+    total = 0
+    for folder, _, names in os.walk(os.path.join(vault.path, "objects")):
+        total += sum(os.lstat(os.path.join(folder, name)).st_blocks * 512 for name in names)
+    return total

@@ -1,0 +1,204 @@
+"""Thin a real vault: what stays restores, what goes is gone from every list, and git finds nothing wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hosts import Host, bare, content, git, refs
+
+from configvault.usecases import record
+from configvault.usecases.site import Site
+
+
+def at(site: Site, days_ago: float) -> Site:
+    """Return the site as it was so many days ago by the clock."""
+    now = site.now
+    return dataclasses.replace(site, now=lambda: now() - timedelta(days=days_ago))
+
+
+def aged(place: Path, count: int = 10, **settings: Any) -> Host:
+    """Return a host with one snapshot a day, the newest of today, each with bytes of its own."""
+    host = Host(place, **settings)
+    site = host.site(create=True)
+    for day in range(count, 0, -1):
+        host.write("a.yaml", f"day: {day}\n")
+        record.record(at(site, day - 1), "manual")
+    return host
+
+
+def exports(host: Host, place: Path) -> dict[str, Any]:
+    """Return what each snapshot of a host restores to."""
+    found = {}
+    place.mkdir()
+    for id_ in host.ids():
+        host.works("export", id_, "--output", str(place / id_))
+        found[id_] = content(place / id_)
+    return found
+
+
+def test_kept_snapshots_restore(tmp_path: Path) -> None:
+    """Thinning takes others away and leaves every kept one as it was; git fsck and verify agree."""
+    host = aged(tmp_path / "host")
+    before = exports(host, tmp_path / "before")
+    done = host.works("prune", "--keep-last", "3")
+    assert len(done["removed"]) == 7
+    assert host.ids() == [one["id"] for one in done["kept"]]
+    after = exports(host, tmp_path / "after")
+    assert after == {id_: before[id_] for id_ in after}
+    host.works("verify")
+    host.git("fsck", "--strict")
+    assert host.works("prune", "--keep-last", "3")["outcome"] == "unchanged"
+
+
+def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
+    """-n says the same as the real run and touches no ref."""
+    host = aged(tmp_path / "host", 5)
+    before = refs(host.vault)
+    planned = host.works("prune", "-n", "--keep-last", "2")
+    assert (planned["outcome"], refs(host.vault)) == ("planned", before)
+    assert host.works("prune", "--keep-last", "2")["removed"] == planned["removed"]
+
+
+def test_what_is_needed_stays(tmp_path: Path) -> None:
+    """Pinned, good, live and pending snapshots stay whatever the rules say, each with its reason."""
+    host = aged(tmp_path / "host", 8)
+    ids = host.ids()
+    host.works("pin", ids[7], "first")
+    site = host.site()
+    site.vault.mark(lambda said: said.with_good(ids[5]).with_loaded(ids[3]), site.note("manual", "mark"))
+    (host.vault / "configvault" / "pending.json").write_text(f'{{"safety": "{ids[2]}"}}')
+    done = host.works("prune", "-n", "--keep-last", "1")
+    reasons = {one["id"]: one["reasons"] for one in done["kept"]}
+    assert reasons == {
+        ids[0]: ["latest", "live", "last"], ids[2]: ["pending"], ids[3]: ["loaded"], ids[5]: ["good"],
+        ids[7]: ["pin:first"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--keep-good", "3"], ["--keep-last", "0"], ["--keep-last", "x"], ["--keep-within", "x"]]
+)
+def test_an_empty_policy_is_refused(tmp_path: Path, words: list[str]) -> None:
+    """Without a rule, or with one that is no number, nothing is removed."""
+    host = aged(tmp_path / "host", 3)
+    assert host.run("prune", *words).code == 2
+    assert len(host.ids()) == 3
+
+
+def test_a_pruned_snapshot_is_no_reference(tmp_path: Path) -> None:
+    """Its id says that it was pruned; its commit, as long as it is there, still restores; lists skip it."""
+    host = aged(tmp_path / "host", 4, retention={"snapshots": {"keep_last": 2}})
+    gone = host.ids()[3]
+    commit = host.git("rev-parse", gone)
+    host.works("prune")
+    ran = host.run("show", gone)
+    assert (ran.code, "was pruned" in ran.err, commit[:12] in ran.err) == (4, True, True)
+    assert host.works("show", commit[:12])["id"] == gone
+    assert [len(host.works("list", "--limit", limit)["snapshots"]) for limit in "123"] == [1, 2, 2]
+    assert host.works("rollback", "previous", "-n")["target"]["id"] == host.ids()[1]
+    host.works("rollback", commit[:12], "--force")
+    assert (host.root / "a.yaml").read_text() == "day: 4\n"
+
+
+def test_replicas_keep_what_is_pruned(tmp_path: Path) -> None:
+    """Thinning is no deletion elsewhere: a replica has every tag, and what comes back has them again."""
+    repository = bare(tmp_path / "r.git")
+    host = aged(tmp_path / "host", 4, replicas=[{"url": str(repository)}])
+    everything = host.ids()
+    host.works("replicate")
+    host.works("prune", "--keep-last", "1")
+    host.record(text="new: 1\n")
+    host.works("replicate")
+    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
+    fresh.works("recover")
+    assert fresh.ids()[1:] == everything
+
+
+def cuttable(place: Path, **settings: Any) -> Host:
+    """Return a host whose history below three days may be cut off, with old bytes that are worth it."""
+    return aged(place, 6, retention={"snapshots": {"keep_last": 2}, "history": "3d"}, **settings)
+
+
+def test_history_is_cut_and_the_disk_given_back(tmp_path: Path) -> None:
+    """Old commits and their bytes go, newer ones keep their ids, kept snapshots restore, git fsck passes."""
+    host = cuttable(tmp_path / "host")
+    before = exports(host, tmp_path / "before")
+    tip, old = host.git("rev-parse", "main"), host.git("rev-parse", host.ids()[5])
+    done = host.works("prune")
+    assert done["history"]["commits"] > 0
+    assert host.git("rev-parse", "main") == tip
+    assert git(host.vault, "cat-file", "--batch-check", "--batch-all-objects").find(old) < 0
+    after = exports(host, tmp_path / "after")
+    assert after == {id_: before[id_] for id_ in after}
+    assert len(after) == 2
+    host.git("fsck", "--strict")
+    host.works("verify")
+    oldest = host.works("show", host.ids()[-1])
+    assert oldest["changes"] != []
+    host.record(text="more: 1\n")
+    assert host.works("prune")["history"] is None
+    host.git("fsck", "--strict")
+
+
+def test_a_pin_holds_history(tmp_path: Path) -> None:
+    """Nothing is cut off above the oldest kept snapshot."""
+    host = cuttable(tmp_path / "host")
+    host.works("pin", host.ids()[-1], "first")
+    assert host.works("prune")["history"] is None
+    assert len(host.git("rev-list", "main").split()) == 6
+
+
+def test_refused_states_survive_a_cut(tmp_path: Path) -> None:
+    """A rejected state that lies on what is cut off can still be shown, and git fsck passes."""
+    host = Host(tmp_path / "host", retention={"snapshots": {"keep_last": 1}, "history": "3d"})
+    old = at(host.site(create=True), 9)
+    for text in ("x: 1\n", "x: 2\n", "x: [\n", "x: 3\n"):
+        host.write("a.yaml", text)
+        record.record(old, "manual")
+    host.record(text="x: 4\n")
+    assert host.works("prune")["history"]["commits"] > 0
+    host.git("fsck", "--strict")
+    [one] = host.works("rejected", "list")["rejected"]
+    assert host.works("rejected", "show", one["id"])["findings"]
+    assert host.run("rejected", "diff", one["id"]).code == 0
+
+
+def test_replicas_come_before_the_cut(tmp_path: Path) -> None:
+    """As long as one replica lacks the old commits, or cannot be asked, nothing is cut off, and that is said."""
+    repository = bare(tmp_path / "r.git")
+    host = cuttable(tmp_path / "host", replicas=[{"url": str(repository)}])
+    ran = host.run("prune", "--json")
+    assert (ran.code, "does not have it yet" in ran.document["history"]["refused"]) == (6, True)
+    host.works("replicate")
+    repository.rename(tmp_path / "away.git")
+    assert host.run("prune").code == 6
+    assert len(host.git("rev-list", "main").split()) == 6
+    (tmp_path / "away.git").rename(repository)
+    host.works("prune")
+    assert len(host.git("rev-list", "main").split()) < 6
+    tip = host.record(text="after: 1\n")
+    host.works("replicate")
+    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
+    fresh.works("recover")
+    assert (fresh.ids()[0], len(fresh.git("rev-list", "main").split())) == (tip, 7)
+    git(repository, "fsck", "--strict")
+
+
+def test_a_new_replica_after_a_cut(tmp_path: Path) -> None:
+    """A replica that never had the old commits is told apart; allowed to be shallow it takes the rest."""
+    host = cuttable(tmp_path / "host")
+    host.works("prune")
+    repository = bare(tmp_path / "r.git")
+    host.configure(replicas=[{"url": str(repository)}])
+    ran = host.run("replicate", "--json")
+    assert (ran.code, ran.document["replicas"][0]["reason"]) == (6, "shallow")
+    git(repository, "config", "receive.shallowUpdate", "true")
+    host.works("replicate")
+    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
+    fresh.works("recover")
+    assert fresh.ids() == host.ids()
+    assert content(fresh.root) == content(host.root)

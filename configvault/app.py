@@ -140,6 +140,20 @@ def replica_hosts(
     return replica.find(one, names, Git(None, environ))
 
 
+def private_folder(path: str) -> str:
+    """Make a folder that only this user can look into, where none is, and return its path.
+
+    Raises:
+        UsageError: there is one, and others can look into it.
+    """
+    from configvault.vault import durable
+
+    durable.private_folder(path)
+    if os.stat(path).st_mode & 0o077 or os.stat(path).st_uid != os.geteuid():
+        raise UsageError(f"others can look into {path}", f"chmod 700 {path}")
+    return path
+
+
 def open_or_create(settings: Settings, environ: Mapping[str, str], **options: object) -> Site:
     """Return the site, its vault made first where none is; arguments and errors as `open_site`."""
     from configvault.vault import repository

@@ -67,3 +67,8 @@ def sync_file_system(path: str) -> None:
             raise OSError(code, os.strerror(code), path)
     finally:
         os.close(fd)
+
+
+def private_folder(path: str) -> None:
+    """Make the folder at `path`, and those above it, for this user alone; one that is there stays as it is."""
+    os.makedirs(path, 0o700, exist_ok=True)

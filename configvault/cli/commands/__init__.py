@@ -88,6 +88,12 @@ COMMANDS = (
         "  configvault recover --from '/mnt/backup/{host}.git' --host web-1 --into /app/conf/plugin",
     ),
     Command(
+        "fleet", "fleet", "look at many hosts through their replicas: status, diff, find",
+        "  configvault fleet status --from '/srv/configvault/{host}.git'\n"
+        "  ssh git@backup.example list | configvault fleet status --from 'ssh://git@backup.example/{host}.git' --hosts -\n"
+        "  configvault fleet diff web-1 web-2\n  configvault fleet find pluginproduct/plugin_meta.yaml",
+    ),
+    Command(
         "config", "config", "look at configvault's own configuration: validate, show",
         "  configvault config validate\n  configvault config show",
     ),

@@ -1,4 +1,4 @@
-"""Write a snapshot to somewhere else: a new folder, or a tar file. Neither root nor vault is touched."""
+"""Write a snapshot to somewhere else: a folder, a tar file, a ConfigMap. Neither root nor vault is touched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO
 
+from configvault.core import configmap
 from configvault.core.errors import ConfigvaultError, UsageError
 from configvault.core.model import Entry, Folder, Kind
 from configvault.root import entries
@@ -74,6 +75,22 @@ def to_tar(site: Site, found: Listed, out: IO[bytes]) -> None:
                 if member.issym():
                     member.linkname = os.fsdecode(content.read())
                 archive.addfile(member, content if member.isreg() else None)
+
+
+def to_file(site: Site, path: str, data: bytes) -> None:
+    """Write `data` as a new file at `path`, whole or not at all, readable by its owner alone."""
+    check_place(site, path)
+    with entries.new_file(path) as file:
+        file.write(data)
+
+
+def as_configmap(site: Site, found: Listed) -> list[configmap.Item]:
+    """Return what a ConfigMap of `found` holds.
+
+    Raises:
+        ConfigvaultError: it cannot be one; says what is in the way.
+    """
+    return configmap.items(site.vault.tree(found.tree), site.vault.objects.read)
 
 
 def _member(path: str, entry: Entry | Folder, moment: int) -> tarfile.TarInfo:

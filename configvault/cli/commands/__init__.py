@@ -78,7 +78,8 @@ COMMANDS = (
     Command(
         "export", "export", "write a snapshot to somewhere else",
         "  configvault export latest --output /tmp/plugin\n"
-        "  configvault export good --format tar --output - | ssh other tar -x -C /app/conf/plugin",
+        "  configvault export good --format tar --output - | ssh other tar -x -C /app/conf/plugin\n"
+        "  configvault export good --format configmap --name coze-plugins | kubectl apply --server-side -f -",
     ),
     Command("replicate", "replicate", "push to the replicas now", "  configvault replicate"),
     Command(

@@ -1,0 +1,178 @@
+"""A state as a Kubernetes ConfigMap, and how its flat keys are mounted so that the tree comes back. No I/O.
+
+A key is a path with `/` written as `__`; a path with other characters, or that could be mistaken for another, gets a part
+of its own hash at the end. A key depends on its path alone, so the `items` of a mount fit the next snapshot, too.
+
+Source: the Kubernetes API's ConfigMap and its validation (IsConfigMapKey, MaxSecretSize), and kubelet's atomic writer,
+whose own names begin with `..`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.model import Entry, Folder, Kind
+
+MOST_BYTES = 1 << 20
+LONGEST_KEY = 253
+PATHS = "configvault.io/paths"
+# What `kubectl apply` repeats in an annotation, unless --server-side, must be smaller than this.
+MOST_APPLIED_BYTES = 256 << 10
+_MOST_LINKS = 40
+
+Read = Callable[[str], bytes]
+
+
+class Item(NamedTuple):
+    """One file: its key, its path in the mount, its bytes."""
+
+    key: str
+    path: str
+    data: bytes
+
+
+def items(state: Folder, read: Read) -> list[Item]:
+    """Return the files of `state` as a mount shows them: links followed, kubelet's own names left out.
+
+    Raises:
+        ConfigvaultError: something cannot be in a ConfigMap: a link that leads nowhere or out, too many bytes.
+    """
+    found = [
+        Item(key(path), path, read(entry.blob)) for path, entry in _Walk(state, read).files((), "", (state,))
+    ]
+    taken: dict[str, str] = {}
+    for one in found:
+        if taken.setdefault(one.key, one.path) != one.path:
+            raise ConfigvaultError(
+                f"{one.path!r} and {taken[one.key]!r} would both be the key {one.key!r}", "rename one"
+            )
+    size = sum(len(one.data) for one in found)
+    if size > MOST_BYTES:
+        raise ConfigvaultError(
+            f"a ConfigMap holds at most {MOST_BYTES} bytes, these are {size} in {len(found)} files",
+            "ship it as an image, or on a volume: configvault export REF --format tar",
+        )
+    return found
+
+
+def key(path: str) -> str:
+    """Return the key for the file at `path`."""
+    flat = path.replace("/", "__")
+    plain = re.sub(r"[^-._a-zA-Z0-9]", "-", flat)
+    if (
+        plain == flat
+        and "__" not in path
+        and not flat.startswith("..")
+        and flat != "."
+        and len(flat) <= LONGEST_KEY
+    ):
+        return flat
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    return f"{plain.lstrip('.')[:200]}-{digest}"
+
+
+def document(found: list[Item], name: str, namespace: str | None, snapshot: str) -> dict[str, Any]:
+    """Return the ConfigMap; which key is which path stands in an annotation."""
+    import json
+
+    metadata: dict[str, Any] = {
+        "name": name,
+        "labels": {"app.kubernetes.io/managed-by": "configvault"},
+        "annotations": {
+            "configvault.io/snapshot": snapshot,
+            PATHS: json.dumps({one.key: one.path for one in found}, sort_keys=True),
+        },
+    }
+    if namespace:
+        metadata["namespace"] = namespace
+    texts = {one.key: text for one in found if (text := _text(one.data)) is not None}
+    rest = {one.key: base64.b64encode(one.data).decode() for one in found if one.key not in texts}
+    document: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    return document | ({"data": texts} if texts else {}) | ({"binaryData": rest} if rest else {})
+
+
+def volume(found: list[Item], name: str) -> dict[str, Any]:
+    """Return the volume of a pod that mounts the ConfigMap as the tree it was."""
+    mounted = [{"key": one.key, "path": one.path} for one in found]
+    return {"name": name, "configMap": {"name": name, "items": mounted}}
+
+
+def name_of(text: str) -> str:
+    """Return the name of an object nearest to `text` (RFC 1123)."""
+    return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:63].rstrip("-") or "config"
+
+
+def is_name(text: str) -> bool:
+    """Return whether `text` can be the name of an object: a DNS subdomain (RFC 1123)."""
+    part = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+    return len(text) <= 253 and re.fullmatch(rf"{part}(?:\.{part})*", text) is not None
+
+
+def _text(data: bytes) -> str | None:
+    """Return `data` as text that YAML and JSON carry unharmed, None where it is none."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if all(char.isprintable() or char in "\n\t" for char in text) else None
+
+
+class _Walk:
+    """Goes through a state as a reader of the directory would, following links inside it."""
+
+    def __init__(self, root: Folder, read: Read) -> None:
+        self._root = root
+        self._read = read
+
+    def files(self, at: tuple[str, ...], shown: str, above: tuple[Folder, ...]) -> Iterator[tuple[str, Entry]]:
+        """Yield the files in the folder that lies `at`, by the paths under which they are seen."""
+        folder = above[-1]
+        for name in sorted(folder.entries):
+            if not shown and name.startswith(".."):
+                continue
+            path = shown + name
+            if any("\udc80" <= char <= "\udcff" for char in path):
+                raise ConfigvaultError(
+                    f"{path!r} is no UTF-8, and a ConfigMap knows no other names", "rename it"
+                )
+            found, place = self._at((*at, name), path, 0)
+            if isinstance(found, Entry):
+                yield path, found
+            elif any(found is one for one in above):
+                raise ConfigvaultError(f"the link {path!r} leads in a circle", "remove it")
+            else:
+                yield from self.files(place, f"{path}/", (*above, found))
+
+    def _at(self, parts: tuple[str, ...], path: str, links: int) -> tuple[Entry | Folder, tuple[str, ...]]:
+        """Return what lies at `parts`, links followed, and where that really is; errors name `path`."""
+        here: Entry | Folder = self._root
+        place: tuple[str, ...] = ()
+        for number, name in enumerate(parts):
+            if name in ("", "."):
+                continue
+            if name == "..":
+                if not place:
+                    raise ConfigvaultError(f"the link {path!r} leads out of the root", "replace it by a file")
+                return self._at((*place[:-1], *parts[number + 1 :]), path, links)
+            found = here.entries.get(name) if isinstance(here, Folder) else None
+            if found is None:
+                raise ConfigvaultError(f"the link {path!r} leads nowhere", "mend or remove it")
+            if isinstance(found, Entry) and found.kind is Kind.LINK:
+                return self._behind(found, place, parts[number + 1 :], path, links)
+            here, place = found, (*place, name)
+        return here, place
+
+    def _behind(
+        self, link: Entry, place: tuple[str, ...], rest: tuple[str, ...], path: str, links: int
+    ) -> tuple[Entry | Folder, tuple[str, ...]]:
+        target = self._read(link.blob).decode("utf-8", "surrogateescape")
+        if target.startswith("/"):
+            raise ConfigvaultError(f"the link {path!r} leads out of the root", "replace it by a file")
+        if links >= _MOST_LINKS:
+            raise ConfigvaultError(f"the link {path!r} leads in a circle", "remove it")
+        return self._at((*place, *target.split("/"), *rest), path, links + 1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -35,9 +35,25 @@ def config_path(given: str | None, environ: Mapping[str, str]) -> str:
 
 def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
     """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
-    from configvault.validators import RULES
+    return config.load(path, environ, rules=_RuleNames())
 
-    return config.load(path, environ, rules=RULES)
+
+class _RuleNames(Collection[str]):
+    """The names of all rules; the validators are loaded when a configuration names one, and not to list snapshots."""
+
+    def _names(self) -> Collection[str]:
+        from configvault.validators import RULES
+
+        return RULES.keys()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
 
 
 class LazyJudge:
@@ -159,6 +175,19 @@ def open_or_create(settings: Settings, environ: Mapping[str, str], **options: ob
     from configvault.vault import repository
 
     return open_site(settings, environ, create=not repository.exists(settings.vault), **options)  # type: ignore[arg-type]
+
+
+def known_references(path: str | None, environ: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids of snapshots and of rejected states, newest first, and the pins; nothing is started for it."""
+    from configvault.vault.repository import REJECTED, TAGS
+
+    settings = config.load(config_path(path, environ), environ)
+    vault = open_vault(settings.vault, environ)
+    ids, rejected = (
+        sorted((ref.removeprefix(prefix) for ref in vault.refs.below(prefix)), reverse=True)
+        for prefix in (TAGS, REJECTED)
+    )
+    return ids, rejected, sorted(vault.marks().pins)
 
 
 def require_places(settings: Settings) -> None:

@@ -12,6 +12,7 @@ import configvault
 from configvault.cli.commands import COMMANDS, Command
 from configvault.core.errors import UsageError
 
+NAMES_ONLY = ""
 _DESCRIPTION = "Watch a config directory, record every valid state of it in git, restore any of them."
 _EPILOG = """\
 REF is an id (backup_20231201_143022) or its beginning, a commit, latest, previous, good, pin:NAME or rejected_...
@@ -62,7 +63,7 @@ def global_flags(*, top: bool = False) -> _Parser:
 
 
 def build(*names: str) -> argparse.ArgumentParser:
-    """Return the parser, with the arguments of the commands `names` (none: of all)."""
+    """Return the parser, with the arguments of the commands `names` (none: of all; NAMES_ONLY: all, but no arguments)."""
     parser = _Parser(
         prog="configvault",
         description=_DESCRIPTION,
@@ -74,7 +75,9 @@ def build(*names: str) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=_Parser)
     after = global_flags()
     for command in COMMANDS:
-        if not names or command.name in names or set(command.aliases) & set(names):
+        if NAMES_ONLY in names:
+            commands.add_parser(command.name, aliases=list(command.aliases), help=command.help)
+        elif not names or command.name in names or set(command.aliases) & set(names):
             _add(commands, command, after)
     return parser
 
@@ -113,7 +116,11 @@ def complete(environ: Mapping[str, str]) -> None:
     if "_ARGCOMPLETE" in environ:
         import argcomplete
 
-        argcomplete.autocomplete(build())
+        from configvault.cli import completers
+
+        parser = build()
+        completers.attach(parser, environ)
+        argcomplete.autocomplete(parser)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -132,11 +139,12 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         # argparse forgets where `--` stood, and here it divides references from paths.
         at = list(words).index("--")
         words, behind = words[:at], list(words[at + 1 :])
-    args = (build(called) if called else build()).parse_args(words)
+    # For the list of commands, or to say that there is no such command, their names are enough.
+    args = build(called or NAMES_ONLY).parse_args(words)
     args.behind = behind
     if args.command is None:
         if words:
             raise UsageError("no command is given", "configvault --help")
-        build().print_help(sys.stderr)
+        build(NAMES_ONLY).print_help(sys.stderr)
         raise SystemExit(UsageError.code)
     return args

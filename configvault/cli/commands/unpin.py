@@ -9,7 +9,7 @@ from configvault.cli.context import Context
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="NAME", help="the name")
+    parser.add_argument("name", metavar="PIN", help="the name")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

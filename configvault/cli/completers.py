@@ -1,0 +1,63 @@
+"""What a shell may offer where a reference stands: words, pins and ids. Quick, without git, and silent on any error."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection, Mapping
+
+from configvault.core.times import REJECTED_PREFIX, SNAPSHOT_PREFIX
+
+WORDS = ("latest", "previous", "good")
+# Without a beginning only so many ids are offered: a screen of them helps nobody.
+MOST_UNASKED = 20
+
+Known = tuple[list[str], list[str], list[str]]
+"""Ids of snapshots and of rejected states, newest first, and pins."""
+
+
+def attach(parser: argparse.ArgumentParser, environ: Mapping[str, str]) -> None:
+    """Tell each argument of `parser` and of its commands, by its metavar, what completes it."""
+    offers = {
+        "REF": _references,
+        "REF[:path]": _references,
+        "ID": lambda known: known[0],
+        "REJECTED": lambda known: known[1],
+        "PIN": lambda known: known[2],
+    }
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                attach(inner, environ)
+        elif isinstance(action.metavar, str) and action.metavar in offers:
+            vars(action)["completer"] = _completer(offers[action.metavar], environ)
+
+
+def _references(known: Known) -> list[str]:
+    ids, rejected, pins = known
+    return [*WORDS, *(f"pin:{name}" for name in pins), *ids, *rejected]
+
+
+def _completer(
+    offer: Callable[[Known], list[str]], environ: Mapping[str, str]
+) -> Callable[..., Collection[str]]:
+    def complete(prefix: str, parsed_args: argparse.Namespace, **_: object) -> Collection[str]:
+        from configvault import app
+
+        try:
+            known = app.known_references(getattr(parsed_args, "config", None), environ)
+        except Exception:
+            # The person is in the middle of a line: any message would only tear it apart.
+            return ()
+        return _chosen(offer(known), prefix)
+
+    return complete
+
+
+def _chosen(offered: list[str], prefix: str) -> list[str]:
+    if prefix[:1].isdigit():
+        offered = [one.removeprefix(SNAPSHOT_PREFIX) for one in offered]
+    chosen = [one for one in offered if one.startswith(prefix)]
+    if prefix:
+        return chosen
+    ids = [one for one in chosen if one.startswith((SNAPSHOT_PREFIX, REJECTED_PREFIX))]
+    return [one for one in chosen if one not in ids] + ids[:MOST_UNASKED]

@@ -37,6 +37,9 @@ def decode(data: bytes) -> Text:
         column = len(body[start : error.start].decode("utf-8", "replace")) + 1
         message = f"byte 0x{body[error.start]:02x} is not UTF-8"
         return Text(None, marked, [Fault("encoding", line, column, message, _SAVE)])
+    if text.startswith("\ufeff"):
+        # libyaml would drop this one too; the service's reader does not.
+        return Text(None, marked, [Fault("encoding", 1, 1, "a second byte order mark (BOM)", _SAVE)])
     return Text(text, marked, _conflict(text))
 
 

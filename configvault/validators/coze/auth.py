@@ -114,7 +114,7 @@ def _fields(payload: Any, place: Node, sub_type: str, label: str) -> Iterator[Fa
                 f"{label}: {name} in auth.payload is {_json_kind(value)}, not a text; the plugin is dropped"
             )
             yield fault("auth-payload", place, message, "put it in double quotes")
-    empty = [name for name in _SECRETS[sub_type] if not values.get(name)]
+    empty = [name for name in _SECRETS[sub_type] if values.get(name) in (None, "")]
     if empty:
         message = f"{label}: {' and '.join(empty)} in auth.payload not filled in"
         yield fault("empty-token", place, message, "fill in what the plugin's provider gave you")

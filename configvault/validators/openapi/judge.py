@@ -51,6 +51,8 @@ def judge(root: Mapping) -> tuple[list[Fault], frozenset[tuple[str, str]] | None
     faults = list(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
     if not faults or all(one.rule == "http-server" for one in faults):
         faults += spec.check(root, references)
+    if any(one.rule == "path" for one in faults):
+        return faults, None  # a tool that is not found would be the same fault again
     found = frozenset(
         (method, path)
         for path, _, item in operations.path_items(references, root)

@@ -80,7 +80,9 @@ def _name(where: str, name: str, kind: Kind) -> str:
 
 def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Fault]:
     for name, (key, _) in node.entries.items():
-        if name not in kind.fields and not name.startswith("x-"):
+        # A document without version that says `swagger` was told to be one of 2.0.
+        swagger = name == "swagger" and kind.name == "document" and "openapi" not in node.entries
+        if name not in kind.fields and not name.startswith("x-") and not swagger:
             close = difflib.get_close_matches(name[:80], kind.fields, 1)
             hint = f"did you mean {close[0]!r}?" if close else "take it out, or begin its name with x-"
             place = where or "the document"

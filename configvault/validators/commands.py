@@ -26,7 +26,7 @@ _LONGEST_MESSAGE = 500
 
 def check(state: State, checks: tuple[CommandCheck, ...], environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield what the programs in `checks` find in `state`."""
-    with tempfile.TemporaryDirectory(prefix="configvault-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cv-") as folder:
         lay_out(state, folder)
         for one in checks:
             yield from _run(one, folder, state.tree, environ)

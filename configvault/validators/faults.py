@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from configvault.core.redact import Redactor
 
 LONGEST_QUOTE = 80
+# A file with more faults is rubbish as a whole, and finding them all takes its time.
+MOST_OF_ONE_FILE = 200
 # So much of one rule in one file is told in full; who broke more has the pattern by then.
 MOST_OF_ONE_RULE = 8
 
@@ -59,6 +62,11 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
+def first(faults: Iterable[Fault]) -> list[Fault]:
+    """Return the first faults; the others are never looked for."""
+    return list(islice(faults, MOST_OF_ONE_FILE))
+
+
 def capped(faults: Iterable[Fault]) -> Iterator[Fault]:
     """Yield `faults`, of each rule only the first few and one that counts the rest."""
     seen: dict[str, int] = {}
@@ -68,4 +76,4 @@ def capped(faults: Iterable[Fault]) -> Iterator[Fault]:
             yield one
     for rule, count in seen.items():
         if count > MOST_OF_ONE_RULE:
-            yield Fault(rule, None, None, f"{count - MOST_OF_ONE_RULE} more of these in this file")
+            yield Fault(rule, None, None, f"{count - MOST_OF_ONE_RULE} or more of these in this file")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configvault.validators import jsonread, yamlread
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, first, quote
 from configvault.validators.text import Text, decode
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, child_nodes
 
@@ -35,7 +35,7 @@ def _yaml(text: Text, body: str) -> list[Fault]:
     reading = yamlread.read(body)
     found = [*marked(text), *reading.faults, *trailing(reading)]
     if not reading.broken and reading.root is not None:
-        found += repeated(reading.root)
+        found += first(repeated(reading.root))
     return found
 
 

@@ -17,9 +17,9 @@ from configvault.validators.faults import Fault, fault, quote
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 
 DEEPEST = 200
-MOST_NODES = 200_000
+MOST_NODES = 100_000
 # Beyond this many nodes, counted with what aliases repeat, nothing is walked.
-MOST_EXPANDED = 200_000
+MOST_EXPANDED = 100_000
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")

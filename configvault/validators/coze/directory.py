@@ -99,7 +99,7 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None) -> set[str]:
         done.add(place.real)
         if plugin.deprecated:
             continue
-        shown = _shown(plugin.document)
+        shown = document_path(plugin.document)
         judged = run.once("document", shown, place.entry, documents.judge)
         operations[plugin.document] = judged.operations if judged else None
         run.tell(shown, place.entry, judged.faults if judged else [])
@@ -108,13 +108,13 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None) -> set[str]:
     return done
 
 
-def _shown(document: str) -> str:
+def document_path(document: str) -> str:
     """Return the path of a document as the service joins it (Go's path.Join: an absolute one is not)."""
     return posixpath.normpath("pluginproduct/" + document.lstrip("/"))
 
 
 def _locate(run: Run, document: str) -> Found | Lost:
-    path = _shown(document)
+    path = document_path(document)
     return Lost("outside") if ".." in document.split("/") else run.files.resolve(path)
 
 
@@ -136,7 +136,7 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
             f"openapi_doc_file {quote(name)} leaves the directory",
             "put the document into pluginproduct/",
         )
-    elif isinstance(run.state.tree.find(_shown(name)), Entry):
+    elif isinstance(run.state.tree.find(document_path(name)), Entry):
         return
     else:
         what, hint = f"openapi_doc_file {quote(name)} does not exist", _RESTORE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from configvault.validators.faults import Fault, fault
+from configvault.validators.faults import Fault, fault, first
 from configvault.validators.jsonread import is_json
 from configvault.validators.openapi import judge as openapi
 from configvault.validators.syntax import marked, repeated, trailing
@@ -45,7 +45,7 @@ def judge(data: bytes) -> Document:
 
 def _openapi(root: Mapping, text: str, document: Document) -> None:
     document.is_openapi = "openapi" in root.entries or "paths" in root.entries
-    twice = list(repeated(root))
+    twice = first(repeated(root))
     # The service tries JSON first, and its JSON reader takes the last of two; its YAML reader refuses both.
     if twice and not is_json(text):
         document.faults += [one._replace(rule="duplicate-key") for one in twice]

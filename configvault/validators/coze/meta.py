@@ -24,7 +24,7 @@ from configvault.validators.coze.decode import (
 from configvault.validators.coze.decode import (
     faults as decoding_faults,
 )
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, first, quote
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, describe, is_null
@@ -134,18 +134,19 @@ def _entries(root: Sequence, meta: Meta) -> None:
         meta.faults.append(
             fault("meta-empty", root, "the list is empty: the service would start without any plugin", _RESTORE)
         )
-    found = list(decoding_faults(root, ListOf(_ENTRY), "plugin_meta.yaml"))
+    found = first(decoding_faults(root, ListOf(_ENTRY), "plugin_meta.yaml"))
     plugins = []
     for item in root.items:
         if type(item) is Mapping:
             plugins.append(_plugin(item))
-            found += _entry(item, plugins[-1])
-        elif is_null(item):
+            if len(found) < MOST_OF_ONE_FILE:
+                found += _entry(item, plugins[-1])
+        elif is_null(item) and len(found) < MOST_OF_ONE_FILE:
             found.append(
                 fault("null-entry", item, "an empty entry in the list: the service panics", "take the `-` out")
             )
     decoded = {id(item) for item in _decoded(root)}
-    meta.faults += [*found, *repeated(root, frozenset(decoded))]
+    meta.faults += [*found, *first(repeated(root, frozenset(decoded)))]
     meta.plugins = tuple(plugins)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, quote
 from configvault.validators.openapi.kinds import KINDS, LEAVES, METHODS, Field, Kind
 from configvault.validators.openapi.values import scalar
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
@@ -132,6 +132,8 @@ class _Walk:
             self._out.kinds.setdefault(id(node), set()).add("any")
 
     def _refuse(self, node: Node, due: str, name: str) -> None:
+        if len(self._out.faults) > MOST_OF_ONE_FILE:
+            return
         message = f"{quote(name)} must be {due}, not {describe(node)}; the plugin is dropped"
         hint = 'put it in quotes: "…"' if due == "a text" and type(node) is Scalar else None
         self._out.faults.append(fault("document-type", node, message, hint))

@@ -17,8 +17,6 @@ from configvault.validators.openapi.values import Json, canonical, items, member
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
-# A hostile document could make the comparison run for ever; an honest one takes a few steps for each value.
-MOST_STEPS = 20_000
 _DEEPEST = 150
 _DAY = r"-(?:0[0-9]|10|11|12)-(?:[0-2][0-9]|30|31)"
 _FORMATS = {
@@ -38,18 +36,22 @@ class _EndlessError(Exception):
 
 def mismatch(refs: References, schema: Mapping, node: Node, rule: str, where: str) -> Iterator[Fault]:
     """Yield why the value at `node` does not match `schema`, if it does not."""
+    try:
+        problem = _problem(refs, schema, node, rule)
+    except (_EndlessError, RecursionError):
+        problem = "cannot be compared with a schema that refers to itself like this"
+    if problem:
+        message = f"{where}: {rule} {problem}{_DROPPED}"
+        yield fault(rule, node, message, f"make the {rule} match its schema, or take it out")
+
+
+def _problem(refs: References, schema: Mapping, node: Node, rule: str) -> str | None:
     value = to_json(node)
     of_schema = rule == "example" and schema.get("example") is node
     if of_schema and text(schema.get("format")) == "date" and isinstance(value, str):
         # The library knows what YAML makes of a bare date, but only in this one place.
         value = value.removesuffix("T00:00:00Z")
-    try:
-        problem = _Match(refs).visit(schema, value, 0)
-    except (_EndlessError, re2.TooComplexError):
-        problem = "cannot be compared with a schema that refers to itself like this"
-    if problem:
-        message = f"{where}: {rule} {problem}{_DROPPED}"
-        yield fault(rule, node, message, f"make the {rule} match its schema, or take it out")
+    return _Match(refs).visit(schema, value, 0)
 
 
 class _Match:
@@ -57,11 +59,10 @@ class _Match:
 
     def __init__(self, refs: References) -> None:
         self._refs = refs
-        self._steps = 0
 
     def _step(self, depth: int) -> None:
-        self._steps += 1
-        if self._steps > MOST_STEPS or depth > _DEEPEST:
+        self._refs.steps_left -= 1
+        if self._refs.steps_left < 0 or depth > _DEEPEST:
             raise _EndlessError
 
     def _schema(self, node: Node | None) -> Mapping | None:

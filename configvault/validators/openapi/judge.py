@@ -6,7 +6,7 @@ ends the judging: what follows from it would be told as well.
 
 from __future__ import annotations
 
-from configvault.validators.faults import Fault
+from configvault.validators.faults import Fault, first
 from configvault.validators.openapi import document, operations, parts, schemas, security, spec
 from configvault.validators.openapi.decode import decode
 from configvault.validators.openapi.kinds import KINDS
@@ -41,14 +41,14 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 def judge(root: Mapping) -> tuple[list[Fault], frozenset[tuple[str, str]] | None]:
     """Return what is wrong with a document, and its operations (None: nobody can tell)."""
     decoded = decode(root)
-    faults = [*unwritable(root), *decoded.faults]
+    faults = first([*first(unwritable(root)), *decoded.faults])
     if faults:
         return faults, None
     references = References(root, decoded)
-    faults = list(references.faults())
+    faults = first(references.faults())
     if faults:
         return faults, None
-    faults = list(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
+    faults = first(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
     if not faults or all(one.rule == "http-server" for one in faults):
         faults += spec.check(root, references)
     if any(one.rule == "path" for one in faults):

@@ -14,7 +14,9 @@ from configvault.validators.openapi.decode import Decoded, Reference, decode, re
 from configvault.validators.yamlnodes import Mapping, Node, Sequence
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_MOST_STEPS = 64
+_LONGEST_CHAIN = 64
+# Comparing values with schemas: a hostile document could make it run for ever; an honest one takes few steps a value.
+MOST_STEPS = 50_000
 
 
 class References:
@@ -25,11 +27,12 @@ class References:
         self._decoded = decoded
         self._targets: dict[tuple[str, str], Node | str] = {}
         self._walking: list[str] = []
+        self.steps_left = MOST_STEPS
         self._through: set[tuple[str, str]] = set()
 
     def follow(self, node: Node | None, kind: str) -> Mapping | None:
         """Return the object that `node` is or leads to, None where there is none."""
-        for _ in range(_MOST_STEPS):
+        for _ in range(_LONGEST_CHAIN):
             target = reference_of(node)
             if target is None:
                 return node if type(node) is Mapping else None

@@ -25,6 +25,8 @@ def problem(pattern: str) -> str | None:
         parse(pattern)
     except PatternError as error:
         return str(error)
+    except RecursionError:
+        return "nested too deep"
     return None
 
 
@@ -32,7 +34,7 @@ def matches(pattern: str, text: str) -> bool:
     """Return whether a valid `pattern` is found in `text`; True where finding out would take too long."""
     try:
         return run.search(_program(pattern), text)
-    except TooComplexError:
+    except (TooComplexError, RecursionError):
         return True
 
 

@@ -1,0 +1,106 @@
+"""Probing what documents name: a real server on this host, private addresses, names that do not resolve."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from plugins import FERRIES, FERRIES_PATH, GOOD, TIDES, TIDES_PATH
+from states import state
+
+from configvault.validators import online
+
+
+class Service(BaseHTTPRequestHandler):
+    """Alive at /api, broken at /ferries; notes what it was asked."""
+
+    asked: list[str] = []  # noqa: RUF012 - emptied by the fixture
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.asked.append(self.path)
+        status = 503 if "ferries" in self.path or self.path.startswith("/down") else 404
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
+        """Say nothing."""
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """Yield the URL of a running service."""
+    Service.asked.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def files(tides: str, ferries: str) -> dict[str, str]:
+    """Return the good directory with these servers."""
+    return {
+        **GOOD,
+        TIDES_PATH: TIDES.replace("https://tides.example.org/api", tides),
+        FERRIES_PATH: FERRIES.replace("https://ferries.example.org", ferries),
+    }
+
+
+def test_servers(service: str) -> None:
+    """A server that answers below 500 is alive, /health is asked first, and each plugin has its rate."""
+    told: list[tuple[int, int]] = []
+    made = state(files(f"{service}/api", f"{service}/down"))
+    results = online.probe(made, allow_private=True, progress=lambda done, all_: told.append((done, all_)))
+    assert [(one.ok, one.status) for one in results] == [(True, 404), (False, 503)]
+    assert "/api/health" in Service.asked
+    assert told == [(1, 2), (2, 2)]
+    assert [(rate.plugin, rate.alive, rate.asked) for rate in online.rates(results)] == [
+        ("plugin 501 (tides)", 1, 1),
+        ("plugin 502 (ferries)", 0, 1),
+    ]
+
+
+def test_endpoints(service: str) -> None:
+    """GET operations are asked on request, variables filled in; no other method ever is."""
+    results = online.probe(state(files(service, service)), endpoints=True, allow_private=True)
+    assert [(one.target.operation, one.ok) for one in results] == [
+        (None, True),
+        ("GET /tides/{port}", True),
+        (None, True),
+        ("GET /ferries", False),
+    ]
+    assert "/tides/1" in Service.asked
+    assert "/alarms" not in Service.asked
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "169.254.169.254", "10.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+)
+def test_private_addresses(host: str, service: str) -> None:
+    """An address of this host or its neighbours is not asked without permission, and counts for nothing."""
+    port = service.rpartition(":")[2]
+    results = online.probe(state(files(f"http://{host}:{port}", f"http://{host}:{port}")))
+    assert all(one.skipped and not one.ok for one in results)
+    assert Service.asked == []
+    assert [rate.asked for rate in online.rates(results)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org", "http://name.invalid", "http://h:x", "https://{v}.example.org"]
+)
+def test_what_cannot_be_asked(url: str) -> None:
+    """What is no URL, or no name, is not alive, and says why."""
+    results = online.probe(state(files(url, url)), allow_private=True)
+    assert [one.ok for one in results] == [False, False]
+    assert all(one.error and not one.skipped for one in results)
+
+
+def test_nothing_to_ask() -> None:
+    """A directory without plugins, or with broken ones, names nothing."""
+    assert online.probe(state({})) == []
+    assert online.targets(state({**GOOD, "pluginproduct/plugin_meta.yaml": "a: b: c"})) == []
+    assert online.targets(state({**GOOD, TIDES_PATH: b"\xff", FERRIES_PATH: "["})) == []

@@ -1,0 +1,127 @@
+"""The site's own programs, and validators from other packages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+from states import Content, Link, judge, only, rules, state
+
+from configvault.core.model import Finding, Severity, State
+from configvault.core.settings import CommandCheck, ValidateSettings
+from configvault.validators import Judge, external
+from configvault.validators.commands import lay_out
+
+FILES: dict[str, Content] = {
+    "a.conf": "",
+    "conf/site.conf": "listen 80;\n",
+    "conf/bad name.txt": b"\xff\x00",
+    "empty/": b"",
+    "alias": Link("conf/site.conf"),
+    "out": Link("/etc/hostname"),
+    "up": Link("../../../etc/hostname"),
+}
+
+
+def python(code: str, **more: object) -> CommandCheck:
+    """Return a check that runs `code` with the folder as its argument."""
+    return CommandCheck((sys.executable, "-c", code, "{dir}"), **more)  # type: ignore[arg-type]
+
+
+def asked(check: CommandCheck, files: dict[str, Content] | None = None) -> tuple[Finding, ...]:
+    """Return what comes of one check."""
+    settings = ValidateSettings(profile="generic", commands=(check,))
+    return Judge(settings, dict(os.environ)).judge(state(files or FILES)).findings
+
+
+def test_layout(tmp_path: Path) -> None:
+    """The state lies there under its real names; a link leads where it led inside, or nowhere."""
+    lay_out(state(FILES), str(tmp_path))
+    assert (tmp_path / "conf/site.conf").read_text() == "listen 80;\n"
+    assert (tmp_path / "conf/bad name.txt").read_bytes() == b"\xff\x00"
+    assert (tmp_path / "empty").is_dir()
+    assert (tmp_path / "alias").resolve() == (tmp_path / "conf/site.conf").resolve()
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "up").exists()
+    assert (tmp_path / "conf/site.conf").stat().st_mode & 0o777 == 0o600
+
+
+def test_exit_code_zero_accepts() -> None:
+    """A program that ends with 0 finds nothing, whatever it says; its folder is private and gone afterwards."""
+    code = "import os, sys; d = sys.argv[1]; assert os.stat(d).st_mode & 0o777 == 0o700; print(d)"
+    assert asked(python(code)) == ()
+
+
+def test_failure_is_a_finding() -> None:
+    """Another exit code rejects, with the command's name as the rule and what it said without the folder's name."""
+    found = asked(
+        python("import sys; print('no certificate in', sys.argv[1]); sys.exit(3)", name="certificates")
+    )
+    assert [(one.rule, one.severity) for one in found] == [("certificates", Severity.ERROR)]
+    assert "code 3" in found[0].message
+    assert "no certificate in {dir}" in found[0].message
+
+
+def test_output_with_places() -> None:
+    """Lines that name a file of the state and a line in it become findings there."""
+    code = "import sys; print(sys.argv[1] + '/a.conf:1:8: port is taken'); sys.exit(1)"
+    found = asked(python(code, name="ports"))
+    assert [(one.path, one.line, one.column, one.message) for one in found] == [
+        ("a.conf", 1, 8, "port is taken")
+    ]
+
+
+def test_no_secret_of_a_program() -> None:
+    """A line of output that may hold a secret is not told."""
+    found = asked(python("import sys; print('token=abcdef'); sys.exit(1)"))
+    assert "abcdef" not in repr(found)
+
+
+@pytest.mark.parametrize("argv", [("/no/such/program",), (sys.executable, "-c", "while True: pass")])
+def test_program_that_does_not_run_or_end(argv: tuple[str, ...]) -> None:
+    """One that cannot be started, or does not end in time, rejects."""
+    assert [one.severity for one in asked(CommandCheck(argv, timeout=0.3))] == [Severity.ERROR]
+
+
+def test_not_asked_of_what_is_refused(tmp_path: Path) -> None:
+    """A state that is refused already is not shown to the programs, and an equal one not twice."""
+    log = tmp_path / "log"
+    check = python(f"open({str(log)!r}, 'a').write('x')")
+    judging = Judge(ValidateSettings(profile="generic", commands=(check,)), {})
+    judging.judge(state({"a.yaml": "a: b: c"}))
+    assert not log.exists()
+    judging.judge(state({"a.yaml": "a: 1"}))
+    judging.judge(state({"a.yaml": "a: 1"}))
+    assert log.read_text() == "x"
+
+
+def good(given: State) -> Iterator[Finding]:
+    """Find every file named README."""
+    for path, _ in given.tree.files():
+        if path == "README":
+            yield Finding("no-readme", Severity.WARNING, path, None, None, "nobody reads it")
+
+
+def bad(_: State) -> list[str]:
+    """Yield what is no finding."""
+    return ["oops"]
+
+
+def raising(_: State) -> list[Finding]:
+    """Fail."""
+    raise KeyError("inside")
+
+
+@pytest.mark.parametrize(("function", "rule"), [("good", "no-readme"), ("bad", "validator-failed"), ("raising", "validator-failed"), ("gone", "validator-failed")])  # fmt: skip
+def test_validators_from_other_packages(function: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They see the state, their findings count like ours, and one that fails rejects."""
+    point = EntryPoint(function, f"{__name__}:{function}", external.GROUP)
+    monkeypatch.setattr(external, "entry_points", lambda group: [point] if group == external.GROUP else [])
+    assert only(judge({"README": "x"}, profile="generic"), rule)
+    if function == "good":
+        assert not judge({"README": "x"}, profile="generic", rules={"no-readme": "error"}).accepted
+        assert rules(judge({"README": "x"}, profile="generic", rules={"no-readme": "off"})) == set()

@@ -91,21 +91,21 @@ def calm(files: dict[str, Content]) -> None:
     assert "validator-failed" not in rules(verdict), verdict.findings
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(st.binary(max_size=300), st.sampled_from([META_PATH, TIDES_PATH, OAUTH_PATH, "a.toml"]))
 def test_any_bytes(data: bytes, path: str) -> None:
     """Any bytes in any of the files end in a verdict."""
     calm({**GOOD, path: data})
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(trees, st.sampled_from([META_PATH, TIDES_PATH]))
 def test_any_tree(tree: Any, path: str) -> None:
     """Any YAML tree of the words that mean something ends in a verdict."""
     calm({**GOOD, path: yaml.safe_dump(tree, allow_unicode=True)})
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.data())
 def test_any_subtree(data: st.DataObject) -> None:
     """Any part of a good file replaced by any tree ends in a verdict."""
@@ -127,7 +127,7 @@ def test_any_subtree(data: st.DataObject) -> None:
     calm({**GOOD, path: yaml.safe_dump(root)})
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(
     st.sampled_from(sorted(TEXTS)),
     st.integers(0, 4000),

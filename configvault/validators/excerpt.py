@@ -8,7 +8,7 @@ from configvault.core.redact import Redactor
 from configvault.validators.faults import Fault, printable
 
 # Redacting needs the lines before; beyond this size a finding goes without its line rather than wait for it.
-LARGEST_BYTES = 2 * 1024 * 1024
+LARGEST_BYTES = 1024 * 1024
 WIDEST = 240
 
 # The lines these are about hold credentials; where they are is enough.

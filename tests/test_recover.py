@@ -1,120 +1,260 @@
-"""Rebuild a lost host: what is kept, what is refused, and that a recovery that was cut off can be repeated."""
+"""What a crash left is set right by whoever takes the lock next, and said."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
-import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hosts import Host, bare, content, refs
+import service
+from harness import commands, tracer
+from harness.tracer import Call, Kill
+from service import answer
+from sites import Place, look
+
+from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd
+from configvault.usecases import again
+from configvault.usecases import live as live_
+from configvault.usecases.record import record
+from configvault.vault import lock
+from configvault.vault.repository import create_vault
+
+needs_tracer = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 
 
 @pytest.fixture
-def lost(tmp_path: Path) -> Host:
-    """A host whose replica is `r.git` beside it, and which is about to be lost."""
-    host = Host(tmp_path / "lost", replicas=[{"url": str(bare(tmp_path / "r.git"))}])
-    host.record(text="x: 1\n")
-    host.record("b.yaml", "y: 1\n")
-    host.works("replicate")
-    return host
+def place(tmp_path: Path) -> Place:
+    """Return a place with two snapshots."""
+    made = Place(tmp_path / "place")
+    made.init({"a.yaml": "a: 1", "b": "1"})
+    made.snapshot({"a.yaml": "a: 2", "b": "2", "c": "2"})
+    return made
 
 
-def test_a_root_with_something_in_it_is_left_alone(lost: Host, tmp_path: Path) -> None:
-    """Without --force nothing is written into a root that is not empty, and the vault stays empty."""
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(tmp_path / "r.git")}])
-    fresh.write("mine.yaml", "z: 1\n")
-    ran = fresh.run("recover")
-    assert (ran.code, "is not empty" in ran.err) == (1, True)
-    assert list(content(fresh.root)) == [".", "mine.yaml"]
-    assert refs(fresh.vault) == {}
+def killed(place: Place, when: Callable[[Call], bool], *argv: str) -> None:
+    """Kill a rollback at the first call that `when` picks."""
+    command = [sys.executable, "-P", "-m", "configvault", "--config", str(place.config)]
+
+    def decide(call: Call) -> Kill | None:
+        return Kill() if call.number and when(call) else None
+
+    ran = tracer.run(
+        [*command, "rollback", "previous", *argv], under=[place.base], cwd=place.base, decide=decide
+    )
+    assert ran.status == -9, ran.output
 
 
-@pytest.mark.parametrize(("text", "state"), [("x: 9\n", "backup_"), ("x: [\n", "rejected_")])
-def test_force_keeps_what_was_there(lost: Host, tmp_path: Path, text: str, state: str) -> None:
-    """With --force a valid state becomes a snapshot, an invalid one a rejected state, and then the root is replaced."""
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(tmp_path / "r.git")}])
-    fresh.write("a.yaml", text)
-    fresh.write("b.yaml", "y: 1\n")
-    done = fresh.works("recover", "--force")
-    assert done["kept"].startswith(state)
-    assert content(fresh.root) == content(lost.root)
-    assert done["recorded"] is None or done["recorded"]["trigger"] == "recover"
-    name = f"refs/configvault/rejected/{done['kept']}" if state == "rejected_" else done["kept"]
-    assert fresh.git("show", f"{name}:a.yaml") == text.strip()
-    assert fresh.works("status")["live"]["matches"] == fresh.ids()[0]
-    fresh.works("replicate")
+def at_second_switch() -> Callable[[Call], bool]:
+    """Pick the second exchange: one file is new, the others old."""
+    seen: list[Call] = []
+
+    def when(call: Call) -> bool:
+        if call.name == "renameat2":
+            seen.append(call)
+        return len(seen) == 2
+
+    return when
 
 
-def test_another_vault_is_never_mixed(lost: Host, tmp_path: Path) -> None:
-    """A vault that holds another history takes nothing, even with --force."""
-    other = Host(tmp_path / "other", replicas=[{"url": str(tmp_path / "r.git")}])
-    other.record(text="z: 1\n")
-    before = refs(other.vault)
-    ran = other.run("recover", "--force")
-    assert (ran.code, "holds another history" in ran.err) == (1, True)
-    assert refs(other.vault) == before
+def heard_by(place: Place) -> list[Outcome]:
+    """Run a recovering command and return what the observers heard of."""
+    heard: list[Outcome] = []
+    with place.parts() as site:
+        site.observers.append(heard.append)
+        record(site, "manual")
+    return heard
 
 
-def test_repeating_does_no_harm(lost: Host, tmp_path: Path) -> None:
-    """Recovering again, or after the root was lost alone, ends with the same."""
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(tmp_path / "r.git")}])
-    fresh.works("recover")
-    fresh.works("recover")
-    shutil.rmtree(fresh.root)
-    fresh.works("recover")
-    assert content(fresh.root) == content(lost.root)
-    assert refs(fresh.vault) == refs(lost.vault)
+@needs_tracer
+def test_finished_and_told(place: Place) -> None:
+    """Reading commands only report a restore that was cut off; the next that writes finishes it and tells of it."""
+    killed(place, at_second_switch())
+    torn = look(place.root)
+    status = place.ok("status")
+    assert "a restore was cut off" in status["degraded"][0]
+    assert place.run("status", "--check").code == 6
+    assert look(place.root) == torn
+    told = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert "finished what was cut off: Roll back to" in told[-1].words
+    assert told[-1].rollback is not None
+    assert told[-1].rollback.outcome is RollbackEnd.ROLLED_BACK
+    assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
+    status = place.ok("status")
+    assert (status["degraded"], status["live"]["matches"]) == ([], status["latest"])
 
 
-def test_into_another_directory_without_configuration(lost: Host, tmp_path: Path) -> None:
-    """On a machine without a configuration the two directories are enough, and one is written."""
-    fresh = Host(tmp_path / "fresh")
-    fresh.config.unlink()
-    fresh.environ["CONFIGVAULT_CONFIG"] = str(fresh.config)
-    into = tmp_path / "elsewhere"
-    place = ["--into", str(into), "--vault", str(fresh.vault)]
-    fresh.works("recover", "--from", str(tmp_path / "r.git"), *place)
-    assert content(into) == content(lost.root)
-    assert fresh.works("status")["live"]["matches"] == lost.ids()[0]
+@needs_tracer
+def test_edit_between_crash_and_recovery(place: Place) -> None:
+    """What somebody writes into a torn root before the recovery is in the vault afterwards."""
+    killed(place, at_second_switch())
+    place.write({"b": "by hand", "new": "by hand, too"})
+    told = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    kept = told[-1].rpartition(" ")[2]
+    assert place.run("show", f"{kept}:b").out == "by hand"
+    assert place.run("show", f"{kept}:new").out == "by hand, too"
+    assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
 
 
-def test_into_overrides_the_root(lost: Host, tmp_path: Path) -> None:
-    """--into restores there and leaves the configured root alone; the vault itself is no place for it."""
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(tmp_path / "r.git")}])
-    fresh.write("mine.yaml", "z: 1\n")
-    fresh.works("recover", "--into", str(tmp_path / "elsewhere"))
-    assert content(tmp_path / "elsewhere") == content(lost.root)
-    assert list(content(fresh.root)) == [".", "mine.yaml"]
-    assert fresh.run("recover", "--into", str(fresh.vault / "x")).code == 2
+@needs_tracer
+@pytest.mark.parametrize("argv", [(), ("--confirm=5m",)])
+def test_recovery_heeds_the_service(place: Place, argv: tuple[str, ...]) -> None:
+    """A restore that is finished after a crash is undone as well where the service does not take it."""
+    with service.serving(answer(500), answer()) as host:
+        undo = "" if argv else "rollback: {on_reload_failure: undo}\n"
+        place.configure(undo, reload=f"kind: http, url: {host.url}, attempts: 1")
+        killed(place, at_second_switch(), *argv)
+        told = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert told[-1].rollback is not None
+    assert told[-1].rollback.outcome is RollbackEnd.UNDONE
+    assert (place.root / "a.yaml").read_text() == "a: 2"
+    status = place.ok("status")
+    assert (status["pending"], status["degraded"], status["live"]["matches"]) == (None, [], status["latest"])
 
 
-def test_damage_is_not_recovered(lost: Host, tmp_path: Path) -> None:
-    """A replica with a damaged object is said to be damaged; the root stays empty."""
-    repository = tmp_path / "r.git"
-    blob = lost.git("rev-parse", "HEAD:a.yaml")
-    file = repository / "objects" / blob[:2] / blob[2:]
-    if not file.exists():
-        pytest.skip("this git received the push as a pack")
-    os.chmod(file, 0o600)
-    file.write_bytes(file.read_bytes()[:-3] + b"xyz")
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
-    assert fresh.run("recover").code != 0
-    assert list(content(fresh.root)) == ["."]
+@needs_tracer
+def test_confirmation_outlives_a_crash(place: Place) -> None:
+    """Killed in the middle of the restore, the rollback waits for its confirmation once it is finished."""
+    killed(place, at_second_switch(), "--confirm=5m")
+    assert place.ok("status")["pending"]["recorded"] is None
+    place.ok("snapshot")
+    waits = place.ok("status")["pending"]
+    assert waits["recorded"] == place.ok("list")["snapshots"][0]["id"]
+    assert place.ok("cancel")["outcome"] == "undone"
+    assert (place.root / "a.yaml").read_text() == "a: 2"
+
+
+@needs_tracer
+def test_killed_before_the_journal(place: Place) -> None:
+    """Killed before the first change to the root nothing has happened, and nothing waits."""
+    before = look(place.root)
+    killed(
+        place,
+        lambda call: call.name.startswith("rename") and call.paths[-1].endswith("journal.json"),
+        "--confirm=5m",
+    )
+    assert place.ok("snapshot")["outcome"] == "unchanged"
+    assert look(place.root) == before
+    assert place.ok("status")["pending"] is None
+
+
+def test_stale_locks(place: Place) -> None:
+    """Locks that a killed git left are removed, and said; one that a living process has open is not touched."""
+    for name in ("HEAD.lock", "refs/heads/main.lock"):
+        (place.vault / name).touch()
+    with (place.vault / "refs/heads/main.lock").open() as held:
+        place.write({"a.yaml": "a: 3"})
+        done = place.run("snapshot", "--json")
+        assert (done.code, done.error["kind"]) == (5, "busy")
+        assert "refs/heads/main.lock" in done.error["message"]
+        assert not (place.vault / "HEAD.lock").exists()
+        assert held.read() == ""
+    told = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert [word for word in told if "removed the lock file" in word]
+    assert place.ok("snapshot")["outcome"] == "unchanged"
+    place.fsck()
+
+
+def test_lost_tag_is_made_again(place: Place) -> None:
+    """A snapshot whose tag a crash left out gets it from what its commit says."""
+    newest = place.ok("list")["snapshots"][0]
+    place.git("tag", "-d", newest["id"])
+    assert place.ok("snapshot")["outcome"] == "unchanged"
+    assert place.git("rev-parse", newest["id"]).strip() == newest["commit"]
+
+
+def test_litter_of_the_killed_is_removed(place: Place) -> None:
+    """Half-written files of dead processes go with the first command after a holder that did not end well."""
+    litter = [
+        place.vault / "configvault/journal.json.4194305.tmp",
+        place.vault / "objects/00/tmp_obj_4194305_00aa",
+    ]
+    litter[1].parent.mkdir(exist_ok=True)
+    living = place.vault / f"configvault/journal.json.{os.getpid()}.tmp"
+    for path in [*litter, living]:
+        path.write_text("half")
+    place.ok("snapshot")
+    assert all(path.exists() for path in litter)
+    (place.vault / "configvault/lock").write_text(json.dumps({"pid": 4194305}))
+    place.ok("snapshot")
+    assert [path.exists() for path in [*litter, living]] == [False, False, True]
+
+
+def test_lock_says_how_its_holder_ended(tmp_path: Path) -> None:
+    """Who takes the lock learns whether the one before let go of it well."""
+    path = str(tmp_path / "lock")
+    with lock.hold(path, "first") as ended_well:
+        assert ended_well
+    with contextlib.suppress(OSError), lock.hold(path, "second") as ended_well:
+        assert ended_well
+        raise OSError("the disk is full")
+    with lock.hold(path, "third") as ended_well:
+        assert not ended_well
+    with lock.hold(path, "fourth") as ended_well:
+        assert ended_well
+
+
+def test_damaged_journal(place: Place) -> None:
+    """A journal that cannot be read is an error that names it, not a reason to guess."""
+    (place.vault / "configvault/journal.json").write_text("{")
+    done = place.run("snapshot", "--json")
+    assert (done.code, "journal.json" in done.error["message"]) == (9, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    "left",
     [
-        (["--from", "ext::sh -c x"], 2),
-        (["--from", "/nowhere/{host}.git"], 1),
-        (["--from", "/nowhere/r.git"], 1),
-        (["--from", "ssh://h/{host}.git", "--list"], 2),
-        ([], 2),
+        {},
+        {"configvault/format.77.tmp": ""},
+        {"configvault/format": "configvault creating\n", "HEAD": "", "config": "", "config.lock": ""},
+        {"configvault/format": "configvault creating\n", "HEAD.lock": "", "configvault/lock": "{}"},
     ],
 )
-def test_what_cannot_be_recovered_from(tmp_path: Path, words: list[str], code: int) -> None:
-    """A URL that names no replica, or not which host, is an error with a hint."""
-    ran = Host(tmp_path / "h").run("recover", *words)
-    assert ran.code == code, ran.err
-    assert "hint: " in ran.err
+def test_torn_first_vault(tmp_path: Path, left: dict[str, str]) -> None:
+    """What is left of a vault whose making was cut off is made whole."""
+    place = Place(tmp_path / "place")
+    for name, content in left.items():
+        (place.vault / name).parent.mkdir(parents=True, exist_ok=True)
+        (place.vault / name).write_text(content)
+    assert place.init({"a": "1"})
+    place.fsck()
+
+
+def test_two_make_the_vault(tmp_path: Path) -> None:
+    """Of two first commands at once one makes the vault and the other finds it."""
+    place = Place(tmp_path / "place")
+    place.write({"a": "1"})
+    started = [commands.start(["--config", str(place.config), "init"]) for _ in range(3)]
+    assert [one.wait().status for one in started] == [0, 0, 0]
+    place.fsck()
+    key = (place.vault / "configvault/redaction-key").read_bytes()
+    create_vault(str(place.vault), dict(os.environ))
+    assert (place.vault / "configvault/redaction-key").read_bytes() == key
+
+
+def test_dropped_rejected_state_stays_dropped(place: Place) -> None:
+    """A refused state that was dropped is gone from loose and from packed refs."""
+    ids = []
+    for text in ("a: [", "a: {"):
+        place.write({"a.yaml": text})
+        ids.append(json.loads(place.run("snapshot", "--json").raw)["rejected"])
+    place.git("pack-refs", "--all")
+    for id_ in ids:
+        place.ok("rejected", "drop", id_)
+    assert place.ok("rejected", "list")["rejected"] == []
+    place.fsck()
+
+
+def test_what_was_left_comes_back(place: Place) -> None:
+    """A file that holds again what a rollback took away is reported, another one is not."""
+    place.ok("rollback", "previous")
+    place.write({"a.yaml": "a: 2", "b": "3"})
+    with place.parts() as site, site.vault.stage() as stage:
+        found = again.rolled_back_content(site, live_.look(site, stage))
+    assert [(one.rule, one.path, one.severity.value) for one in found] == [
+        ("rolled-back-content", "a.yaml", "warning")
+    ]
+    assert "which the rollback backup_" in found[0].message

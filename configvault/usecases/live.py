@@ -20,7 +20,7 @@ LEFT_OUT_RULE = "left-out"
 class Live:
     """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault.
 
-    `state` is what counts; `seen` has, besides, the folders that hold nothing but ignored files.
+    `state` is what counts; `captured` has, besides, the folders that hold nothing but ignored files (None: no others).
     """
 
     state: Folder
@@ -28,7 +28,12 @@ class Live:
     before: Folder | None
     stage: Stage | None
     read_kept: Callable[[str], bytes]
-    seen: Folder
+    captured: Folder | None = None
+
+    @property
+    def seen(self) -> Folder:
+        """Return all that is there: what a restore starts from."""
+        return self.state if self.captured is None else self.captured
 
     @property
     def tree(self) -> str:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
+from configvault.core import compare
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.plan import plan
@@ -138,7 +139,7 @@ def _restore(site: Site, source: Source, stage: Stage) -> Rebuilt:
 def _proven(site: Site, target: Snapshot, kept: str | None, recorded: Snapshot | None) -> Rebuilt:
     """Read the root once more, believing nothing, and compare."""
     seen = site.root.capture(None, None)
-    live = live_.of(site, seen, target, None, None)
+    live = live_.of(site, seen, target, site.vault.tree(target.tree), None)
     if live.tree != target.tree:
         raise IntegrityError(
             f"the root {site.root.path} does not equal {target.id} after all", "configvault diff latest"

@@ -60,7 +60,7 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     except StaleCaptureError:
         # The cache knew of bytes that are in the vault no more: read everything again, believing nothing.
         seen = site.root.capture(None, live.stage)
-        fresh = live_.Live(seen, live.latest, None, live.stage, site.vault.objects.read, seen)
+        fresh = live_.Live(seen, live.latest, None, live.stage, site.vault.objects.read)
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
         live = fresh
     live_.remember(site, live.state)

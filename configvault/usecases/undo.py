@@ -118,4 +118,4 @@ def nothing(site: Site) -> Live:
     before = live_.latest_state(site, latest)
     like = before or Folder(0o755, os.geteuid(), os.getegid(), {})
     empty = Folder(like.mode, like.uid, like.gid, {})
-    return Live(empty, latest, before, None, site.vault.objects.read, empty)
+    return Live(empty, latest, before, None, site.vault.objects.read)

@@ -1,0 +1,55 @@
+"""Notice when what a rollback left comes back: a deployment that repeats itself, a controller that puts things right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from configvault.core.model import ChangeKind, Entry, Finding, Folder, Severity
+from configvault.usecases.live import Live
+from configvault.usecases.site import Site
+
+RULE = "rolled-back-content"
+# Of the snapshots that were left, the newest are looked at: what came back after longer is a decision, no accident.
+MOST_LEFT = 20
+
+
+def rolled_back_content(site: Site, live: Live) -> tuple[Finding, ...]:
+    """Return a warning for each file that has again the bytes which a rollback took away.
+
+    To be called where live is about to be recorded as a change, beside the verdict. Costs nothing while nothing was
+    rolled back, else a look at the trees of what was left, for the changed files only.
+    """
+    said = site.vault.marks()
+    if not said.rolled_back or live.before is None:
+        return ()
+    changed = {
+        change.path: change.new
+        for change in live.changes
+        if isinstance(change.new, Entry) and change.kind is not ChangeKind.METADATA
+    }
+    found: dict[str, Finding] = {}
+    for id_, tree in _left(site, live):
+        for path, entry in changed.items():
+            then = tree.find(path)
+            if (
+                path not in found
+                and isinstance(then, Entry)
+                and (then.kind, then.blob) == (entry.kind, entry.blob)
+            ):
+                found[path] = Finding(
+                    RULE,
+                    Severity.WARNING,
+                    path,
+                    None,
+                    None,
+                    f"holds again what {id_} held, which the rollback {said.rolled_back[id_]} left",
+                    hint="stop what puts it there, or roll back again",
+                )
+    return tuple(found[path] for path in sorted(found))
+
+
+def _left(site: Site, live: Live) -> Iterator[tuple[str, Folder]]:
+    """Yield the snapshots that were left, newest first, with their states."""
+    for snapshot in islice((one for one in site.vault.log() if one.rolled_back), MOST_LEFT):
+        yield snapshot.id, site.vault.tree(snapshot.tree, live.state)

@@ -46,8 +46,11 @@ def _finish(site: Site, journal: Journal) -> RecoveryOutcome:
         kept = None
         if site.root.exists():
             # Whoever was killed may not have synced what it renamed.
-            leftovers.sync_file_system(site.root.path)
-            kept = _clear(site, journal, state, stage)
+            try:
+                leftovers.sync_file_system(site.root.path)
+                kept = _clear(site, journal, state, stage)
+            except OSError as error:
+                raise restore_.failure(site, error, "the next command that writes will finish it") from error
         restored = restore_.restore(site, journal, None, state, stage)
         restored.foreign = restored.foreign or kept
         loading = load(site, restored.snapshot, journal.trigger) if journal.reload else None

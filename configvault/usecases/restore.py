@@ -148,11 +148,16 @@ def _apply(
             journal_.drop(site.vault)
         if not isinstance(error, OSError):
             raise
-        what = os_error_words(error, site.root.path)
         ending = "nothing was changed" if is_old else "the next command that writes will finish it"
-        raise ConfigvaultError(f"cannot restore: {what}; {ending}", _hint(error)) from error
+        raise failure(site, error, ending) from error
     result.in_place += done.in_place
     result.hard_links += done.hard_links
+
+
+def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:
+    """Return what to say of a restore that the system refused."""
+    what = os_error_words(error, site.root.path)
+    return ConfigvaultError(f"cannot restore: {what}; {ending}", _hint(error))
 
 
 def os_error_words(error: OSError, root: str) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from configvault.core.outcome import RollbackEnd
 from configvault.usecases import record, rollback
 
 # More by hand: RACES=3000 make test ARGS='-k races'
-RACES = int(os.environ.get("RACES", "60"))
+RACES = int(os.environ.get("RACES", "30"))
 SECRET = "nobody in the root may read this"
 
 
@@ -145,3 +146,69 @@ def _outcome(act: Callable[[], object]) -> str:
         return str(getattr(act(), "outcome", ""))
     except ConfigvaultError as error:
         return error.kind
+
+
+# --- the same at chosen moments: just before a name is opened it becomes something else
+
+_at_open: list[Callable[[object], None]] = []
+
+
+def _hook(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "open" and _at_open:
+        _at_open[-1](arguments[0])
+
+
+@contextlib.contextmanager
+def swapped_at_open(root: Path, name: str, target: Path, number: int) -> Iterator[list[object]]:
+    """Put a link to `target` in the place of `name` just before it is opened for the `number`-th time."""
+    if _hook not in _installed:
+        # An audit hook cannot be taken away again; without anything in the list it does nothing.
+        sys.addaudithook(_hook)
+        _installed.append(_hook)
+    opened: list[object] = []
+    inside, away = root / name, root / "away"
+
+    def at_open(path: object) -> None:
+        if path == inside.name:
+            opened.append(path)
+            if len(opened) == number:
+                inside.rename(away)
+                inside.symlink_to(target)
+
+    _at_open.append(at_open)
+    try:
+        yield opened
+    finally:
+        _at_open.pop()
+        if inside.is_symlink():
+            inside.unlink()
+        if away.exists():
+            away.rename(inside)
+
+
+_installed: list[object] = []
+
+
+@pytest.mark.parametrize("name", ["d", "d/e", "top"])
+@pytest.mark.parametrize("what", ["rollback", "snapshot"])
+def test_swapped_at_each_open(place: Place, canary: Path, name: str, what: str) -> None:
+    """Swapped just before any of the times that it is opened, a folder or a file leads nowhere."""
+    ids = [one["id"] for one in place.ok("list")["snapshots"]]
+    before = look(canary)
+    target = canary / "a" if name == "top" else canary
+    for number in range(1, 200):
+        with swapped_at_open(place.root, name, target, number) as opened, place.parts() as site:
+            if what == "rollback":
+                _outcome(partial(rollback.rollback, site, rollback.Request(ids[number % 2], force=True)))
+            else:
+                place.write({"top": str(number), "d/a": str(number), "d/e/a": str(number)})
+                _outcome(partial(record.record, site, "manual"))
+        assert look(canary) == before
+        if len(opened) < number:
+            break
+    assert number > 1
+    assert len(opened) < number
+    _tidy(place.root)
+    place.run("snapshot")
+    place.ok("rollback", ids[-1])
+    assert not _read_canary(place)

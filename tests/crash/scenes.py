@@ -170,7 +170,8 @@ def make(place: Path, act: Callable[[World], None]) -> tuple[Scene, World]:
     status, document = world.call("init", "--root", str(world.root), "--vault", str(world.vault))
     assert status == 0, document
     act(world)
-    world.note_reported()
+    if world.vault.exists():
+        world.note_reported()
     scene = Scene(place.with_name("scene"), place)
     subprocess.run(["cp", "-a", "--", place, scene.folder], check=True)
     return scene, world
@@ -193,6 +194,26 @@ def recorded_new(world: World) -> None:
     """Bring the root into the second state and record it."""
     to_new(world)
     world.snapshot()
+
+
+def unkept(world: World, output: str) -> str | None:
+    """Return which snapshot a command reported that is not in the vault as reported, None if every one is.
+
+    To be asked before any other command runs: the next one would record again what was lost.
+    """
+    document = json.loads(output[output.index("{") :])
+    for key in ("snapshot", "recorded"):
+        snapshot = document.get(key)
+        if snapshot is not None:
+            for name in (snapshot["id"], "main"):
+                found = world.git("rev-parse", f"{name}^{{tree}}").stdout.strip()
+                if found != snapshot["tree"]:
+                    return f"{snapshot['id']} was reported, but {name} leads to {found or 'nothing'}"
+    safety = document.get("safety") or ""
+    ref = f"refs/configvault/rejected/{safety}" if safety.startswith("rejected") else safety
+    if ref and world.git("rev-parse", "--verify", ref).returncode:
+        return f"what was live is said to be kept as {safety}, which is not there"
+    return None
 
 
 def wrong(world: World, *, must_be: str | None = None) -> str | None:

@@ -49,6 +49,8 @@ def struck(
             return f"exit status 0 without an outcome: {strike.output[-300:]}"
         if "Traceback" in strike.output:
             return f"a traceback: {strike.output[-800:]}"
+        if strike.status == 0 and (lost := scenes.unkept(world, strike.output)) is not None:
+            return lost
         return scenes.wrong(world, must_be=new if strike.status == 0 else None)
 
     return [str(loss) for loss in crash.series(scene, command, fault, check, sample=sample)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 import scenes
-from harness import fsync_order, tracer
+from harness import crash, fsync_order, tracer
+from harness.crash import Fault
 from scenes import World
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
@@ -62,6 +64,23 @@ def test_rollback(tmp_path: Path) -> None:
     """The journal before the root, each new entry before its name, the root before the record, all before the report."""
     _, world = scenes.make(tmp_path / "place", scenes.recorded_new)
     assert out_of_order(world, "rollback", min(world.reported)) == []
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0])
+def test_recovery(tmp_path: Path, share: float) -> None:
+    """What a killed rollback had renamed and not synced is on disk before the command after it reports success."""
+    scene, world = scenes.make(tmp_path / "place", scenes.recorded_new)
+    first = world.command("rollback", min(world.reported))
+    strike = round(len(crash.count(scene, first).calls) * share)
+    scene.set()
+    order = fsync_order.Order(str(world.place), re.compile(MAY_BE_LOST))
+    both = ["sh", "-c", f"{shlex.join(first)}; {shlex.join(world.command('snapshot'))}"]
+    ran = tracer.run(
+        both, under=[world.place], cwd=world.place, decide=Fault("kill-one").at(strike), observe=order.see
+    )
+    assert ran.status == 0, ran.output
+    order.report("the caller by exit status 0")
+    assert [violation.replace(f"{world.place}/", "") for violation in order.violations] == []
 
 
 def test_marks(tmp_path: Path) -> None:

@@ -40,15 +40,29 @@ def lost(
     command: Callable[[World], list[str]],
     new: str,
     sample: int | None,
+    ends: int = 0,
+    before: Callable[[World], str | None] = lambda _: None,
 ) -> list[str]:
-    """Cut the power while a command runs in a scene; `new` is the state after its success."""
+    """Cut the power while a command runs in a scene, and say what is lost.
+
+    Args:
+        base: where to work.
+        system: the file system that loses power.
+        act: what makes the scene.
+        command: what runs.
+        new: the state after its success.
+        sample: before how many calls to cut, None for all.
+        ends: its exit status.
+        before: what to do before anything is checked; it may find something wrong itself.
+    """
     scene, world = scenes.make(base / "mnt", act)
     shutil.rmtree(world.place)
 
     def check(cut: Cut) -> str | None:
-        if cut.call is None and cut.status != 0:
+        if cut.call is None and cut.status != ends:
             return f"the undisturbed run exits {cut.status}: {cut.output}"
-        return scenes.wrong(world, must_be=new if cut.call is None else None)
+        lost = scenes.unkept(world, cut.output) if cut.call is None else None
+        return lost or before(world) or scenes.wrong(world, must_be=new if cut.call is None else None)
 
     return power.cuts(system, base, scene.folder, command(world), check, sample=sample)
 
@@ -66,3 +80,34 @@ def test_rollback(tmp_path: Path, system: FileSystem, sample: int | None) -> Non
         return world.command("rollback", min(world.reported))
 
     assert lost(tmp_path, system, scenes.recorded_new, command, "old", sample) == []
+
+
+def test_first_vault(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
+    """A vault in the making is made whole by the next `init`; one that was reported is whole."""
+
+    def no_vault(world: World) -> None:
+        shutil.rmtree(world.vault)
+
+    def again(world: World) -> str | None:
+        status, document = world.call("init")
+        return f"init exits {status}: {document}" if status else None
+
+    def command(world: World) -> list[str]:
+        world.reported = {}
+        return world.command("init")
+
+    assert lost(tmp_path, system, no_vault, command, "old", sample, before=again) == []
+
+
+def test_unconfirmed(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
+    """A rollback that waits, and is undone when its time is over, still waits or is undone after a power cut."""
+
+    def cancel(world: World) -> str | None:
+        status, document = world.call("cancel")
+        return f"cancel exits {status}: {document}" if status > 1 else None
+
+    def command(world: World) -> list[str]:
+        return world.command("rollback", min(world.reported), "--confirm=1s")
+
+    found = lost(tmp_path, system, scenes.to_new, command, "new", sample, ends=8, before=cancel)
+    assert found == []

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
-from configvault.core import compare
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.plan import plan

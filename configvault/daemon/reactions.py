@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from configvault.core.model import Folder, Snapshot, Trigger
+from configvault.core.model import Folder, Snapshot, Trigger, healthy
 from configvault.core.outcome import Recording, ReloadOutcome, RestoreOutcome
 from configvault.daemon.standing import Standing
 from configvault.usecases import daemonstate
@@ -25,7 +25,9 @@ MOST_RESTORES = 5
 IN = timedelta(hours=1)
 # Trees that were replaced before are remembered, so that nobody is fought over the same bytes.
 _REMEMBERED = 20
-_HELD = "restores-held"
+# The fixed words for restores that are not made any more: until live is valid, until a reload works.
+_HELD_INVALID = "restores-held"
+_HELD_RELOAD = "reload-restores-held"
 
 
 class Reactions:
@@ -50,8 +52,8 @@ class Reactions:
             return
         if outcome.outcome is not Recording.REJECTED:
             self._invalid = None
-            self._standing.clear(_HELD)
-        elif changes.on_invalid == "restore" and not self._is_held(seen.tree):
+            self._standing.clear(_HELD_INVALID)
+        elif changes.on_invalid == "restore" and not self._is_held(seen.tree, _HELD_INVALID):
             self._invalid = (seen.tree, time.monotonic() + changes.grace)
         if outcome.outcome is Recording.RECORDED and changes.reload and outcome.snapshot is not None:
             self._reload(outcome.snapshot, seen.state)
@@ -62,16 +64,16 @@ class Reactions:
         (tree, _), self._invalid = self._invalid, None
         return self._counted(tree, lambda: restore_latest(self.site, tree, known))
 
-    def _is_held(self, tree: str) -> bool:
-        """Return whether `tree` must not be replaced, and say so."""
+    def _is_held(self, tree: str, reason: str) -> bool:
+        """Return whether `tree` must not be replaced, and say so under that reason."""
         restores = daemonstate.read_schedule(self.site.vault).restores
         if any(one.tree == tree for one in restores):
-            message = "an invalid state that was replaced before has come back: it is reported and stays"
+            message = "a state that was replaced before has come back: it is reported and stays"
         elif sum(one.at > self.site.now() - IN for one in restores) >= MOST_RESTORES:
             message = f"there were {MOST_RESTORES} automatic restores within an hour: no more for now"
         else:
             return False
-        self._standing.degrade(_HELD, message, f"{self.site.command.split()[0]} rejected list")
+        self._standing.degrade(reason, message, "configvault rejected list, configvault list")
         return True
 
     def _counted(self, tree: str, restore: Callable[[], RestoreOutcome | None]) -> RestoreOutcome | None:
@@ -94,14 +96,20 @@ class Reactions:
             loading = load(self.site, snapshot, Trigger.CHANGE)
         self.site.tell(ReloadOutcome(snapshot.id, loading.reload, loading.health))
         if loading.loaded:
-            self._standing.clear("reload")
+            self._took()
             return
         self._standing.degrade("reload", f"the service did not take {snapshot.id}", "configvault reload")
         restore = self.site.settings.changes.on_reload_failure == "restore"
-        if not restore or self._is_held(snapshot.tree):
+        if not restore or self._is_held(snapshot.tree, _HELD_RELOAD):
             return
         outcome = self._counted(snapshot.tree, lambda: restore_good(self.site, snapshot, state))
         if outcome is None:
-            self._standing.degrade(_HELD, "there is no good snapshot to put back", "configvault list --good")
-        elif outcome.reload is not None and outcome.reload.ok:
-            self._standing.clear("reload")
+            self._standing.degrade(
+                _HELD_RELOAD, "there is no good snapshot to put back", "configvault list --good"
+            )
+        elif outcome.reload is not None and outcome.reload.ok and healthy(outcome.health):
+            self._took()
+
+    def _took(self) -> None:
+        self._standing.clear("reload")
+        self._standing.clear(_HELD_RELOAD)

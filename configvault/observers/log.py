@@ -69,7 +69,10 @@ class Log:
     def _skipped(self, said: Line) -> int | None:
         """Return how many like it were left out before; None to leave this one out, too."""
         now_s = self._clock_s()
-        key = (said.event, *(str(said.values.get(k)) for k in ("message", "findings", "error", "id", "reason")))
+        key = (
+            said.event,
+            *(str(said.values.get(k)) for k in ("message", "findings", "error", "id", "reason", "repeated")),
+        )
         told_s, count = self._repeats.get(key, (-REPEAT_S, 0))
         if now_s - told_s < REPEAT_S:
             self._repeats[key] = (told_s, count + 1)

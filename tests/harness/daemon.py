@@ -69,6 +69,10 @@ class Daemon:
                     raise AssertionError(f"never said: {event} {values}; said:\n{''.join(self.raw)}")
                 self._changed.wait(min(left_s, 1.0))
 
+    def rewind(self) -> None:
+        """Wait for lines from the first one on again."""
+        self._read = 0
+
     def events(self) -> list[str]:
         """Return the events of all lines so far."""
         with self._changed:
@@ -127,6 +131,11 @@ class Place:
         finally:
             daemon.process.kill()
             daemon.process.wait()
+
+    def command(self, *arguments: str) -> str:
+        """Run another command of the program, and return what it prints."""
+        command = [sys.executable, "-m", "configvault", "-c", str(self.config), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def git(self, *arguments: str) -> str:
         """Return what git says of the vault."""

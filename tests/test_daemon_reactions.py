@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -183,3 +186,41 @@ def test_old_refused_states_are_dropped(place: Place) -> None:
             daemon.wait("vault.kept_up")
     assert len(place.rejected()) == 3
     assert safety in place.rejected()
+
+
+def test_unconfirmed_rollback_is_undone(place: Place) -> None:
+    """A rollback that nobody confirms is undone by the daemon when its time is over."""
+    place.configure()
+    with place.daemon() as daemon:
+        first = place.command("list", "--json")
+        (place.root / "a.yaml").write_text("version: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        place.command("rollback", json.loads(first)["snapshots"][0]["id"], "--confirm=2s")
+        assert (place.root / "a.yaml").read_text() == "version: 1\n"
+        daemon.wait("recovery.done")
+        assert (place.root / "a.yaml").read_text() == "version: 2\n"
+        (place.root / "b.yaml").write_text("b: 1\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+    place.assert_whole()
+
+
+def test_replicas_receive_the_vault(place: Place) -> None:
+    """Each snapshot goes to the replicas; one that cannot be reached is a reason to be degraded, and no more."""
+    replica = place.folder / "replica.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(replica)], check=True)
+    place.configure(f"replicas: [{{url: {replica}}}, {{url: {place.folder}/nowhere.git}}]")
+    with place.daemon() as daemon:
+        (place.root / "a.yaml").write_text("version: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        daemon.rewind()
+        said = daemon.wait("daemon.degraded")
+        assert "nowhere.git" in said["reason"]
+        while head(replica) != place.snapshots()[-1]:
+            os.utime(place.root / "a.yaml")
+            daemon.wait("root.compared", trigger="change")
+
+
+def head(repository: Path) -> str:
+    """Return the tip of main in a repository, `""` where there is none."""
+    command = ["git", "-C", str(repository), "rev-parse", "--quiet", "--verify", "main"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -21,6 +21,7 @@ from configvault.core.settings import Settings
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Configured, Job, Task
 from configvault.daemon.notify import Notifier
+from configvault.daemon.replicas import Replicas
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
 from configvault.daemon.worker import Worker
@@ -110,6 +111,7 @@ class _Daemon:
         self._standing = Standing(site.vault, os.getpid(), site.now, self._hear_standing)
         self._worker = Worker(site, self._inbox, self._standing, stop)
         self._worker.on_ready = self._ready
+        self._replicas = Replicas(self._standing)
         self._clock: Clock | None = None
         self._latest = ""
 
@@ -137,12 +139,14 @@ class _Daemon:
     def _ready(self) -> None:
         """Catch up, and say so; called in the worker's thread."""
         self._start_clock()
+        self._replicas.take(self._site)
         self._tell(Phase.READY, self._status())
         self._notifier.ready(self._status())
 
     def _hear(self, outcome: Outcome) -> None:
         if isinstance(outcome, RecordOutcome) and outcome.snapshot is not None:
             self._latest = outcome.snapshot.id
+        self._replicas.hear(outcome)
         self._notifier.status(self._status())
 
     def _hear_standing(self, outcome: Outcome) -> None:
@@ -237,6 +241,8 @@ class _Daemon:
             site.settings.timezone,
         ):
             self._start_clock()
+        self._replicas.take(site)
+        before.vault.close()
         self._tell(Phase.CONFIGURED, f"read {self._path}")
         self._notifier.ready(self._status())
 
@@ -245,6 +251,7 @@ class _Daemon:
         self._stop.set()
         self._notifier.stopping()
         self._stop_clock()
+        self._replicas.close()
         thread.join(STOP_S)
         if thread.is_alive():
             self._tell(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")

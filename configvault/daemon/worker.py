@@ -17,6 +17,7 @@ from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import FailureOutcome, PostponedOutcome, Recording, Watching, WatchOutcome
 from configvault.core.settle import EVERYTHING, Burst, Dirty
+from configvault.daemon.confirmation import Confirmation
 from configvault.daemon.inbox import Gathered, Inbox
 from configvault.daemon.jobs import Configured, Job, Lost, Task
 from configvault.daemon.reactions import Reactions
@@ -49,6 +50,7 @@ class Worker:
         self._standing = standing
         self._stop = stop
         self._reactions = Reactions(site, standing)
+        self._confirmation = Confirmation(site)
         self.sight = Sight(site, inbox, standing)
         self.ready = threading.Event()
         self.on_ready: Callable[[], None] = lambda: None
@@ -97,7 +99,13 @@ class Worker:
 
     def _rest(self) -> None:
         watch = self._site.settings.watch
-        times_s = [self._retry_s, self._rescan_s, self._reactions.due_s, self.sight.poll_s]
+        times_s = [
+            self._retry_s,
+            self._rescan_s,
+            self._reactions.due_s,
+            self._confirmation.due_s,
+            self.sight.poll_s,
+        ]
         due_s = min((one for one in times_s if one is not None), default=None)
         self._inbox.wait(due_s, watch.quiet, watch.max_wait)
 
@@ -125,6 +133,8 @@ class Worker:
 
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
+        if self._confirmation.due_s is not None and now_s >= self._confirmation.due_s:
+            self._attempt("confirmation", self._confirmation.act)
         if not self._is_there():
             return
         if self._retry_s is not None and now_s >= self._retry_s:
@@ -193,6 +203,7 @@ class Worker:
         if seen.moving:
             self._inbox.notice(Dirty(path.rpartition("/")[0] for path in seen.moving))
         self.sight.check_folders(seen.state)
+        self._confirmation.look()
         self._reactions.seen(seen)
 
     def _rescan(self) -> None:
@@ -251,7 +262,7 @@ class Worker:
         daemonstate.write_schedule(self._site.vault, replace(kept, last=last, **more))  # type: ignore[arg-type]
 
     def _configure(self, job: Configured) -> None:
-        self._site = self._reactions.site = job.site
+        self._site = self._reactions.site = self._confirmation.site = job.site
         self.sight.configure(job.site)
         # Other rules may take what was refused; other ignored names make another state.
         self._known = self._refused = None

@@ -8,6 +8,7 @@ from datetime import timedelta
 from configvault.core.errors import IntegrityError
 from configvault.core.model import RejectedState, Trigger
 from configvault.core.outcome import UpkeepOutcome, VerifyOutcome
+from configvault.usecases import verify as verify_
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance
@@ -18,16 +19,16 @@ MOST_PACKS = 50
 
 
 def verify(site: Site) -> VerifyOutcome:
-    """Check every object and ref of the vault, and tell what was found."""
+    """Check every object, ref and snapshot of the vault, and tell what was found."""
     began_s = time.monotonic()
     message = None
     try:
-        maintenance.check(site.vault)
+        verify_.verify(site)
     except IntegrityError:
         # A writer may have been in the middle of something: only what is damaged while nobody writes is damaged.
         try:
             with writing(site):
-                maintenance.check(site.vault)
+                verify_.verify(site)
         except IntegrityError as error:
             message = error.message
     outcome = VerifyOutcome(message is None, message, round(time.monotonic() - began_s, 3))

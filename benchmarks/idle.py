@@ -14,6 +14,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -21,6 +22,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from harness.daemon import Daemon
 from plugins import GOOD
 from states import Content
+
+from configvault.usecases.daemonstate import Schedule, write_schedule
+from configvault.vault.repository import Vault
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "coze-plugin"
 
@@ -75,8 +79,17 @@ def main() -> None:
             f"root: {root}\nvault: {folder}/vault\nhttp: {{listen: 'off'}}\nreload: {{kind: none}}\n"
             "log: {level: debug, format: json}\n"
         )
-        daemon = Daemon(config, {"WATCHDOG_USEC": "30000000", "NOTIFY_SOCKET": f"{folder}/nobody"})
+        environ = {"WATCHDOG_USEC": "30000000", "NOTIFY_SOCKET": f"{folder}/nobody"}
+        first = Daemon(config, environ)
+        first.wait("daemon.ready")
+        first.stop()
+        # Long ago, so that the second start has both lines of the schedule to catch up.
+        vault = Vault(f"{folder}/vault", {})
+        long_ago = datetime.now(UTC) - timedelta(days=30)
+        write_schedule(vault, Schedule({"backup": long_ago, "verify": long_ago}))
+        daemon = Daemon(config, environ)
         daemon.wait("daemon.ready")
+        daemon.wait("vault.verified")
         pid = daemon.process.pid
         print(f"{what}: {sum(1 for path in root.rglob('*') if path.is_file())} files")
         print(f"after the start     {memory_kb(pid)} kB")

@@ -82,6 +82,24 @@ def test_numbers_of_any_length() -> None:
     assert judge({"a.json": "[" + "1" * 6000 + "]"}, profile="generic").findings == ()
 
 
+PAYLOAD = """'{"key": "Authorization", "service_token": "harbour-master", "location": "Header"}'"""
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "[hunter2]", "{service_token: hunter2}", "*hunter2", "&hunter2 [*hunter2]", "!!int hunter2", "a: hunter2",
+        "|\n        {\"service_token\":\n        \"hunter2\"", "'{\"service_token\": \"hunter2\"}' x: y",
+        "'{\"service_token\": \"hunter2\"}\n      token: hunter2",
+    ],
+)  # fmt: skip
+def test_no_slip_in_a_payload_tells_it(slip: str) -> None:
+    """However a payload is mistyped, what stood in it is told nowhere."""
+    verdict = judge(with_meta(PAYLOAD, slip))
+    assert not verdict.accepted
+    assert "hunter2" not in repr(verdict)
+
+
 def test_generic_leaves_the_rest_alone() -> None:
     """The generic profile looks at no plugin rule, no link and no other kind of file."""
     files = {"a.yaml": "x: 1", "b": Link("/nowhere"), "c.txt": b"\xff", META_PATH: "[]"}

@@ -16,6 +16,8 @@ NEVER_SHOWN = frozenset(["auth-payload", "empty-token"])
 # Where the structure is not to be trusted, only the whole file tells what a line belongs to.
 _STRUCTURE_UNKNOWN = frozenset(["yaml-syntax", "json-syntax", "toml-syntax", "encoding", "conflict-marker"])
 _YAML_BREAKS = re.compile("\r\n|[\r\x85\u2028\u2029]")
+# Whatever stands there is credentials, of any form; a slip of the hand makes them a list or an alias.
+_PAYLOAD = re.compile(r"""(\s*(?:- )?["']?payload["']?\s*:\s*).+""")
 _TOP_LEVEL = re.compile(r"(?:- )?[\w.$/'\"-]+ *:(?: |$)|- ")
 
 
@@ -40,6 +42,9 @@ class Lines:
         whole = self._pem or one.rule in _STRUCTURE_UNKNOWN
         first, last = (0, len(self._lines)) if whole else self._around(one.line - 1)
         shown = printable(self._block(first, last)[one.line - 1 - first].rstrip().replace("\t", " "))
+        payload = _PAYLOAD.fullmatch(shown)
+        if payload:
+            shown = payload[1] + "<secret>"
         if len(shown) > WIDEST:
             return None if (one.column or 0) > WIDEST else shown[:WIDEST] + "…"
         return shown or None

@@ -208,14 +208,13 @@ class _Builder:
         mark, name = event.start_mark, event.anchor
         where = At(mark.line + 1, mark.column + 1)
         node = self._anchors.get(name)
+        # Its name is not told: a password that begins with * or & reads as one.
         if node is None:
-            raise _RefusedError(
-                fault("yaml-alias", where, f"alias {quote(name)} names no anchor", "define it above with &")
-            )
+            hint = "define the anchor above with &; put a value that begins with * in quotes"
+            raise _RefusedError(fault("yaml-alias", where, "an alias that names no anchor", hint))
         if any(node is outer for outer, _ in self._open):
-            raise _RefusedError(
-                fault("yaml-alias", where, f"anchor {quote(name)} contains itself", "write the value out")
-            )
+            message = "an alias to an anchor that contains it"
+            raise _RefusedError(fault("yaml-alias", where, message, "write the value out"))
         size = self._sizes.get(id(node), 1)
         self._aliased += size
         if self._aliased + self._nodes > MOST_EXPANDED:

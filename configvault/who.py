@@ -12,8 +12,6 @@ import pwd
 import socket
 from collections.abc import Mapping
 
-from configvault.core.replicas import as_host
-
 _UNSET = 0xFFFFFFFF  # Source: credentials(7) and the kernel's audit: no login belongs to this process
 
 
@@ -54,6 +52,8 @@ def _name(uid: int) -> str:
 
 def machine() -> str:
     """Return the host name with what tells this machine from others of that name, where it has a machine id."""
+    from configvault.core.replicas import as_host
+
     name = as_host(socket.gethostname())
     try:
         with open("/etc/machine-id", "rb") as file:

@@ -15,6 +15,8 @@ STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim
 
 def printable(text: str) -> str:
     """Return `text` on one line that moves no cursor; bytes that are no UTF-8 stay as they are."""
+    if text.isprintable():
+        return text
     return "".join(
         char if char.isprintable() or 0xDC80 <= ord(char) <= 0xDCFF else _escaped(char) for char in text
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from configvault.cli.output import printable
 from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
-from configvault.core.outcome import Lines, Recording, RecordOutcome, RollbackEnd, RollbackOutcome
+
+if TYPE_CHECKING:
+    from configvault.core.outcome import Lines, RecordOutcome, RollbackOutcome
 
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
 _WIDEST_EXCERPT = 100
@@ -66,6 +69,8 @@ def flags(snapshot: Snapshot) -> str:
 
 def recorded(outcome: RecordOutcome) -> Iterator[str]:
     """Yield what came of recording live."""
+    from configvault.core.outcome import Recording
+
     yield from findings(outcome.findings)
     if outcome.outcome is Recording.REJECTED:
         assert outcome.rejected is not None
@@ -81,16 +86,18 @@ def recorded(outcome: RecordOutcome) -> Iterator[str]:
 
 
 _ENDS = {
-    RollbackEnd.ROLLED_BACK: "rolled back to",
-    RollbackEnd.UNCHANGED: "nothing to restore, live already equals",
-    RollbackEnd.PLANNED: "would roll back to",
-    RollbackEnd.UNDONE: "undone: the root is as it was before the rollback to",
-    RollbackEnd.RELOAD_FAILED: "restored, but the service did not take it:",
+    "rolled_back": "rolled back to",
+    "unchanged": "nothing to restore, live already equals",
+    "planned": "would roll back to",
+    "undone": "undone: the root is as it was before the rollback to",
+    "reload_failed": "restored, but the service did not take it:",
 }
 
 
 def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
     """Yield what came of a rollback, but for the changed files."""
+    from configvault.core.outcome import RollbackEnd
+
     yield from findings(outcome.findings)
     yield f"{_ENDS[outcome.outcome]} {outcome.target.id}: {printable(outcome.target.subject)}"
     if outcome.left:

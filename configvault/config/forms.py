@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable
 
 from configvault.core import units
-from configvault.core.replicas import is_host
 
 _LONGEST_SOCKET_PATH = 107  # sun_path of unix(7), without its NUL
 
@@ -160,6 +159,8 @@ def name(text: str) -> str:
 
 def host(text: str) -> str:
     """Return a name that can stand in a URL, in a path and in a git ref."""
+    from configvault.core.replicas import is_host
+
     if not is_host(text):
         raise ValueError("use letters, digits, dots, dashes and underscores, such as web-1.example")
     return text

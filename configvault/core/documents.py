@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
-from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome
-from configvault.core.replicas import ReplicaStatus
+
+if TYPE_CHECKING:
+    from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome
+    from configvault.core.replicas import ReplicaStatus
 
 Document = dict[str, Any]
 

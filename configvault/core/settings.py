@@ -8,7 +8,10 @@ sizes are bytes. What a value may be beyond its type stands beside its default, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import FrozenInstanceError, dataclass, field, fields
+from typing import TypeVar, dataclass_transform
+
+_T = TypeVar("_T")
 
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
@@ -56,10 +59,21 @@ def allowed(
 class Section:
     """What all sections have in common: equal where all fields are, printed without those that are secret.
 
-    Written once here because `dataclass` would compile both anew for each section, at every start.
+    Written once here because `dataclass` would compile all of it anew for each section, at every start: that was
+    half of what reading the settings cost.
     """
 
     __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set a field for the first time; afterwards it stays as it is."""
+        if hasattr(self, name):
+            raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse."""
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __eq__(self, other: object) -> bool:
         """Return whether `other` is the same section with the same values."""
@@ -78,7 +92,13 @@ class Section:
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _section(cls: type[_T]) -> type[_T]:
+    """Make `cls` a section: its fields are set once, by name or in their order."""
+    return dataclass(slots=True, eq=False, repr=False)(cls)
+
+
+@_section
 class WatchSettings(Section):
     """When a change counts as finished, what is never looked at, how often everything is."""
 
@@ -88,7 +108,7 @@ class WatchSettings(Section):
     rescan: float = field(default=300.0, metadata=allowed(least=1))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class CommandCheck(Section):
     """A program of the site's own that judges the state; `{dir}` in `argv` is where it is laid out."""
 
@@ -97,7 +117,7 @@ class CommandCheck(Section):
     timeout: float = field(default=30.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class ValidateSettings(Section):
     """What a state must satisfy; `rules` maps a rule's name to error, warning or off."""
 
@@ -108,7 +128,7 @@ class ValidateSettings(Section):
     commands: tuple[CommandCheck, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class ChangesSettings(Section):
     """What follows a change that somebody made: report or restore; whether to reload after it."""
 
@@ -118,7 +138,7 @@ class ChangesSettings(Section):
     on_reload_failure: str = field(default="report", metadata=allowed(choices=("report", "restore")))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class ScheduleSettings(Section):
     """Crontab lines or `every 6h`; None is never."""
 
@@ -126,7 +146,7 @@ class ScheduleSettings(Section):
     verify: str | None = field(default="0 4 * * 0", metadata=allowed("schedule"))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class Expectation(Section):
     """What an HTTP answer must be like; None leaves that part open. `json` is a JMESPath that must be true."""
 
@@ -136,7 +156,7 @@ class Expectation(Section):
     json: str | None = field(default=None, metadata=allowed("jmespath"))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class ReloadSettings(Section):
     """How the service is told to load its configuration: http, command or none."""
 
@@ -152,7 +172,7 @@ class ReloadSettings(Section):
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class HealthCheck(Section):
     """One question to the service after a reload, asked until it passes or `within` seconds are over."""
 
@@ -168,14 +188,14 @@ class HealthCheck(Section):
     timeout: float = field(default=5.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class RollbackSettings(Section):
     """What follows a rollback whose reload or health failed: keep or undo."""
 
     on_reload_failure: str = field(default="keep", metadata=allowed(choices=("keep", "undo")))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class Keep(Section):
     """How many of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds."""
 
@@ -183,7 +203,7 @@ class Keep(Section):
     keep_within: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class KeepSnapshots(Section):
     """Which snapshots stay when the vault is thinned: each rule that is set keeps some. No rule: all stay.
 
@@ -201,7 +221,7 @@ class KeepSnapshots(Section):
     keep_good: int | None = field(default=None, metadata=allowed(least=1))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class RetentionSettings(Section):
     """How long refused states and snapshots stay; `history` is how far back commits are kept (None: for ever)."""
 
@@ -210,7 +230,7 @@ class RetentionSettings(Section):
     history: float | None = field(default=None, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class ReplicaSettings(Section):
     """A git URL that receives the vault; `{host}` in it is this host's name.
 
@@ -227,7 +247,7 @@ class ReplicaSettings(Section):
     token: str | None = field(default=None, repr=False, metadata=allowed("name", secret=True))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class NotifySettings(Section):
     """Who is told of which outcomes: a webhook or a command."""
 
@@ -240,14 +260,14 @@ class NotifySettings(Section):
     timeout: float = field(default=10.0, metadata=allowed(above=0))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class HttpSettings(Section):
     """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off."""
 
     listen: str = field(default="127.0.0.1:9460", metadata=allowed("listen"))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class LogSettings(Section):
     """How much is logged, and as what: auto, json or text."""
 
@@ -255,7 +275,7 @@ class LogSettings(Section):
     format: str = field(default="auto", metadata=allowed(choices=("auto", "json", "text")))
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@_section
 class Settings(Section):
     """Everything one process needs to protect one root with one vault (both absolute paths).
 

@@ -6,15 +6,19 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
-from configvault.core.outcome import Outcome
-from configvault.core.replicas import Trouble
-from configvault.core.settings import Settings
-from configvault.root.capture import Root
-from configvault.vault.git import Git
-from configvault.vault.repository import Note, Vault
+from configvault.vault.repository import Note
+
+if TYPE_CHECKING:
+    # Types alone: who lists snapshots reads no root and tells of no outcome.
+    from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
+    from configvault.core.outcome import Outcome
+    from configvault.core.replicas import Trouble
+    from configvault.core.settings import Settings
+    from configvault.root.capture import Root
+    from configvault.vault.git import Git
+    from configvault.vault.repository import Vault
 
 
 class Judge(Protocol):

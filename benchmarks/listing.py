@@ -45,10 +45,10 @@ def fill(vault_path: Path, count: int) -> None:
     vault.close()
 
 
-def seconds(argv: list[str]) -> float:
+def seconds(argv: list[str], env: dict[str, str]) -> float:
     """Return how long a command takes."""
     started = time.perf_counter()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env=env)
     return time.perf_counter() - started
 
 
@@ -66,10 +66,15 @@ def main() -> None:
             'python -c "import git"': [sys.executable, "-c", "import git"],
             "git log": ["git", "-C", str(base / "vault"), "log", "--format=%H %T %cI %B", "main"],
         }
+        # As installed: every library compiled once, ours too, even where this shell forbids it for the checkout.
+        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        env["PYTHONPYCACHEPREFIX"] = str(base / "compiled")
         taken: dict[str, list[float]] = {label: [] for label in commands}
-        for _ in range(ROUNDS):
+        for number in range(ROUNDS + 1):
             for label, argv in commands.items():
-                taken[label].append(seconds(argv))
+                once = seconds(argv, env)
+                if number:
+                    taken[label].append(once)
     medians = {label: statistics.median(times) for label, times in taken.items()}
     for label, median in medians.items():
         print(f"{label:24} {median * 1000:7.1f} ms  (least {min(taken[label]) * 1000:.1f})")

@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format test-crash test-crash-sample test-systemd bench man pins clean
+.PHONY: help setup demo test check format test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -66,6 +66,15 @@ bench: $(VENV)/.dev ## what things cost on this machine
 man: $(VENV)/.run ## the manual page, into build/
 	@mkdir -p build
 	$(BIN)/python -m configvault.cli.manual > build/configvault.1
+
+dist: $(VENV)/.run ## sdist and wheel, the same bytes each time, into dist/
+	$(BIN)/python packages/dist.py
+
+deb: $(VENV)/.run ## a Debian package with units, completion and manual, into dist/
+	packages/deb.sh $(BIN)/python
+
+test-packages: $(VENV)/.dev ## build the packages, install, upgrade and remove them (root, systemd)
+	$(PYTEST) tests/packages $(ARGS)
 
 pins: ## resolve the requirements anew
 	PYTHON=$(PYTHON) requirements/pin.sh

@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("repeatable")
 
 pytest_plugins = ["harness.guard"]
 
-ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "systemd")]
+ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "systemd", "packages")]
 
 
 @pytest.fixture

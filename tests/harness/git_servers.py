@@ -84,8 +84,11 @@ class Ssh:
 
 
 @contextlib.contextmanager
-def sshd(folder: Path) -> Iterator[Ssh]:
-    """Serve this user's login by key; keys and settings go into `folder`."""
+def sshd(folder: Path, *, listening: bool = False) -> Iterator[Ssh]:
+    """Serve this user's login by key; keys and settings go into `folder`.
+
+    `listening`: one sshd that takes all connections, with its own limits on them.
+    """
     assert SSHD is not None
     folder.mkdir(parents=True)
     for name in ("host", "client"):
@@ -97,12 +100,36 @@ def sshd(folder: Path) -> Iterator[Ssh]:
     config.write_text(
         f"HostKey {folder}/host\nAuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPidFile none\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-        "LogLevel QUIET\n"
+        "ListenAddress 127.0.0.1\n"
     )
-    with _inetd([SSHD, "-i", "-f", str(config)]) as port:
+    with (
+        _listening(config)
+        if listening
+        else _inetd([SSHD, "-i", "-o", "LogLevel=QUIET", "-f", str(config)]) as port
+    ):
         known = folder / "known_hosts"
         known.write_text(f"[127.0.0.1]:{port} {(folder / 'host.pub').read_text()}")
         yield Ssh(f"ssh://{getpass.getuser()}@127.0.0.1:{port}", folder / "client", known)
+
+
+@contextlib.contextmanager
+def _listening(config: Path) -> Iterator[int]:
+    assert SSHD is not None
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = int(taken.getsockname()[1])
+    process = subprocess.Popen(
+        [SSHD, "-D", "-e", "-p", str(port), "-f", str(config)], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        for line in process.stderr:
+            if "listening" in line:
+                break
+        threading.Thread(target=process.stderr.read, daemon=True).start()
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextlib.contextmanager

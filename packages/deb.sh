@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Build a Debian package of what packages/dist.py made, with the libraries that requirements/run.txt pins inside it.
+#
+#   packages/deb.sh PYTHON [DIRECTORY]      (default: dist/)
+#
+# PYTHON is of the version that the target's own python3 has: compiled libraries fit only that one, and the package says
+# so. The same commit gives the same bytes. Installed it is: /usr/bin/configvault, the libraries, units, completion and
+# manual where Debian has them, /etc/configvault/config.yaml. Nothing is started: the root has to be named first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=$(readlink -f "$(dirname "$1")")/$(basename "$1")
+out=${2:-dist}
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} PYTHONDONTWRITEBYTECODE=1
+umask 022
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+"$python" packages/dist.py "$work/dist" > /dev/null
+wheel=$(ls "$work"/dist/*.whl)
+version=$(basename "$wheel" | cut -d- -f2)
+minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+next=$("$python" -c 'import sys; print("%d.%d" % (sys.version_info[0], sys.version_info[1] + 1))')
+arch=$(dpkg --print-architecture)
+
+root=$work/root
+lib=$root/usr/lib/configvault
+grep -v '^setuptools==' requirements/run.txt > "$work/run.txt"
+"$python" -m pip --disable-pip-version-check --no-input install --quiet --no-compile --no-deps --root-user-action=ignore \
+    --target "$lib" -r "$work/run.txt" "$wheel"
+# Where it was built, and scripts that would run another Python.
+rm -rf "$lib/bin"
+find "$lib" -name direct_url.json -delete
+find "$lib" -name RECORD -delete
+find "$lib" -name REQUESTED -delete
+
+install -D -m 755 /dev/stdin "$root/usr/bin/configvault" <<'LAUNCHER'
+#!/usr/bin/python3 -I
+# PYTHON_ARGCOMPLETE_OK
+import sys
+
+sys.path.insert(0, "/usr/lib/configvault")
+from configvault.__main__ import main
+
+sys.exit(main())
+LAUNCHER
+run() { PYTHONPATH=$lib "$python" -P -m "$@"; }
+for unit in systemd/*.service; do
+    # Where it is and how it gets there is the package's business.
+    sed -e 's#/opt/configvault/bin/configvault#/usr/bin/configvault#' -e '/^#   cp /d' -e '/^# Expects the program/,/^$/d' "$unit" |
+        install -D -m 644 /dev/stdin "$root/lib/systemd/system/${unit##*/}"
+done
+for drop_in in systemd/drop-ins/*.conf; do
+    install -D -m 644 "$drop_in" "$root/usr/share/doc/configvault/drop-ins/${drop_in##*/}"
+done
+run configvault completion bash | install -D -m 644 /dev/stdin "$root/usr/share/bash-completion/completions/configvault"
+if run configvault.cli.manual > "$work/configvault.1" 2> /dev/null; then
+    gzip -9n < "$work/configvault.1" | install -D -m 644 /dev/stdin "$root/usr/share/man/man1/configvault.1.gz"
+else
+    echo "warning: no manual page in the package" >&2
+fi
+install -D -m 640 /dev/stdin "$root/etc/configvault/config.yaml" < <(
+    PYTHONPATH=$lib "$python" -P -c 'from configvault.config import initial; print(initial.text("/app/conf/plugin", "/var/lib/configvault"), end="")'
+)
+for doc in README.md CHANGELOG.md config.example.yaml; do
+    install -D -m 644 "$doc" "$root/usr/share/doc/configvault/$doc"
+done
+install -D -m 644 LICENSE "$root/usr/share/doc/configvault/copyright"
+
+mkdir "$root/DEBIAN"
+echo /etc/configvault/config.yaml > "$root/DEBIAN/conffiles"
+cat > "$root/DEBIAN/control" <<CONTROL
+Package: configvault
+Version: $version
+Architecture: $arch
+Maintainer: configvault <configvault@localhost>
+Depends: python3 (>= $minor), python3 (<< $next), git (>= 1:2.30)
+Recommends: openssh-client, ca-certificates
+Section: admin
+Priority: optional
+Installed-Size: $(du -sk --apparent-size "$root" --exclude DEBIAN | cut -f1)
+Description: watch a config directory, record every valid state in git, restore any
+ A daemon and a command line that validate what lies in a directory, record it as
+ snapshots in a bare git repository, roll back to any of them and have the
+ service load it. Made for Coze Studio's plugin directory.
+CONTROL
+install -m 755 /dev/stdin "$root/DEBIAN/postinst" <<'SCRIPT'
+#!/bin/sh
+set -e
+if [ "$1" = configure ]; then
+    python3 -I -m compileall -q /usr/lib/configvault > /dev/null || true
+    if [ -d /run/systemd/system ]; then
+        systemctl daemon-reload
+        # $2: the version before. What ran goes on with the new one; a new installation is started by who configured it.
+        if [ -n "$2" ]; then systemctl try-restart 'configvault.service' 'configvault@*.service'; fi
+    fi
+    if [ -z "$2" ]; then
+        echo "configvault: edit /etc/configvault/config.yaml, then: systemctl enable --now configvault"
+    fi
+fi
+SCRIPT
+install -m 755 /dev/stdin "$root/DEBIAN/prerm" <<'SCRIPT'
+#!/bin/sh
+set -e
+if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
+    systemctl --quiet disable --now configvault.service || true
+    systemctl stop 'configvault@*.service' || true
+fi
+find /usr/lib/configvault -name __pycache__ -prune -exec rm -rf {} +
+SCRIPT
+install -m 755 /dev/stdin "$root/DEBIAN/postrm" <<'SCRIPT'
+#!/bin/sh
+set -e
+if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+if [ "$1" = purge ] && [ -d /var/lib/configvault ]; then
+    # History is never removed by a package: it may be all that is left of the root.
+    echo "configvault: the vault stays in /var/lib/configvault; remove it by hand if nobody needs it"
+fi
+SCRIPT
+
+find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+mkdir -p "$out"
+package=$out/configvault_${version}_$arch.deb
+# One thread: the order in which several compress is not always the same.
+dpkg-deb --root-owner-group -Zxz --threads-max=1 --build "$root" "$package" > /dev/null 2>&1 ||
+    dpkg-deb --root-owner-group -Zxz --build "$root" "$package" > /dev/null
+echo "$package"

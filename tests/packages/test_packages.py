@@ -1,0 +1,180 @@
+"""The packages: built twice they are the same bytes; installed they work, upgrade keeps what ran, removal leaves the vault."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from harness import guest
+from harness.guest import Guest
+
+PROJECT = Path(__file__).parents[2]
+
+
+def build(script: list[str], out: Path, **environ: str) -> dict[str, str]:
+    """Build into `out` and return the sum of each file."""
+    env = os.environ | environ
+    mask = int(environ.get("MASK", "022"), 8)
+    subprocess.run([*script, str(out)], cwd="/", env=env, check=True, umask=mask, stdout=subprocess.DEVNULL)
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(out.iterdir())}
+
+
+DIST = [sys.executable, str(PROJECT / "packages" / "dist.py")]
+DEB = [str(PROJECT / "packages" / "deb.sh"), sys.executable]
+ELSEWHERE = {"TZ": "Asia/Shanghai", "MASK": "077", "LC_ALL": "C", "HOME": "/nonexistent"}
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sdist and wheel."""
+    out = tmp_path_factory.mktemp("dist")
+    build(DIST, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Debian package, for the Python that Debian's own is."""
+    if shutil.which("dpkg-deb") is None:
+        pytest.skip("dpkg is not installed")
+    out = tmp_path_factory.mktemp("deb")
+    build(DEB, out)
+    [package] = out.iterdir()
+    return package
+
+
+def test_dist_is_reproducible(dist: Path, tmp_path: Path) -> None:
+    """In another time zone, with another umask and home, sdist and wheel are the same bytes."""
+    again = build(DIST, tmp_path / "again", **ELSEWHERE)
+    assert again == {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(dist.iterdir())
+    }
+    assert [name.rpartition(".")[2] for name in again] == ["whl", "gz"]
+
+
+def test_the_wheel_runs(dist: Path, tmp_path: Path) -> None:
+    """Installed alone into an empty place the wheel gives the command, without the checkout."""
+    [wheel] = dist.glob("*.whl")
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+    ]
+    subprocess.run([*pip, "--root-user-action=ignore", "--target", str(tmp_path), str(wheel)], check=True)
+    env = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [tmp_path / "bin" / "configvault", "--help"],
+        env=env,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "rollback" in done.stdout
+    code = "import configvault; print(configvault.__file__)"
+    where = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=env, cwd="/", capture_output=True, text=True, check=True
+    )
+    assert where.stdout.startswith(str(tmp_path))
+
+
+def test_the_sdist_holds_what_an_operator_needs(dist: Path) -> None:
+    """Units, example configuration, manifests and documents are in it; nothing is owned by who built it."""
+    [sdist] = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+        assert {(one.uid, one.gid, one.uname) for one in archive.getmembers()} == {(0, 0, "")}
+    assert names >= {
+        "systemd/configvault.service", "config.example.yaml", "deploy/compose.yaml", "deploy/kubernetes/sidecar.yaml",
+        "Dockerfile", "README.md", "CHANGELOG.md", "configvault/__main__.py", "packages/deb.sh",
+    }  # fmt: skip
+
+
+def test_the_deb_is_reproducible(deb: Path, tmp_path: Path) -> None:
+    """Built again elsewhere the Debian package is the same bytes, and says for which Python it is."""
+    environ = ELSEWHERE | {"HOME": os.environ["HOME"]}
+    assert build(DEB, tmp_path / "again", **environ) == {deb.name: hashlib.sha256(deb.read_bytes()).hexdigest()}
+    fields = subprocess.run(
+        ["dpkg-deb", "--field", deb, "Depends"], capture_output=True, text=True, check=True
+    ).stdout
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert f"python3 (>= {minor})" in fields
+
+
+def newer(deb: Path, place: Path) -> Path:
+    """Return the same package as a later version."""
+    subprocess.run(["dpkg-deb", "--raw-extract", deb, place / "tree"], check=True)
+    control = place / "tree" / "DEBIAN" / "control"
+    control.write_text(control.read_text().replace("Version: ", "Version: 1:"))
+    subprocess.run(["dpkg-deb", "-Zgzip", "-z1", "--root-owner-group", "--build", place / "tree", place / "newer.deb"],
+                   check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+    return place / "newer.deb"
+
+
+def test_install_start_upgrade_remove(deb: Path, tmp_path: Path) -> None:
+    """Under a real systemd: installs stopped, runs once configured, is restarted by an upgrade, leaves the vault."""
+    reason = guest.why_not()
+    if reason:
+        pytest.skip(reason)
+    own = subprocess.run(
+        ["/usr/bin/python3", "-c", "import sys; print(*sys.version_info[:2])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    if own.stdout.split() != [str(part) for part in sys.version_info[:2]]:
+        pytest.skip("the package is for another Python than this machine's own")
+    shared = tmp_path / "debs"
+    shared.mkdir()
+    shutil.copy(deb, shared / "first.deb")
+    shutil.move(newer(deb, tmp_path), shared / "newer.deb")
+    done = Guest(binds=[f"{shared}:/debs"]).run(
+        """
+        rm -rf /usr/local/bin/configvault /opt/configvault/bin /etc/systemd/system/configvault*
+        export DEBIAN_FRONTEND=noninteractive
+        dpkg --install /debs/first.deb
+        configvault --version
+        systemd-analyze verify /lib/systemd/system/configvault.service 2> /tmp/said || true
+        fails grep configvault /tmp/said
+        expect enabled "$(systemctl is-enabled configvault || true)" disabled
+        expect mode "$(stat -c %a:%U /etc/configvault/config.yaml)" 640:root
+        configvault config validate
+        grep -q . /usr/share/bash-completion/completions/configvault
+
+        mkdir -p /app/conf/plugin
+        echo 'version: 1' > /app/conf/plugin/a.yaml
+        install_config /app/conf/plugin /var/lib/configvault
+        systemctl enable --now configvault
+        expect state "$(property configvault ActiveState)" active
+        echo 'version: 2' > /app/conf/plugin/a.yaml
+        seen configvault 'snapshot.recorded.*change'
+        before=$(property configvault MainPID)
+        list=$(configvault list --json)
+
+        dpkg --install --force-confold /debs/newer.deb
+        expect state "$(property configvault ActiveState)" active
+        [ "$(property configvault MainPID)" != "$before" ]
+        grep -q 'profile: generic' /etc/configvault/config.yaml
+        expect list "$(configvault list --json)" "$list"
+
+        dpkg --remove configvault
+        expect state "$(property configvault ActiveState)" inactive
+        [ ! -e /usr/lib/configvault ] && [ ! -e /usr/bin/configvault ]
+        [ -e /etc/configvault/config.yaml ]
+        dpkg --purge configvault
+        [ ! -e /etc/configvault ]
+        git -C /var/lib/configvault -c safe.directory='*' log --oneline | grep -q .
+        """
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -129,6 +129,21 @@ def test_hangup_reads_the_configuration(place: Place) -> None:
         daemon.wait("change.rejected")
 
 
+def test_reconfigure_waits(place: Place) -> None:
+    """`run --reconfigure` ends when the daemon has the new configuration, and fails with 78 where it is no good."""
+    with place.daemon() as daemon:
+        place.configure("notify: []")
+        place.command("run", "--reconfigure")
+        assert "daemon.configured" in daemon.events()
+        place.configure("wacth: {}")
+        assert place.fails("run", "--reconfigure") == 78
+        place.configure()
+        place.config.write_text(place.config.read_text().replace(str(place.root), "/elsewhere"))
+        assert place.fails("run", "--reconfigure") == 78
+        place.configure()
+    assert place.fails("run", "--reconfigure") == 1
+
+
 def test_hangup_cannot_move_the_root(place: Place) -> None:
     """Another root or vault needs a restart, and that is said."""
     with place.daemon() as daemon:

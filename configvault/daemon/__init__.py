@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -38,6 +40,9 @@ COMMAND = "configvault run"
 # Shorter than a stop may take; whoever holds the lock longer is tried again.
 _LOCK_WAIT_S = 5.0
 _REJECTED = 3
+# How long and how often to look whether the daemon has read its configuration again.
+_ANSWER_S = 60.0
+_LOOK_S = 0.05
 
 
 def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
@@ -55,6 +60,34 @@ def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
     prepare_leases()
     with _only_one(site):
         return _once(site, stop) if once else _Daemon(path, environ, site, stop).run()
+
+
+def reconfigure(path: str, environ: Mapping[str, str]) -> int:
+    """Have the daemon that runs read its configuration again, and wait until it has; return the exit code.
+
+    Raises:
+        ConfigError: the configuration cannot be used; the daemon goes on with the old one.
+        ConfigvaultError: no daemon runs, or it does not answer.
+    """
+    site = app.open_site(app.load_settings(path, environ), environ)
+    before = daemonstate.read_state(site.vault)
+    if before is None:
+        raise ConfigvaultError(f"no daemon protects {site.root.path}", "systemctl start configvault")
+    os.kill(before.pid, signal.SIGHUP)
+    idle, deadline_s = threading.Event(), time.monotonic() + _ANSWER_S
+    while time.monotonic() < deadline_s:
+        now = daemonstate.read_state(site.vault)
+        if now is not None and now.configured != before.configured:
+            if now.refused is not None:
+                raise ConfigError(
+                    f"the daemon keeps its old configuration: {now.refused}", "mend it and try again"
+                )
+            return 0
+        idle.wait(_LOOK_S)
+    raise ConfigvaultError(
+        f"the daemon, process {before.pid}, has not read its configuration within {_ANSWER_S:g} s",
+        "systemctl restart configvault",
+    )
 
 
 def _open(settings: Settings, environ: Mapping[str, str], stop: threading.Event) -> Site:
@@ -229,6 +262,7 @@ class _Daemon:
         except ConfigvaultError as error:
             faults = "; ".join((error.message, *getattr(error, "faults", ())))
             self._site.tell(FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint))
+            self._standing.configured(faults)
             self._notifier.ready(self._status())
             return
         site.observers.append(self._hear)
@@ -243,6 +277,7 @@ class _Daemon:
             self._start_clock()
         self._replicas.take(site)
         before.vault.close()
+        self._standing.configured(None)
         self._tell(Phase.CONFIGURED, f"read {self._path}")
         self._notifier.ready(self._status())
 

@@ -32,6 +32,10 @@ class Notifier:
         """Say that the configuration is being read again; `ready` follows."""
         self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
+    def starting(self, more_s: float) -> None:
+        """Ask for more time to become ready."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(more_s * 1e6)}")
+
     def stopping(self) -> None:
         """Say that the end has begun."""
         self._send("STOPPING=1", "STATUS=stops")

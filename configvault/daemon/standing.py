@@ -64,6 +64,10 @@ class Standing:
         """Say when each line of the schedule is next due."""
         self._set(next=times)
 
+    def configured(self, refused: str | None) -> None:
+        """Say that the configuration was read again just now, or why it was refused."""
+        self._set(configured=self._now(), refused=refused)
+
     def _set(self, **changes: object) -> None:
         with self._lock:
             self.state = replace(self.state, **changes)  # type: ignore[arg-type]

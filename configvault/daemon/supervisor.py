@@ -28,6 +28,7 @@ STOP_S = 8.0
 _TICK_S = 15.0
 _PROBE_S = 5.0
 _EARLY_S = 30.0
+_MORE_TIME_S = 120.0
 _CLOCK_JUMP_S = 2.0
 
 
@@ -128,6 +129,9 @@ class Supervisor:
         hangs = busy_until_s is not None and time.monotonic() > busy_until_s
         if thread.is_alive() and sees and not hangs:
             self._notifier.alive()
+            if not self._worker.ready.is_set():
+                # A root may be waited for as long as it takes, and is said to be.
+                self._notifier.starting(_MORE_TIME_S)
 
     def _proves(self) -> bool:
         """Return whether there is no sign that changes go unseen; ask for the next sign."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Of a line that is repeated word for word one is written in this time; the next one says how many were not.
 REPEAT_S = 600.0
+_FORGET_S = 6 * REPEAT_S
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # Source: sd-daemon(3): a prefix `<N>` on a line is its syslog priority.
 _PRIORITY = {"debug": 7, "info": 6, "warning": 4, "error": 3}
@@ -77,7 +78,7 @@ class Log:
         if now_s - told_s < REPEAT_S:
             self._repeats[key] = (told_s, count + 1)
             return None
-        self._repeats = {k: v for k, v in self._repeats.items() if now_s - v[0] < REPEAT_S or v[1]}
+        self._repeats = {k: v for k, v in self._repeats.items() if now_s - v[0] < _FORGET_S}
         self._repeats[key] = (now_s, 0)
         return count
 

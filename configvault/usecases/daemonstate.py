@@ -4,11 +4,12 @@ Two files in the vault's state folder. `daemon.json` is written when something c
 sync: it is about a process that is gone after a power cut. `schedule.json` must last, and is written seldom:
 
     daemon.json     {"format": 1, "pid": int, "since": TIME, "last_proof": TIME|null, "watching": "events|polling|no",
-                     "degraded": {REASON: MESSAGE}, "last_look": TIME|null, "next": {"backup": TIME, "verify": TIME}}
+                     "degraded": {REASON: MESSAGE}, "last_look": TIME|null, "next": {"backup": TIME, "verify": TIME},
+                     "configured": TIME|null, "refused": str|null}
     schedule.json   {"format": 1, "last": {"backup": TIME, "verify": TIME}, "verified": bool|null,
                      "restores": [{"at": TIME, "tree": ID}]}
 
-`last_look` is when the whole root was last compared, `last` when each line of the schedule was last done, `restores` are
+`configured` is when the configuration was last read again, `refused` why the old one stayed. `last_look` is when the whole root was last compared, `last` when each line of the schedule was last done, `restores` are
 the latest automatic ones with the tree that was replaced. Times are ISO 8601 with offset.
 """
 
@@ -57,6 +58,8 @@ class DaemonState:
     degraded: Mapping[str, str] = field(default_factory=dict)
     last_look: datetime | None = None
     next: Mapping[str, datetime] = field(default_factory=dict)
+    configured: datetime | None = None
+    refused: str | None = None
 
 
 def read_state(vault: Vault) -> DaemonState | None:
@@ -74,6 +77,8 @@ def read_state(vault: Vault) -> DaemonState | None:
             said["degraded"],
             _time(said["last_look"]),
             _times(said["next"]),
+            _time(said.get("configured")),
+            said.get("refused"),
         )
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -92,6 +97,8 @@ def write_state(vault: Vault, state: DaemonState) -> None:
         "degraded": dict(state.degraded),
         "last_look": state.last_look.isoformat() if state.last_look else None,
         "next": {name: at.isoformat() for name, at in state.next.items()},
+        "configured": state.configured.isoformat() if state.configured else None,
+        "refused": state.refused,
     }
     durable.write(vault.state_file(_DAEMON), _encode(document), sync=False)
 

@@ -137,6 +137,14 @@ class Place:
         command = [sys.executable, "-m", "configvault", "-c", str(self.config), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
+    def fails(self, *arguments: str) -> int:
+        """Run another command of the program that must fail, and return its exit code."""
+        command = [sys.executable, "-m", "configvault", "-c", str(self.config), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "error: " in done.stderr
+        return done.returncode
+
     def git(self, *arguments: str) -> str:
         """Return what git says of the vault."""
         command = ["git", "-C", str(self.vault), *arguments]

@@ -9,7 +9,13 @@ from configvault.cli.context import Context
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--reconfigure",
+        action="store_true",
+        help="have the daemon that runs read its configuration again, and wait",
+    )
+    what.add_argument(
         "--once", action="store_true", help="look once, record what differs, and end: 0 done, 3 rejected"
     )
 
@@ -18,4 +24,6 @@ def run(context: Context, args: argparse.Namespace) -> int:
     """Run until a signal says stop."""
     from configvault import daemon
 
+    if args.reconfigure:
+        return daemon.reconfigure(context.config_path, context.environ)
     return daemon.run(context.config_path, context.environ, once=args.once)

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness import commands
 from harness.crash import Scene
@@ -132,6 +132,10 @@ class World:
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of one command on this world."""
         return [*PROGRAM, "--config", str(self.place / "config.yaml"), *arguments, "--json"]
+
+    def fork(self, *arguments: str) -> Callable[[], NoReturn]:
+        """Return the same command as a fork, which starts at once."""
+        return commands.forked(self.command(*arguments)[len(PROGRAM) :])
 
     def call(self, *arguments: str) -> tuple[int, dict[str, Any]]:
         """Run one command undisturbed; return its exit status and its document."""

@@ -40,7 +40,7 @@ def sample(request: pytest.FixtureRequest) -> int | None:
 
 
 def struck(
-    scene: Scene, world: World, command: list[str], fault: Fault, sample: int | None, new: str
+    scene: Scene, world: World, command: tracer.Command, fault: Fault, sample: int | None, new: str
 ) -> list[str]:
     """Strike `command` in a scene at its calls; `new` is the state the root has where it reports success."""
 
@@ -68,7 +68,7 @@ def test_snapshot(place: Path, fault: Fault, sample: int | None) -> None:
     """A snapshot that is struck anywhere has been taken or has not, and never touches the root."""
     scene, world = scenes.make(place, scenes.to_new)
     world.states = {"new": world.states["new"]}
-    assert struck(scene, world, world.command("snapshot"), fault, sample, "new") == []
+    assert struck(scene, world, world.fork("snapshot"), fault, sample, "new") == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -76,7 +76,7 @@ def test_rollback(place: Path, fault: Fault, sample: int | None) -> None:
     """A rollback that is struck anywhere leaves the root wholly as it was or wholly as it shall be."""
     scene, world = scenes.make(place, scenes.recorded_new)
     first = min(world.reported)
-    assert struck(scene, world, world.command("rollback", first), fault, sample, "old") == []
+    assert struck(scene, world, world.fork("rollback", first), fault, sample, "old") == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -87,7 +87,7 @@ def test_rollback_of_unrecorded_work(place: Path, fault: Fault, sample: int | No
     status, document = world.call(*rollback)
     assert status == 0, document
     world.unrecorded = world.git("rev-parse", f"{document['safety']}^{{tree}}").stdout.strip()
-    assert struck(scene, world, world.command(*rollback), fault, sample, "old") == []
+    assert struck(scene, world, world.fork(*rollback), fault, sample, "old") == []
 
 
 INTERRUPTED = {
@@ -99,7 +99,7 @@ INTERRUPTED = {
 
 def half_done(scene: Scene, world: World, share: float) -> Scene:
     """Kill a rollback after that share of its calls and return what it left as a scene."""
-    command = world.command("rollback", min(world.reported))
+    command = world.fork("rollback", min(world.reported))
     strike = round(len(crash.count(scene, command).calls) * share)
     scene.set()
     tracer.run(command, under=[scene.place], cwd=scene.place, decide=Fault("kill").at(strike))
@@ -121,7 +121,7 @@ def test_recovery(
     def check(strike: Strike) -> str | None:
         return scenes.wrong(world)
 
-    losses = crash.series(left, world.command(*recovery), fault, check, sample=sample and sample // 2)
+    losses = crash.series(left, world.fork(*recovery), fault, check, sample=sample and sample // 2)
     assert [str(loss) for loss in losses] == []
 
 
@@ -142,7 +142,7 @@ def test_first_vault(place: Path, fault: Fault, sample: int | None) -> None:
         status, document = world.call("init")
         return scenes.wrong(world) if status == 0 else f"init exits {status}: {document}"
 
-    losses = crash.series(scene, world.command("init"), fault, check, sample=sample)
+    losses = crash.series(scene, world.fork("init"), fault, check, sample=sample)
     assert [str(loss) for loss in losses] == []
 
 
@@ -162,7 +162,7 @@ def test_undo(place: Path, fault: Fault, sample: int | None) -> None:
         (place / "refusing").unlink()
         return scenes.wrong(world)
 
-    losses = crash.series(scene, world.command("rollback", min(world.reported)), fault, check, sample=sample)
+    losses = crash.series(scene, world.fork("rollback", min(world.reported)), fault, check, sample=sample)
     assert [str(loss) for loss in losses] == []
 
 
@@ -179,7 +179,7 @@ def test_unconfirmed(place: Path, fault: Fault, sample: int | None) -> None:
         # Undone is what was there; where it never began, or failed for want of room, nothing was acknowledged.
         return scenes.wrong(world, must_be="new" if status == 0 or strike.status == 8 else None)
 
-    command = world.command("rollback", target, "--confirm=1s")
+    command = world.fork("rollback", target, "--confirm=1s")
     losses = crash.series(scene, command, fault, check, sample=sample)
     assert [str(loss) for loss in losses] == []
 
@@ -202,7 +202,7 @@ class NoSwap(Fault):
 def test_without_swap(place: Path, kind: str, sample: int | None) -> None:
     """Where two names cannot be swapped at once a struck rollback ends wholly old or new as well."""
     scene, world = scenes.make(place, scenes.recorded_new)
-    command = world.command("rollback", min(world.reported))
+    command = world.fork("rollback", min(world.reported))
     assert struck(scene, world, command, NoSwap(kind), sample, "old") == []
 
 
@@ -227,7 +227,7 @@ def test_file_that_is_a_mount(place: Path, fault: Fault, sample: int | None) -> 
     def inside() -> None:
         scene, world = scenes.make(place, scenes.recorded_new)
         mounted = Mounted(scene.folder, scene.place)
-        command = world.command("rollback", min(world.reported))
+        command = world.fork("rollback", min(world.reported))
         assert struck(mounted, world, command, fault, sample, "old") == []
 
     apart.apart(inside)

@@ -9,7 +9,7 @@ import pkgutil
 import signal
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -45,6 +45,12 @@ class Running:
 def run(argv: Sequence[str], env: Mapping[str, str] | None = None, *, uid: int | None = None) -> Ended:
     """Run `configvault ARGV` to its end, as the user and group `uid` if one is given."""
     return start(argv, env, uid=uid).wait()
+
+
+def forked(argv: Sequence[str], env: Mapping[str, str] | None = None) -> Callable[[], NoReturn]:
+    """Return what makes a fork of this process `configvault ARGV`, printing where the fork prints."""
+    _load_everything()
+    return lambda: _be_command(list(argv), dict(os.environ if env is None else env), 1, 2, None)
 
 
 def start(argv: Sequence[str], env: Mapping[str, str] | None = None, *, uid: int | None = None) -> Running:

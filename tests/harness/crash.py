@@ -115,7 +115,7 @@ class Scene:
         subprocess.run(["cp", "-a", "--", self.folder, self.place], check=True)
 
 
-def count(scene: Scene, command: Sequence[str], env: Mapping[str, str] | None = None) -> tracer.Ran:
+def count(scene: Scene, command: tracer.Command, env: Mapping[str, str] | None = None) -> tracer.Ran:
     """Run `command` undisturbed."""
     scene.set()
     return tracer.run(command, under=[scene.place], cwd=scene.place, env=env)
@@ -123,7 +123,7 @@ def count(scene: Scene, command: Sequence[str], env: Mapping[str, str] | None = 
 
 def series(
     scene: Scene,
-    command: Sequence[str],
+    command: tracer.Command,
     fault: Fault,
     check: Check,
     *,
@@ -138,7 +138,7 @@ def series(
     """
     calls = count(scene, command, env).calls
     if not calls:
-        raise RuntimeError(f"{command[0]} changed nothing under {scene.place}")
+        raise RuntimeError(f"{command} changed nothing under {scene.place}")
     losses = []
     for number in picks(len(calls), sample):
         scene.set()

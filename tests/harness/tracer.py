@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from harness import syscalls
 
@@ -93,8 +94,12 @@ class Ran:
     timed_out: bool = False
 
 
+Command = Sequence[str] | Callable[[], NoReturn]
+"""A command line, or a function that a fork of this process becomes."""
+
+
 def run(
-    command: Sequence[str],
+    command: Command,
     *,
     under: Sequence[Path],
     cwd: Path,
@@ -120,7 +125,7 @@ class _Tracer:
         self._first = 0
         self._ran = Ran()
 
-    def run(self, command: Sequence[str], cwd: Path, env: dict[str, str], timeout_s: float) -> Ran:
+    def run(self, command: Command, cwd: Path, env: dict[str, str], timeout_s: float) -> Ran:
         output = os.memfd_create("output")
         self._first = _start(command, cwd, env, output)
         self._alive.add(self._first)
@@ -233,7 +238,7 @@ class _Tracer:
         return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in self._under)
 
 
-def _start(command: Sequence[str], cwd: Path, env: dict[str, str], output: int) -> int:
+def _start(command: Command, cwd: Path, env: dict[str, str], output: int) -> int:
     """Fork, and in the child become traced, filtered and then the command."""
     program = syscalls.seccomp_filter(syscalls.BY_NUMBER.values())
     instructions = ctypes.create_string_buffer(program)
@@ -258,6 +263,8 @@ def _start(command: Sequence[str], cwd: Path, env: dict[str, str], output: int) 
         os.kill(os.getpid(), signal.SIGSTOP)
         if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, header, 0, 0):
             os._exit(126)
+        if callable(command):
+            command()
         os.execvpe(command[0], list(command), env)
     finally:
         os._exit(127)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -166,6 +168,18 @@ def test_killed_while_it_waits(place: Place) -> None:
     place.run("snapshot")
     assert place.ok("confirm")["outcome"] == "rolled_back"
     assert text(place) == "a: 1"
+
+
+def test_interrupted_while_it_waits(place: Place) -> None:
+    """Interrupted, the command that waits says that the rollback waits on, and how to answer it."""
+    waits = commands.start(["--config", str(place.config), "rollback", "previous", "--confirm=2m"])
+    while not place.ok("status")["pending"]:
+        pass
+    place.ok("snapshot")  # the lock is free again: it has come to wait
+    os.kill(waits.pid, signal.SIGINT)
+    ended = waits.wait()
+    assert (ended.status, "still waits" in ended.err) == (130, True), ended
+    assert place.ok("cancel")["outcome"] == "undone"
 
 
 HTTP = "kind: http, url: {url}, timeout: 2s, attempts: 1"

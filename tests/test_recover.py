@@ -202,6 +202,7 @@ def test_damaged_journal(place: Place) -> None:
     (place.vault / "configvault/journal.json").write_text("{")
     done = place.run("snapshot", "--json")
     assert (done.code, "journal.json" in done.error["message"]) == (9, True)
+    assert "journal.json" in str(place.ok("status")["degraded"])
 
 
 @pytest.mark.parametrize(

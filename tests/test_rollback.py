@@ -568,16 +568,18 @@ def test_undo(tmp_path: Path, trouble: str) -> None:
 
 
 def test_undo_to_invalid_work(tmp_path: Path) -> None:
-    """What was live may have been invalid: it comes back all the same, byte for byte."""
+    """What was live may have been invalid: it comes back byte for byte, and no snapshot stays marked as left."""
     with service.serving(answer(500), ACTIVE) as host:
         place = _troubled(tmp_path, host, "undo", health=False)
+        second = place.ok("list")["snapshots"][0]["id"]
         place.write({"a.yaml": "a: [", "new": "x"})
         before = look(place.root)
-        done = place.run("rollback", "latest", "--json")
+        done = place.run("rollback", "previous", "--json")
         assert (done.code, done.json["recorded"]) == (8, None), done
     assert done.json["safety"].startswith("rejected_")
     assert look(place.root) == before
-    assert place.ok("rollback", "latest", "--no-reload", "-n")["left"] == []
+    snapshots = {one["id"]: one for one in place.ok("list")["snapshots"]}
+    assert not snapshots[second]["rolled_back"]
     assert place.ok("status")["rejected"] == done.json["safety"]
 
 

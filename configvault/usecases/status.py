@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.model import Change, Snapshot
 from configvault.root.names import IGNORED
 from configvault.usecases import journal as journal_
@@ -66,9 +66,17 @@ def status(site: Site) -> Status:
         daemon=daemon(site.vault),
         rejected=_rejected_as(site, live) if live and not live.is_latest else None,
         left_out=tuple(pair for pair in live.seen.all_left_out() if pair[1] != IGNORED) if live else (),
-        pending=pending_.status_document(site),
+        pending=_pending(site, degraded),
         degraded=tuple(degraded),
     )
+
+
+def _pending(site: Site, degraded: list[str]) -> dict[str, Any] | None:
+    try:
+        return pending_.status_document(site)
+    except IntegrityError as error:
+        degraded.append(error.message)
+        return None
 
 
 def _rejected_as(site: Site, live: live_.Live) -> str | None:

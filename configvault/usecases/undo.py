@@ -55,7 +55,7 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> PutBack:
     commit, left = back.commit, tuple(filter(None, [way.recorded]))
     if isinstance(back, Snapshot):
         note = site.note(Trigger.UNDO, f"Undo the rollback to {way.target}: {why}", None, back.id)
-        commit = site.vault.prepare(state, None, None, note).commit
+        commit = site.vault.prepare(state, live.before, None, note).commit
         left = tuple(left_behind(site, back))
     journal = Journal(
         restore_.new_token(),

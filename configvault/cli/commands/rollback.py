@@ -20,6 +20,7 @@ EXIT_CODES = {
     RollbackEnd.RELOAD_FAILED: 7,
     RollbackEnd.UNDONE: 8,
 }
+INTERRUPTED = 130
 DEFAULT_CONFIRM = "5m"
 LONGEST_CONFIRM_S = 7 * 86400.0
 _CANDIDATES = 10
@@ -52,7 +53,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Restore and print what came of it; without a daemon also wait for the confirmation."""
-    from configvault.usecases import rollback
+    from configvault.usecases import pending, rollback
 
     confirm_s = _confirm_s(args)
     if args.reference is None and args.at is None:
@@ -70,9 +71,18 @@ def run(context: Context, args: argparse.Namespace) -> int:
         confirm_s,
     )
     site = context.site()
-    outcome = (rollback.dry_run if args.dry_run else rollback.rollback)(site, request)
-    if outcome.pending_until is not None:
-        outcome = _waited_for(context, site, outcome)
+    try:
+        outcome = (rollback.dry_run if args.dry_run else rollback.rollback)(site, request)
+        if outcome.pending_until is not None:
+            outcome = _waited_for(context, site, outcome)
+    except KeyboardInterrupt:
+        if pending.due(site) is None:
+            raise
+        context.say_error(
+            "interrupted; the rollback still waits for its confirmation",
+            "configvault confirm, or configvault cancel",
+        )
+        return INTERRUPTED
     show(context, outcome)
     return EXIT_CODES[outcome.outcome]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -428,10 +429,15 @@ def test_missing_root(place: Place) -> None:
 # --- rights
 
 
+@pytest.fixture
+def theirs() -> Iterator[Place]:
+    """Return a place that others can reach: pytest closes its own folders to them at any time."""
+    with tempfile.TemporaryDirectory(prefix="configvault-theirs-") as folder:
+        Path(folder).chmod(0o755)
+        yield Place(Path(folder, "place"))
+
+
 def _for_nobody(place: Place) -> None:
-    for folder in [place.base, *place.base.parents]:
-        if str(folder).startswith("/tmp/"):
-            folder.chmod(0o755)
     for path in [place.base, place.config, *place.base.rglob("*")]:
         os.chown(path, 65534, 65534, follow_symlinks=False)
 
@@ -443,63 +449,81 @@ GIVER = [*NOBODY, "--inh-caps", RIGHTS, "--ambient-caps", RIGHTS]
 
 
 @needs_root
-def test_user_rolls_back(place: Place) -> None:
+def test_user_rolls_back(theirs: Place) -> None:
     """An unprivileged user restores what is theirs, read-only files and folders too."""
-    _files(a="1", **{"closed/b": "1", "closed/c": "1"})(place.root)
-    (place.root / "a").chmod(0o444)
-    (place.root / "closed").chmod(0o555)
-    first = place.init()
-    (place.root / "closed").chmod(0o755)
-    (place.root / "closed/b").write_text("2")
-    (place.root / "closed/c").unlink()
-    (place.root / "a").unlink()
-    (place.root / "closed").chmod(0o500)
-    _for_nobody(place)
-    before = look(place.root)
-    second = place.process("snapshot", "--force", "--json", before=NOBODY).json["snapshot"]["id"]
-    done = place.process("rollback", first, "--force", "--json", before=NOBODY)
+    _files(a="1", **{"closed/b": "1", "closed/c": "1"})(theirs.root)
+    (theirs.root / "a").chmod(0o444)
+    (theirs.root / "closed").chmod(0o555)
+    first = theirs.init()
+    (theirs.root / "closed").chmod(0o755)
+    (theirs.root / "closed/b").write_text("2")
+    (theirs.root / "closed/c").unlink()
+    (theirs.root / "a").unlink()
+    (theirs.root / "closed").chmod(0o500)
+    _for_nobody(theirs)
+    before = look(theirs.root)
+    second = theirs.process("snapshot", "--force", "--json", before=NOBODY).json["snapshot"]["id"]
+    done = theirs.process("rollback", first, "--force", "--json", before=NOBODY)
     assert done.code == 0, done
-    found = look(place.root)
+    found = look(theirs.root)
     assert (found[b"closed"][1], found[b"a"][1], found[b"closed/b"][4]) == ("0o555", "0o444", b"1")
-    assert place.process("rollback", second, "--json", before=NOBODY).code == 0
-    assert look(place.root) == before
+    assert theirs.process("rollback", second, "--json", before=NOBODY).code == 0
+    assert look(theirs.root) == before
 
 
 @needs_root
-def test_owner_that_cannot_be_set(place: Place) -> None:
+def test_folder_that_cannot_be_removed(theirs: Place) -> None:
+    """Where somebody else's folder would have to go and cannot, nothing is begun, and nobody is stuck afterwards."""
+    first = theirs.init({"a": "1"})
+    theirs.snapshot({"d/e/f": "2", "a": "2"})
+    _for_nobody(theirs)
+    theirs.process("snapshot", before=NOBODY)
+    os.chown(theirs.root / "d/e", 0, 0)
+    theirs.process("snapshot", before=NOBODY)
+    before = look(theirs.root)
+    done = theirs.process("rollback", first, "--force", "--json", before=NOBODY)
+    assert (done.code, "nothing was changed" in done.error["message"]) == (1, True), done
+    assert "'d/e'" in done.error["message"]
+    assert look(theirs.root) == before
+    assert theirs.process("status", "--check", before=NOBODY).code == 0
+    assert theirs.process("snapshot", before=NOBODY).code == 0
+
+
+@needs_root
+def test_owner_that_cannot_be_set(theirs: Place) -> None:
     """Without the right to set owners it is refused up front; forced, all but the owner is restored, and said."""
-    place.write({"a": "1", "b": "1"})
-    os.chown(place.root / "a", 1234, 1234)
-    first = place.init()
-    place.snapshot({"a": "2", "b": "2"})
-    _for_nobody(place)
-    place.process("snapshot", before=NOBODY)
-    before = look(place.root)
-    done = place.process("rollback", first, "--json", before=NOBODY)
+    theirs.write({"a": "1", "b": "1"})
+    os.chown(theirs.root / "a", 1234, 1234)
+    first = theirs.init()
+    theirs.snapshot({"a": "2", "b": "2"})
+    _for_nobody(theirs)
+    theirs.process("snapshot", before=NOBODY)
+    before = look(theirs.root)
+    done = theirs.process("rollback", first, "--json", before=NOBODY)
     assert (done.code, done.error["kind"]) == (1, "failed")
     assert "CAP_CHOWN" in done.error["message"]
     assert "--force" in done.error["hint"]
-    assert look(place.root) == before
-    done = place.process("rollback", first, "--force", "--json", before=NOBODY)
+    assert look(theirs.root) == before
+    done = theirs.process("rollback", first, "--force", "--json", before=NOBODY)
     assert (done.code, done.json["outcome"]) == (0, "rolled_back"), done
     assert done.json["other_owners"] == [".", "a", "b"]
-    assert {(place.root / name).read_text() for name in "ab"} == {"1"}
-    assert place.process("status", "--check", before=NOBODY).code == 0
+    assert {(theirs.root / name).read_text() for name in "ab"} == {"1"}
+    assert theirs.process("status", "--check", before=NOBODY).code == 0
 
 
 @needs_root
-def test_capability_is_enough(place: Place) -> None:
+def test_capability_is_enough(theirs: Place) -> None:
     """A service user with the capability to set owners restores them, with special bits, without being root."""
-    _modes(place.root)
-    states = look(place.root)
-    first = place.init()
-    _plain_modes(place.root)
-    place.snapshot()
-    _for_nobody(place)
-    place.process("snapshot", before=NOBODY)
-    done = place.process("rollback", first, "--json", before=GIVER)
+    _modes(theirs.root)
+    states = look(theirs.root)
+    first = theirs.init()
+    _plain_modes(theirs.root)
+    theirs.snapshot()
+    _for_nobody(theirs)
+    theirs.process("snapshot", before=NOBODY)
+    done = theirs.process("rollback", first, "--json", before=GIVER)
     assert done.code == 0, done
-    assert look(place.root) == states
+    assert look(theirs.root) == states
 
 
 # --- the service

@@ -150,6 +150,28 @@ def exists(fd: int, name: str) -> bool:
     return True
 
 
+def check_removable(fd: int, name: str, path: str) -> None:
+    """Refuse to begin what could not be ended: to remove the folder `name` with others' folders in it.
+
+    Raises:
+        PermissionError: it names the folder below `path` that this user can neither write in nor open to themselves.
+    """
+    if os.geteuid() == 0:
+        return
+    with contextlib.suppress(FileNotFoundError):
+        inner = os.open(name, FOLDER, dir_fd=fd)
+        try:
+            children = list(os.scandir(inner))
+            may_write = os.access(".", os.W_OK | os.X_OK, dir_fd=inner, effective_ids=True)
+            if children and not may_write and os.fstat(inner).st_uid != os.geteuid():
+                raise PermissionError(errno.EACCES, "no permission to remove what is in it", path)
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    check_removable(inner, child.name, f"{path}/{child.name}")
+        finally:
+            os.close(inner)
+
+
 def remove(fd: int, name: str) -> None:
     """Remove what has that name in the folder `fd`, a whole folder too, following no link."""
     try:

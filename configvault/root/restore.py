@@ -10,8 +10,8 @@ before and removed after, and a run that was cut off is repeated from a new capt
 
 Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
 so it is written in place, and a reader may see half of it (`Restored.in_place` names it). Where the file system cannot
-swap two names (FUSE, NFS), a name is missing for an instant while it is replaced. What somebody writes through a
-descriptor of a replaced file after that file was looked at is lost with it. Times, extended attributes and access
+swap two names (FUSE, NFS), a name is missing for an instant while it is replaced, and what somebody puts there in that
+instant is lost. What somebody writes through a descriptor of a replaced file after that file was looked at is lost with it. Times, extended attributes and access
 control lists are not restored: no snapshot holds them.
 """
 
@@ -112,9 +112,10 @@ class Restore:
                     os.fchmod(fd, self._closed[path] | 0o300)
 
     def _close_folders(self, *, undo: bool) -> None:
-        modes = {path: mode for path, mode in self._closed.items() if undo or path not in self._modes}
+        modes = self._closed
         if not undo:
-            modes |= self._modes
+            planned = {step.path for step in self._plan.steps if step.attributes_only}
+            modes = {path: mode for path, mode in modes.items() if path not in planned} | self._modes
         for path, mode in modes.items():
             with contextlib.suppress(FileNotFoundError), self._folder(path) as fd:
                 os.fchmod(fd, mode)
@@ -137,11 +138,13 @@ class Restore:
 
     def _prepare(self) -> None:
         for number, step in enumerate(self._plan.steps):
-            if step.new is None or step.attributes_only:
+            if step.attributes_only:
                 continue
             with self._parent(step) as fd:
-                name = self._aside(number)
-                entries.build(fd, name, step.new, self._chunks)
+                if isinstance(step.old, Folder):
+                    entries.check_removable(fd, step.name, step.path)
+                if step.new is not None:
+                    entries.build(fd, self._aside(number), step.new, self._chunks)
 
     # --- switch
 
@@ -165,9 +168,16 @@ class Restore:
         try:
             self._place(fd, aside, step.name)
         except OSError as error:
-            if error.errno != errno.EBUSY or not isinstance(step.new, Entry) or step.new.kind is not Kind.FILE:
+            if error.errno != errno.EBUSY or not (_is_file(step.old) and _is_file(step.new)):
                 raise
+            self._keep_foreign_in_place(fd, step)
             self._write_in_place(fd, step)
+
+    def _keep_foreign_in_place(self, fd: int, step: Step) -> None:
+        """Hand over what somebody else wrote there since it was captured: it is about to be written over."""
+        found = self._inspect(fd, step.name)
+        if found is not None and not _same(found, step.old) and not _same(found, step.new):
+            self._keep({step.path: found})
 
     def _place(self, fd: int, aside: str, name: str) -> None:
         """Give `aside` the name `name`; what had that name is `aside` afterwards."""
@@ -291,6 +301,10 @@ class Restore:
 
     def _aside(self, number: int) -> str:
         return f"{RESERVED_PREFIX}{self._token}-{number}"
+
+
+def _is_file(entry: Entry | Folder | None) -> bool:
+    return isinstance(entry, Entry) and entry.kind is Kind.FILE
 
 
 def _same(found: Entry | Folder, expected: Entry | Folder | None) -> bool:

@@ -21,6 +21,8 @@ LARGEST_BODY_BYTES = 1024 * 1024
 MOST_REDIRECTS = 3
 
 _STOP_CHECK_S = 0.1
+# Two threads that import urllib3 at once, each another part of it first, can find it half made.
+_importing = threading.Lock()
 _KEEP_METHOD = (307, 308)
 _REDIRECTS = (301, 302, 303, *_KEEP_METHOD)
 
@@ -191,6 +193,8 @@ class _Exchange(threading.Thread):
 
 def _exchange(request: Request, deadline: float, stop: threading.Event | None) -> tuple[Answer, str | None]:
     peer = _peer(urlsplit(request.url))
+    with _importing:
+        import urllib3.connection  # noqa: F401 - for the thread below
     exchange = _Exchange(request, max(deadline - time.monotonic(), 0.001))
     exchange.start()
     while not exchange.done.wait(min(_STOP_CHECK_S, max(deadline - time.monotonic(), 0))):

@@ -15,7 +15,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "configvault"
 
 # What each room may import of ours; each may import itself. Parts see nothing but the core, never each other.
-PARTS = {"config", "root", "vault", "watch", "schedule", "web", "replica", "who"}
+PARTS = {"config", "root", "vault", "watch", "schedule", "web", "replica", "signing", "who"}
 # Parts that ask something outside (a service, a program), and so see `calls` besides.
 ASKING = {"validators", "reloaders", "health", "observers"}
 LAYERS: dict[str, set[str]] = {
@@ -38,6 +38,8 @@ OWNERS = {
     "watchdog": "watch",
     "apscheduler": "schedule",
     "structlog": "observers/log.py",
+    "prometheus_client": "observers/metrics.py",
+    "waitress": "web/server.py",
     "openapi_spec_validator": "validators",
     "urllib3": "calls",
     "rich": "cli/output.py",
@@ -51,6 +53,7 @@ WRITERS = {
     "root/syscalls.py": "nothing of its own: renameat2 for restore.py",
     "config/initial.py": "a first config file",
     "vault": "the vault",
+    "web/server.py": "its own unix socket, when it closes",
     "cli/commands/demo.py": "a temporary folder of its own",
     "cli/main.py": "nothing: /dev/null in place of a pipe that nobody reads any more",
     "validators/commands.py": "a private temporary folder, for validate.commands to look at",

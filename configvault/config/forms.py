@@ -187,6 +187,13 @@ def word(text: str) -> str:
     return text
 
 
+def public_key(text: str) -> str:
+    """Return an ssh public key in one line, without its comment."""
+    if not re.fullmatch(r"(?:ssh|ecdsa|sk)-[\w@.-]+ [A-Za-z0-9+/]+=*(?: [^\n]*)?", text.strip()):
+        raise ValueError("use a line such as a .pub file holds: ssh-ed25519 AAAA…")
+    return " ".join(text.split()[:2])
+
+
 FORMS: dict[str, Callable[[str], str | None]] = {
     "path": path,
     "timezone": timezone,
@@ -199,4 +206,5 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "host": host,
     "header": header_value,
     "argv": word,
+    "public-key": public_key,
 }

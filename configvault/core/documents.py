@@ -37,6 +37,7 @@ def snapshot(value: Snapshot, changes: Iterable[Change] | None = None) -> Docume
         "host": value.host,
         "target": value.target,
         "annotations": list(value.annotations),
+        "plugins": list(value.plugins),
     }
     if changes is None:
         del document["changes"]
@@ -73,6 +74,7 @@ def rejected(value: RejectedState) -> Document:
         "target": None,
         "annotations": [],
         "findings": [finding(one) for one in value.findings],
+        "plugins": list(value.plugins),
     }
 
 
@@ -107,6 +109,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "reload": asdict(outcome.reload) if outcome.reload else None,
         "health": [asdict(one) for one in outcome.health],
         "pending_until": outcome.pending_until.isoformat() if outcome.pending_until else None,
+        "elapsed_seconds": outcome.elapsed_seconds,
         "left": list(outcome.left),
         "findings": [finding(one) for one in outcome.findings],
         "in_place": list(outcome.in_place),

@@ -73,7 +73,7 @@ class RollbackOutcome:
     """What came of a rollback.
 
     `safety` is the id under which live was kept, `recorded` the snapshot of the rollback itself, `left` the
-    snapshots it goes behind. `in_place` names files that could not be replaced atomically, `hard_links` those whose
+    snapshots it goes behind. `elapsed_seconds` is how long all of it took. `in_place` names files that could not be replaced atomically, `hard_links` those whose
     other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
     of the state in which somebody's changes during the restore are kept, `other_owners` what could not be given to
     its owner and was restored all the same. `lines` are counted only for a plan.
@@ -89,6 +89,7 @@ class RollbackOutcome:
     reload: ReloadReport | None = None
     health: tuple[HealthReport, ...] = ()
     pending_until: datetime | None = None
+    elapsed_seconds: float | None = None
     in_place: tuple[str, ...] = ()
     hard_links: tuple[str, ...] = ()
     kept_folders: tuple[str, ...] = ()

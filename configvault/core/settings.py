@@ -16,7 +16,9 @@ _T = TypeVar("_T")
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
     "recorded", "rejected", "rolled_back", "reload_failed", "undone", "degraded", "restored", "pending", "failed",
+    "recovered",
 )  # fmt: skip
+NOTIFY_FORMATS = ("json", "slack", "feishu", "dingtalk", "wecom")
 LONGEST_S = 3650 * 86400.0  # beyond this a wait overflows what the system's clocks take
 
 IGNORED_BY_DEFAULT = (
@@ -254,6 +256,7 @@ class NotifySettings(Section):
     url: str | None = field(default=None, repr=False, metadata=allowed("url", secret=True))
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
     on: tuple[str, ...] = field(default=(), metadata=allowed(choices=EVENTS, single=True))
+    format: str = field(default="json", metadata=allowed(choices=NOTIFY_FORMATS))
     headers: Mapping[str, str] = field(
         default_factory=dict, repr=False, metadata=allowed("header", secret=True)
     )
@@ -273,6 +276,14 @@ class LogSettings(Section):
 
     level: str = field(default="info", metadata=allowed(choices=("debug", "info", "warning", "error")))
     format: str = field(default="auto", metadata=allowed(choices=("auto", "json", "text")))
+
+
+@_section
+class SigningSettings(Section):
+    """The ssh key that signs what is recorded (None: nothing is signed), and public keys that signed before it."""
+
+    key: str | None = field(default=None, metadata=allowed("path"))
+    trusted: tuple[str, ...] = field(default=(), metadata=allowed("public-key", single=True))
 
 
 @_section
@@ -296,5 +307,6 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     replicas: tuple[ReplicaSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()
+    signing: SigningSettings = SigningSettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -104,11 +104,13 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
             somebody holds the lock.
         ConfigvaultError: the root could not be made equal to the target.
     """
+    started = site.now()
     with writing(site), site.vault.stage() as stage:
         pending_.refuse_second(site)
         aim = _aim(site, request, stage)
         carry_out = _carry_out if aim.steps.steps else _unchanged
         outcome = carry_out(site, request, aim, stage)
+    outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
     site.tell(outcome)
     return outcome
 

@@ -1,0 +1,43 @@
+"""How things stand in numbers, gathered whenever somebody asks; the gauges are made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaFigures:
+    """One replica under a name without secrets, when it last took everything, and whether it lacks something."""
+
+    name: str
+    last_success: datetime | None = None
+    behind: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the gauges show. None is "not known", and shows as no sample at all rather than as a lie.
+
+    `by_trigger` counts the snapshots on record by what caused them, whoever made them. `refused_since` is when the
+    state that is live was first refused. `last_proof` is when the daemon last proved that it sees changes;
+    `last_backup` and `last_verify` when the scheduled run last went through.
+    """
+
+    by_trigger: Mapping[str, int] = field(default_factory=dict)
+    rejected: int | None = None
+    files: int | None = None
+    vault_bytes: int | None = None
+    latest_at: datetime | None = None
+    live_is_latest: bool | None = None
+    loaded_is_latest: bool | None = None
+    refused_since: datetime | None = None
+    pending_until: datetime | None = None
+    watching: bool | None = None
+    last_proof: datetime | None = None
+    last_backup: datetime | None = None
+    last_verify: datetime | None = None
+    verified: bool | None = None
+    degraded: int | None = None
+    replicas: tuple[ReplicaFigures, ...] = ()

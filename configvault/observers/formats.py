@@ -1,0 +1,77 @@
+"""What a webhook is sent, one function for each `format`, and what its answer must not say.
+
+Chat services take one text each in a wrapping of their own, and some answer 200 to what they refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Body = Mapping[str, Any]
+
+_COLOURS = {"info": "#2e7d32", "warning": "#b26a00", "error": "#c62828"}
+_LONGEST_TEXT = 3000
+
+
+def body(format_: str, told: Body) -> bytes:
+    """Return the body of the request that tells `told` (event, level, title, at, host, root, outcome)."""
+    return json.dumps(FORMATS[format_](told), ensure_ascii=True).encode()
+
+
+def refusal(format_: str, answer: bytes) -> str | None:
+    """Return why the answer, for all its status 200, is a refusal; None if it is not."""
+    key = _CODES.get(format_)
+    if key is None:
+        return None
+    try:
+        code = json.loads(answer).get(key, 0)
+    except (ValueError, AttributeError, RecursionError):
+        return "answered what is no JSON object"
+    return None if code == 0 else f"answered {key} {code!r}"[:80]
+
+
+def text(told: Body) -> str:
+    """Return the lines that people read."""
+    lines = [f"[configvault] {told['event']} on {told['host']}: {told['root']}", str(told["title"])]
+    lines += [_finding(one) for one in _findings(told["outcome"])[:5]]
+    return "\n".join(lines)[:_LONGEST_TEXT]
+
+
+def _findings(outcome: Body) -> list[Body]:
+    return [one for one in outcome.get("findings") or () if one["severity"] == "error"]
+
+
+def _finding(one: Body) -> str:
+    place = one["path"] if one["line"] is None else f"{one['path']}:{one['line']}"
+    return f"{place}: {one['message']}"
+
+
+def _json(told: Body) -> Body:
+    return told
+
+
+def _slack(told: Body) -> Body:
+    """Source: Slack's "Formatting text for app surfaces": these three characters, and no others, are escaped."""
+    shown = text(told).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    first, _, rest = shown.partition("\n")
+    return {"text": first, "attachments": [{"color": _COLOURS[told["level"]], "text": rest, "fallback": rest}]}
+
+
+def _feishu(told: Body) -> Body:
+    return {"msg_type": "text", "content": {"text": text(told)}}
+
+
+def _msgtype(told: Body) -> Body:
+    return {"msgtype": "text", "text": {"content": text(told)}}
+
+
+FORMATS: Mapping[str, Callable[[Body], Body]] = {
+    "json": _json,
+    "slack": _slack,
+    "feishu": _feishu,
+    "dingtalk": _msgtype,
+    "wecom": _msgtype,
+}
+_CODES = {"feishu": "code", "dingtalk": "errcode", "wecom": "errcode"}

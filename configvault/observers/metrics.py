@@ -1,0 +1,309 @@
+"""Prometheus metrics: counters fed by outcomes as they happen, gauges gathered when somebody scrapes.
+
+Base units, bounded labels: a label holds a word of the program or a name of the configuration, never a path, an id
+or a message. The only module that knows prometheus-client. Counters count what this process did; what commands did
+beside it shows in the gauges and in `configvault_snapshots`, which are read from the vault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from configvault.core.figures import Figures
+from configvault.core.model import HealthReport, ReloadReport
+from configvault.core.outcome import (
+    DaemonOutcome,
+    DegradedOutcome,
+    FailureOutcome,
+    Outcome,
+    PostponedOutcome,
+    Recording,
+    RecordOutcome,
+    RecoveryOutcome,
+    ReloadOutcome,
+    RestoreCause,
+    RestoreOutcome,
+    RollbackEnd,
+    RollbackOutcome,
+    UpkeepOutcome,
+    VerifyOutcome,
+    Watching,
+    WatchOutcome,
+)
+
+_SETTLE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Metrics:
+    """An observer that counts, and what a scraper is answered."""
+
+    def __init__(self, version: str, figures: Callable[[], Figures]) -> None:
+        """Start at zero; `figures` is called at each scrape and must not take long."""
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        self._define()
+        self.registry.register(_Gauges(version, figures))
+
+    def _define(self) -> None:
+        registry = self.registry
+        self._changes = Counter(
+            "configvault_changes_seen", "Events of the file system that led to a look.", registry=registry
+        )
+        self._recordings = Counter(
+            "configvault_recordings", "Looks at live by how they ended.", ["outcome"], registry=registry
+        )
+        self._rejections = Counter(
+            "configvault_rejections",
+            "Refused states by the rules that refused them.",
+            ["rule"],
+            registry=registry,
+        )
+        self._settle = Histogram(
+            "configvault_settled_to_recorded_seconds",
+            "From the moment a change had settled until it was on disk.",
+            buckets=_SETTLE_BUCKETS,
+            registry=registry,
+        )
+        self._rollbacks = Counter(
+            "configvault_rollbacks", "Rollbacks by how they ended.", ["outcome"], registry=registry
+        )
+        self._rollback_seconds = Histogram(
+            "configvault_rollback_duration_seconds",
+            "How long rollbacks took, reload and health checks included.",
+            buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._reloads = Counter(
+            "configvault_reloads",
+            "Requests to the service to reload, by result.",
+            ["result"],
+            registry=registry,
+        )
+        self._reload_seconds = Histogram(
+            "configvault_reload_duration_seconds",
+            "How long reloads took, all attempts together.",
+            buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._health = Counter(
+            "configvault_health_checks",
+            "Health checks after a reload, by result.",
+            ["check", "result"],
+            registry=registry,
+        )
+        self._overflows = Counter(
+            "configvault_watch_overflows", "Times the kernel dropped events.", registry=registry
+        )
+        self._rescans = Counter("configvault_rescans", "Times everything was compared.", registry=registry)
+        self._notifications = Counter(
+            "configvault_notifications", "Notifications by result.", ["event", "result"], registry=registry
+        )
+        self._failures = Counter(
+            "configvault_failures", "Things that the daemon could not do.", ["doing"], registry=registry
+        )
+        self._restores = Counter(
+            "configvault_restores", "Snapshots put back by the daemon itself.", ["cause"], registry=registry
+        )
+        self._verifications = Counter(
+            "configvault_verifications", "Checks of the vault by result.", ["result"], registry=registry
+        )
+        self._verify_seconds = Histogram(
+            "configvault_verify_duration_seconds",
+            "How long checks of the vault took.",
+            buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._recoveries = Counter(
+            "configvault_recoveries", "Times something was set right after a crash.", registry=registry
+        )
+        # What is never zero first cannot be seen to rise.
+        for outcome in Recording:
+            self._recordings.labels(outcome.value)
+        for end in RollbackEnd:
+            self._rollbacks.labels(end.value)
+        for cause in RestoreCause:
+            self._restores.labels(cause.value)
+        for result in ("success", "failure"):
+            self._reloads.labels(result)
+            self._verifications.labels(result)
+
+    # --- what the daemon tells
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Count an outcome."""
+        ROWS[type(outcome)](self, outcome)
+
+    def changes_seen(self, count: int = 1) -> None:
+        """Count events of the file system."""
+        self._changes.inc(count)
+
+    def settled_to_recorded(self, seconds: float) -> None:
+        """Note how long it took from a settled change to a snapshot on disk."""
+        self._settle.observe(max(seconds, 0.0))
+
+    def rescanned(self) -> None:
+        """Count a comparison of everything."""
+        self._rescans.inc()
+
+    def notified(self, event: str, result: str) -> None:
+        """Count a notification; it fits as the `heard` of a Notifier."""
+        self._notifications.labels(event, result).inc()
+
+    # --- what a scraper gets
+
+    def render(self, accept: str) -> tuple[str, bytes]:
+        """Return the content type and the body for an `Accept` header: Prometheus text or OpenMetrics."""
+        encode, content_type = choose_encoder(accept)
+        return content_type, encode(self.registry)
+
+    # --- rows
+
+    def _recorded(self, outcome: RecordOutcome) -> None:
+        self._recordings.labels(outcome.outcome.value).inc()
+        if outcome.rejected is not None and not outcome.repeated:
+            for rule in {finding.rule for finding in outcome.rejected.findings if finding.severity == "error"}:
+                self._rejections.labels(rule).inc()
+
+    def _rolled_back(self, outcome: RollbackOutcome) -> None:
+        self._rollbacks.labels(outcome.outcome.value).inc()
+        if outcome.elapsed_seconds is not None:
+            self._rollback_seconds.observe(outcome.elapsed_seconds)
+        if outcome.reload is not None:
+            self._loaded(outcome.reload, outcome.health)
+
+    def _reloaded(self, outcome: ReloadOutcome) -> None:
+        self._loaded(outcome.reload, outcome.health)
+
+    def _loaded(self, reload: ReloadReport, health: Iterable[HealthReport]) -> None:
+        if reload.kind != "none":
+            self._reloads.labels("success" if reload.ok else "failure").inc()
+            self._reload_seconds.observe(reload.elapsed_seconds)
+        for check in health:
+            self._health.labels(check.name, "success" if check.ok else "failure").inc()
+
+    def _recovered(self, outcome: RecoveryOutcome) -> None:
+        self._recoveries.inc()
+        if outcome.rollback is not None:
+            self._rolled_back(outcome.rollback)
+
+    def _restored(self, outcome: RestoreOutcome) -> None:
+        self._restores.labels(outcome.cause.value).inc()
+        if outcome.reload is not None:
+            self._loaded(outcome.reload, outcome.health)
+
+    def _failed(self, outcome: FailureOutcome) -> None:
+        self._failures.labels(outcome.doing).inc()
+
+    def _watched(self, outcome: WatchOutcome) -> None:
+        if outcome.what is Watching.OVERFLOWED:
+            self._overflows.inc()
+
+    def _verified(self, outcome: VerifyOutcome) -> None:
+        self._verifications.labels("success" if outcome.ok else "failure").inc()
+        self._verify_seconds.observe(outcome.elapsed_seconds)
+
+    def _gauged(self, outcome: Outcome) -> None:
+        """Leave it to a gauge, or to the log."""
+
+
+ROWS: dict[type, Callable[..., None]] = {
+    RecordOutcome: Metrics._recorded,
+    PostponedOutcome: Metrics._gauged,
+    RollbackOutcome: Metrics._rolled_back,
+    ReloadOutcome: Metrics._reloaded,
+    RecoveryOutcome: Metrics._recovered,
+    RestoreOutcome: Metrics._restored,
+    FailureOutcome: Metrics._failed,
+    DegradedOutcome: Metrics._gauged,
+    WatchOutcome: Metrics._watched,
+    DaemonOutcome: Metrics._gauged,
+    VerifyOutcome: Metrics._verified,
+    UpkeepOutcome: Metrics._gauged,
+}
+
+
+class _Gauges(Collector):
+    """The figures of the moment, as metrics; what is not known has no sample."""
+
+    def __init__(self, version: str, figures: Callable[[], Figures]) -> None:
+        self._version = version
+        self._figures = figures
+
+    def describe(self) -> Iterable[Metric]:
+        """Describe nothing: the registry need not gather figures to know that no name is taken twice."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("configvault_build", "The running program.", {"version": self._version})
+        figures = self._figures()
+        for name, help_, value in _simple(figures):
+            family = GaugeMetricFamily(name, help_)
+            if value is not None:
+                family.add_metric([], value)
+            yield family
+        snapshots = GaugeMetricFamily(
+            "configvault_snapshots", "Snapshots on record by what caused them.", labels=["trigger"]
+        )
+        for trigger, count in sorted(figures.by_trigger.items()):
+            snapshots.add_metric([trigger], count)
+        yield snapshots
+        yield from _replicas(figures)
+
+
+def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
+    yield "configvault_rejected_states", "Refused states kept in the vault.", f.rejected
+    yield "configvault_files", "Files and links in the root.", f.files
+    yield "configvault_vault_size_bytes", "What the vault takes on disk.", f.vault_bytes
+    yield "configvault_last_snapshot_timestamp_seconds", "When the latest snapshot was taken.", _at(f.latest_at)
+    yield "configvault_live_is_latest", "1 where the root equals the latest snapshot.", f.live_is_latest
+    yield "configvault_loaded_is_latest", "1 where the service loaded the latest snapshot.", f.loaded_is_latest
+    since = _at(f.refused_since)
+    yield "configvault_live_refused_since_timestamp_seconds", "When the state that is live was refused.", since
+    until = _at(f.pending_until)
+    yield (
+        "configvault_rollback_pending_until_timestamp_seconds",
+        "When a rollback is undone unconfirmed.",
+        until,
+    )
+    yield "configvault_watching", "1 while changes are being watched for.", f.watching
+    yield (
+        "configvault_last_proof_timestamp_seconds",
+        "When the daemon last saw a change of its own.",
+        _at(f.last_proof),
+    )
+    yield (
+        "configvault_last_backup_timestamp_seconds",
+        "When the scheduled backup last went through.",
+        _at(f.last_backup),
+    )
+    yield "configvault_last_verify_timestamp_seconds", "When the scheduled verify last ran.", _at(f.last_verify)
+    yield "configvault_vault_intact", "1 where the last verify found no damage.", f.verified
+    yield "configvault_degraded_reasons", "How many things keep the daemon from all its work.", f.degraded
+
+
+def _replicas(figures: Figures) -> Iterator[Metric]:
+    success = GaugeMetricFamily(
+        "configvault_replica_last_success_timestamp_seconds",
+        "When a replica last took everything.",
+        labels=["replica"],
+    )
+    behind = GaugeMetricFamily(
+        "configvault_replica_behind", "1 where a replica lacks something.", labels=["replica"]
+    )
+    for replica in figures.replicas:
+        if replica.last_success is not None:
+            success.add_metric([replica.name], replica.last_success.timestamp())
+        behind.add_metric([replica.name], replica.behind)
+    yield success
+    yield behind
+
+
+def _at(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment else None

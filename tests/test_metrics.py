@@ -1,0 +1,140 @@
+"""Metrics: every outcome is counted, both formats are what Prometheus reads, labels stay few, unknown is no sample."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import typing
+from dataclasses import fields, replace
+
+import pytest
+from outcomes import NAMED, NOON, RECORDED, REJECTED, ROLLED
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from configvault.core.figures import Figures, ReplicaFigures
+from configvault.core.outcome import Outcome
+from configvault.observers import metrics as metrics_of
+from configvault.observers.metrics import Metrics
+
+ALL = Figures(
+    by_trigger={"change": 3, "rollback": 1},
+    rejected=2,
+    files=40,
+    vault_bytes=123_456,
+    latest_at=NOON,
+    live_is_latest=False,
+    loaded_is_latest=True,
+    refused_since=NOON,
+    pending_until=NOON,
+    watching=True,
+    last_proof=NOON,
+    last_backup=NOON,
+    last_verify=NOON,
+    verified=True,
+    degraded=1,
+    replicas=(ReplicaFigures("backup.example", NOON, behind=True),),
+)
+
+
+def metrics(figures: Figures = ALL) -> Metrics:
+    """Return metrics that stand at `figures`."""
+    return Metrics("1.2.3", lambda: figures)
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    """Return one sample."""
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def busy() -> Metrics:
+    """Return metrics that have heard of everything that can happen."""
+    found = metrics()
+    for outcome, _ in NAMED:
+        found(outcome)
+    found.changes_seen(2)
+    found.settled_to_recorded(0.3)
+    found.rescanned()
+    found.notified("rejected", "failed")
+    return found
+
+
+def test_every_outcome_has_its_row() -> None:
+    """A new type of outcome cannot be forgotten."""
+    assert set(typing.get_args(Outcome)) == set(metrics_of.ROWS)
+
+
+def test_outcomes_are_counted() -> None:
+    """Counters say what happened, once each."""
+    found = busy()
+    assert value(found, "configvault_recordings_total", outcome="rejected") == 1
+    assert value(found, "configvault_rejections_total", rule="yaml-syntax") == 1
+    assert value(found, "configvault_rollbacks_total", outcome="undone") == 2
+    assert value(found, "configvault_reloads_total", result="failure") == 2
+    assert value(found, "configvault_watch_overflows_total") == 1
+    assert value(found, "configvault_restores_total", cause="invalid") == 1
+    assert value(found, "configvault_failures_total", doing="record") == 1
+    assert value(found, "configvault_verifications_total", result="failure") == 1
+    assert value(found, "configvault_health_checks_total", check="agent", result="failure") == 1
+    assert value(found, "configvault_rollback_duration_seconds_count") == 8
+    assert value(found, "configvault_settled_to_recorded_seconds_sum") == 0.3
+    assert value(found, "configvault_changes_seen_total") == 2
+    assert value(found, "configvault_notifications_total", event="rejected", result="failed") == 1
+
+
+def test_a_state_refused_again_is_one_rejection() -> None:
+    """The same content refused at each rescan does not look like new refusals."""
+    found = metrics()
+    found(REJECTED)
+    found(replace(REJECTED, repeated=True))
+    assert value(found, "configvault_rejections_total", rule="yaml-syntax") == 1
+
+
+def test_what_is_not_known_has_no_sample() -> None:
+    """An unknown time is no sample, never the year 1970."""
+    text = metrics(Figures()).render("")[1].decode()
+    assert not [line for line in text.splitlines() if line.startswith("configvault_last_")]
+
+
+def test_every_figure_is_shown() -> None:
+    """Each figure has a gauge: to take one away changes the text."""
+    whole = metrics().render("")[1]
+    for field in fields(Figures):
+        without = replace(ALL, **{field.name: getattr(Figures(), field.name)})
+        assert metrics(without).render("")[1] != whole, field.name
+
+
+def test_text_and_openmetrics() -> None:
+    """Both formats are offered by what the scraper accepts, and their own parsers read them."""
+    found = busy()
+    plain, text = found.render("text/plain")
+    open_, openmetrics = found.render("application/openmetrics-text; version=1.0.0")
+    assert plain.startswith("text/plain")
+    assert open_.startswith("application/openmetrics-text")
+    names = {family.name for family in parse_text(text.decode())}
+    assert "configvault_last_snapshot_timestamp_seconds" in names
+    assert {family.name for family in parse_openmetrics(openmetrics.decode())}
+
+
+def test_labels_hold_no_paths_and_no_ids() -> None:
+    """Labels are words of the program or names of the configuration."""
+    found = busy()
+    for family in found.registry.collect():
+        for sample in family.samples:
+            for text in sample.labels.values():
+                assert "/" not in text
+                assert "backup_2" not in text
+
+
+def test_promtool_finds_nothing_to_complain() -> None:
+    """Prometheus's own linter takes the names, units and help texts."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian: prometheus)")
+    found = busy()
+    found(RECORDED)
+    found(ROLLED)
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=found.render("")[1], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -13,8 +13,10 @@ from typing import Any
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
 
 META = "pluginproduct/plugin_meta.yaml"
+MOST_PLUGINS = 100
 MOST_NAMED = 3
 LONGEST = 120
+_FOLDER = META.rpartition("/")[0] + "/"
 _VERBS = {
     ChangeKind.ADDED: "add",
     ChangeKind.MODIFIED: "update",
@@ -46,9 +48,33 @@ def describe(changes: Iterable[Change], read: Read, before: Folder | None, after
     return _sentence(facts)
 
 
+def plugins_touched(
+    changes: Iterable[Change], read: Read, before: Folder | None, after: Folder
+) -> tuple[str, ...]:
+    """Return the names of the plugins that `changes` touch, by their rows and by their documents, in order.
+
+    A name is the document's without its ending, as in the subject. Where plugin_meta.yaml cannot be read, as in many a
+    refused state, the documents alone tell.
+    """
+    paths = {change.path for change in changes}
+    names = {PurePosixPath(path).stem for path in paths if _is_document(path)}
+    if META in paths and (new := _plugins(after, read)):
+        old = _plugins(before, read) if before is not None else {}
+        rows = [(old.get(id_), new.get(id_)) for id_ in {**old, **new}]
+        names |= {_name(one or other or {}) for one, other in rows if one != other}
+    return tuple(sorted(_printable(name).replace(", ", ",") for name in names - {""}))[:MOST_PLUGINS]
+
+
+def _is_document(path: str) -> bool:
+    return path.startswith(_FOLDER) and path != META and path.endswith((".yaml", ".yml"))
+
+
+def _name(plugin: Plugin) -> str:
+    return PurePosixPath(str(plugin.get("openapi_doc_file", ""))).stem
+
+
 def _touches_plugins(files: Mapping[str, Change]) -> bool:
-    folder = META.rpartition("/")[0] + "/"
-    return any(path.startswith(folder) for path in files)
+    return any(path.startswith(_FOLDER) for path in files)
 
 
 def _plugin_facts(files: dict[str, Change], read: Read, before: Folder, after: Folder) -> Iterator[Fact]:

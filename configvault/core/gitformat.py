@@ -31,6 +31,13 @@ def hasher(type_: str, size: int, start: bytes = b"") -> hashlib._Hash:
     return hashlib.sha1(b"%s %d\0%s" % (type_.encode(), size, start), usedforsecurity=False)
 
 
+def signed(commit: bytes, signature: bytes) -> bytes:
+    """Return the body of a commit with a signature of it. Source: gitformat-signature(5), COMMIT SIGNATURES."""
+    head, _, message = commit.partition(b"\n\n")
+    folded = signature.strip().replace(b"\n", b"\n ")
+    return head + b"\ngpgsig " + folded + b"\n\n" + message
+
+
 def tree(entries: Iterable[tuple[int, str, str]]) -> Object:
     """Return the tree object of mode, name and id triples."""
     rows = []

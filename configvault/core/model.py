@@ -268,6 +268,7 @@ class Snapshot:
     rolled_back: bool = False
     pins: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +283,7 @@ class RejectedState:
     actor: str
     subject: str
     findings: tuple[Finding, ...]
+    plugins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

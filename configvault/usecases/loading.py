@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, healthy
 from configvault.usecases.site import Site
+from configvault.vault.marks import Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,26 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     report = site.reload(snapshot, trigger)
     loading = Loading(report, site.check_health() if report.ok else ())
     asked = report.kind != "none" or loading.health
-    if snapshot is not None and report.ok and asked:
-        site.vault.mark(
-            lambda said: said.with_good(snapshot.id) if loading.loaded else said.with_loaded(snapshot.id),
-            site.note(trigger, f"Loaded {snapshot.id}"),
-        )
+    if asked:
+        _note(site, snapshot, trigger, loading)
     return loading
+
+
+def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading) -> None:
+    """Mark what the service took, and leave a trace of how it went for `report`, whatever it was."""
+
+    def change(said: Marks) -> Marks:
+        if snapshot is None or not loading.reload.ok:
+            return said
+        return said.with_good(snapshot.id) if loading.loaded else said.with_loaded(snapshot.id)
+
+    name = snapshot.id if snapshot else "live"
+    words = f"Loaded {name}" if loading.loaded else f"The service did not take {name}"
+    result = "success" if loading.loaded else "failure" if loading.reload.ok else "reload-failure"
+    trail = (
+        ("Loading", result),
+        ("Loading-Of", name),
+        ("Loading-Seconds", f"{loading.reload.elapsed_seconds:.3f}"),
+    )
+    note = replace(site.note(trigger, words), more=trail)
+    site.vault.mark(change, note, always=True)

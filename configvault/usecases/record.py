@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configvault.core.describe import describe
+from configvault.core.describe import describe, plugins_touched
 from configvault.core.model import Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import live as live_
@@ -54,7 +54,9 @@ def record_live(
 def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
     changes = live.changes
     subject = describe(changes, live.read, live.before, live.state)
-    note = site.note(trigger, subject, reason)
+    touched = plugins_touched(changes, live.read, live.before, live.state)
+    actor = site.actor_of(trigger, changes, live.state)
+    note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
     try:
         snapshot = site.vault.record(live.state, live.before, live.stage, note)
     except StaleCaptureError:
@@ -71,9 +73,9 @@ def _reject(site: Site, trigger: str, live: Live, verdict: Verdict) -> RecordOut
     changes = live.changes
     subject = f"Refuse: {_summary(verdict.errors[0])}"
     newest = site.vault.rejected()
-    state = site.vault.reject(
-        live.state, live.before, live.stage, site.note(trigger, subject), verdict.findings
-    )
+    touched = plugins_touched(changes, live.read, live.before, live.state)
+    note = site.note(trigger, subject, plugins=touched, actor=site.actor_of(trigger, changes, live.state))
+    state = site.vault.reject(live.state, live.before, live.stage, note, verdict.findings)
     repeated = any(state.id == kept.id for kept in newest)
     return RecordOutcome(Recording.REJECTED, trigger, live.latest, state, changes, verdict.findings, repeated)
 

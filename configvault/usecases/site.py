@@ -12,7 +12,7 @@ from configvault.vault.repository import Note
 
 if TYPE_CHECKING:
     # Types alone: who lists snapshots reads no root and tells of no outcome.
-    from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
+    from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Trigger, Verdict
     from configvault.core.outcome import Outcome
     from configvault.core.replicas import Trouble
     from configvault.core.settings import Settings
@@ -72,11 +72,25 @@ class Site:
     wait_s: float = 30.0
     observers: list[Callable[[Outcome], None]] = field(default_factory=list)
     machine: str = ""
+    blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
 
-    def note(self, trigger: str, subject: str, reason: str | None = None, target: str | None = None) -> Note:
-        """Return what to write beside a commit made now."""
-        return Note(self.now(), trigger, self.actor, self.host, subject, reason, target)
+    def note(
+        self,
+        trigger: str,
+        subject: str,
+        reason: str | None = None,
+        target: str | None = None,
+        plugins: tuple[str, ...] = (),
+        actor: str | None = None,
+    ) -> Note:
+        """Return what to write beside a commit made now; `actor` where it is not who runs this process."""
+        return Note(self.now(), trigger, actor or self.actor, self.host, subject, reason, target, plugins)
+
+    def actor_of(self, trigger: str, changes: Sequence[Change], state: Folder) -> str:
+        """Return who made changes that nobody gave a command for; whoever gives one answers for it."""
+        found_by_itself = trigger in (Trigger.CHANGE, Trigger.STARTUP, Trigger.SCHEDULE)
+        return self.blame(changes, state) if found_by_itself and self.blame is not None else self.actor
 
     def tell(self, outcome: Outcome) -> None:
         """Let every observer hear of `outcome`."""

@@ -53,7 +53,12 @@ def snapshots(output: bytes) -> Iterable[Snapshot]:
                 subject=body.split("\n", 1)[0],
                 reason=trailers.get("Reason"),
                 target=trailers.get("Target"),
+                plugins=_names(trailers.get("Plugins", "")),
             )
+
+
+def _names(value: str) -> tuple[str, ...]:
+    return tuple(name for name in value.split(", ") if name)
 
 
 def findings_text(findings: Iterable[Finding]) -> str:
@@ -74,6 +79,7 @@ def rejected(output: bytes) -> Iterable[RejectedState]:
                 actor=trailers.get("Actor", ""),
                 subject=body.split("\n", 1)[0],
                 findings=tuple(_findings(body)),
+                plugins=_names(trailers.get("Plugins", "")),
             )
 
 

@@ -41,7 +41,7 @@ class StaleCaptureError(ConfigvaultError):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a commit says of a state: when, why, by whom, where."""
+    """What a commit says of a state: when, why, by whom, where, which plugins it touches; `more` trailers."""
 
     at: datetime
     trigger: str
@@ -50,6 +50,8 @@ class Note:
     subject: str
     reason: str | None = None
     target: str | None = None
+    plugins: tuple[str, ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
 
 
 class Vault:
@@ -62,6 +64,7 @@ class Vault:
         self.git = Git(path, environ)
         self.objects = Objects(path, self.git)
         self.refs = Refs(path)
+        self.sign: Callable[[bytes], bytes | None] | None = None
 
     def close(self) -> None:
         """End the git children that reading packed objects may have started."""
@@ -230,6 +233,10 @@ class Vault:
         self.git.run(["update-ref", "-d", REJECTED + id_])
         self.refs.settle(REJECTED + id_)
 
+    def _signed(self, body: bytes) -> gitformat.Object:
+        signature = self.sign(body) if self.sign is not None else None
+        return gitformat.make("commit", gitformat.signed(body, signature) if signature else body)
+
     def _taken(self, ref: str) -> bool:
         return self.refs.read(ref) is not None
 
@@ -251,7 +258,7 @@ class Vault:
             objects = {id_: new for id_, new in objects.items() if id_ != state.tree.id}
             blob = gitformat.make("blob", text)
             objects = {**objects, blob.id: from_bytes("blob", blob.id, text)}
-        commit = gitformat.make("commit", _commit_body(tree.id, parent, note, id_, body))
+        commit = self._signed(_commit_body(tree.id, parent, note, id_, body))
         last = {obj.id: from_bytes(obj.type, obj.id, obj.body) for obj in (tree, commit)}
         self.objects.write(list({**objects, **last}.values()))
         return commit.id
@@ -267,16 +274,18 @@ class Vault:
         [(_, _, blob)] = gitformat.parse_tree(self.objects.read(tree))
         return marks_of.load(self.objects.read(blob))
 
-    def mark(self, change: Callable[[marks_of.Marks], marks_of.Marks], note: Note) -> None:
-        """Replace what is said about snapshots by what `change` makes of it."""
+    def mark(
+        self, change: Callable[[marks_of.Marks], marks_of.Marks], note: Note, *, always: bool = False
+    ) -> None:
+        """Replace what is said about snapshots by what `change` makes of it; `always`: the note counts by itself."""
         tip = self.refs.read(marks_of.REF)
         said = self.marks()
         after = change(said)
-        if after == said:
+        if after == said and not always:
             return
         blob = gitformat.make("blob", marks_of.dump(after))
         tree = gitformat.tree([(0o100644, marks_of.FILE, blob.id)])
-        commit = gitformat.make("commit", _commit_body(tree.id, tip, note, None, ""))
+        commit = self._signed(_commit_body(tree.id, tip, note, None, ""))
         self.objects.write([from_bytes(obj.type, obj.id, obj.body) for obj in (blob, tree, commit)])
         self.refs.write(marks_of.REF, commit.id, tip)
 
@@ -343,6 +352,8 @@ def _commit_body(tree: str, parent: str | None, note: Note, id_: str | None, bod
         "Host": note.host,
         "Reason": note.reason,
         "Target": note.target,
+        "Plugins": ", ".join(note.plugins),
+        **dict(note.more),
     }
     lines = [f"tree {tree}", *([f"parent {parent}"] if parent else [])]
     lines += [f"author {IDENTITY} {stamp}", f"committer {IDENTITY} {stamp}", ""]

@@ -12,7 +12,16 @@ from configvault.vault.repository import Note
 
 if TYPE_CHECKING:
     # Types alone: who lists snapshots reads no root and tells of no outcome.
-    from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Trigger, Verdict
+    from configvault.core.model import (
+        Change,
+        Folder,
+        HealthReport,
+        ReloadReport,
+        Snapshot,
+        State,
+        Trigger,
+        Verdict,
+    )
     from configvault.core.outcome import Outcome
     from configvault.core.replicas import Trouble
     from configvault.core.settings import Settings

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from configvault import config, who
 from configvault.core.errors import UsageError
-from configvault.core.model import HealthReport, ReloadReport, Snapshot, State, Verdict
+from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
 from configvault.core.settings import ReplicaSettings, Settings, ValidateSettings
 from configvault.root.capture import Root
 from configvault.root.names import Names
@@ -25,7 +25,9 @@ from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
     from configvault import replica
+    from configvault.signing import Signer
     from configvault.validators import Rule
+    from configvault.who.writers import Writers
 
 
 def config_path(given: str | None, environ: Mapping[str, str]) -> str:
@@ -100,6 +102,7 @@ def open_site(
     # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
     vault.git.require_version()
     machine = who.machine()
+    vault.sign = _signer(settings, environ)
     return Site(
         settings=settings,
         vault=vault,
@@ -109,6 +112,7 @@ def open_site(
         check_health=partial(_check_health, settings, environ, stop),
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
+        blame=_blame_owners,
         host=settings.host or machine,
         environ=environ,
         command=command,
@@ -154,6 +158,54 @@ def replica_hosts(
     # A fetch may bring years of history; a push brings what is new.
     one = dataclasses.replace(one, timeout=max(one.timeout, timeout_s))
     return replica.find(one, names, Git(None, environ))
+
+
+def _blame_owners(changes: Sequence[Change], _state: Folder) -> str:
+    from configvault.who.changed import blame
+
+    return blame(changes)
+
+
+def watch_writers(site: Site) -> Writers | None:
+    """Have changes blamed on the processes that are seen writing from now on; None where that is not permitted.
+
+    Whoever calls this closes what it returns.
+    """
+    from configvault.who import changed
+    from configvault.who.writers import UnseenError, Writers
+
+    try:
+        writers = Writers(site.root.path)
+    except (UnseenError, OSError):
+        return None
+    top = os.path.realpath(site.root.path)
+    writers.follow(os.path.relpath(path, top).removeprefix(".") for path, _, _ in os.walk(top))
+
+    def blame(changes: Sequence[Change], state: Folder) -> str:
+        writers.follow(["", *(path for path, entry in state.walk() if isinstance(entry, Folder))])
+        return changed.blame(changes, writers.wrote)
+
+    site.blame = blame
+    return writers
+
+
+def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Return whose signatures count, as a file of allowed signers; empty where nothing is signed.
+
+    Raises:
+        ConfigvaultError: the key cannot be used.
+    """
+    from configvault import signing
+
+    signer = _signer(settings, environ)
+    own = [signer.public_key()] if signer is not None else []
+    return signing.allowed_signers([*own, *settings.signing.trusted])
+
+
+def _signer(settings: Settings, environ: Mapping[str, str]) -> Signer | None:
+    from configvault.signing import Signer
+
+    return Signer(settings.signing.key, environ) if settings.signing.key is not None else None
 
 
 def private_folder(path: str) -> str:

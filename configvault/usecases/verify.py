@@ -1,37 +1,172 @@
-"""Prove that the vault is whole: every object and ref, every snapshot's tag, every state readable."""
+"""Prove that the vault is whole: every object and ref, the chain of snapshots, their tags and signatures.
+
+If asked for, also that snapshots restore to what they recorded. All damage is named, not only the first.
+"""
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from configvault.core.errors import IntegrityError
+from configvault.core import metadata
+from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.model import Folder, Snapshot, State
+from configvault.root.capture import Root
+from configvault.root.names import Names
+from configvault.usecases import export
 from configvault.usecases.site import Site
-from configvault.vault import maintenance
-from configvault.vault.repository import TAGS
+from configvault.vault import maintenance, messages, signatures
+from configvault.vault.marks import REF as MARKS
+from configvault.vault.repository import MAIN, REJECTED, TAGS
+
+RESTORED = 10
+_HINT = "restore the vault from a replica or a copy: configvault recover --help"
+
+
+class DamagedError(IntegrityError):
+    """The vault is damaged; `damages` says where, one line each."""
+
+    def __init__(self, damages: Sequence[str]) -> None:
+        """Keep the `damages`, of which there is at least one."""
+        more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
+        super().__init__(f"the vault is damaged: {damages[0]}{more}", _HINT)
+        self.damages = tuple(damages)
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How much was proven."""
+    """How much was proven; `refused` are restored snapshots that today's rules would not take."""
 
     snapshots: int
     rejected: int
+    signed: int = 0
+    unsigned: int = 0
+    restored: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
-def verify(site: Site) -> Verified:
+def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
     """Check everything.
 
+    Args:
+        site: whose vault.
+        allowed: the file of allowed signers; empty: signatures are not asked about.
+        restore: restore the newest snapshots and all that are good or pinned, too, and judge them.
+
     Raises:
-        IntegrityError: it names what is damaged.
+        DamagedError: it names all that is damaged.
     """
-    maintenance.check(site.vault)
-    snapshots = list(site.vault.log())
-    commits = {snapshot.id: snapshot.commit for snapshot in snapshots}
+    damages: list[str] = []
+    _gather(damages, lambda: maintenance.check(site.vault))
+    snapshots: list[Snapshot] = []
+    _gather(damages, lambda: snapshots.extend(site.vault.log()))
+    _gather(damages, lambda: damages.extend(_chain(site)))
+    rejected: list[object] = []
+    _gather(damages, lambda: rejected.extend(site.vault.rejected()))
+    signed = unsigned = 0
+    if allowed and not damages:
+        signed, unsigned, bad = _signatures(site, allowed, snapshots)
+        damages += bad
+    restored, refused = _restore(site, snapshots, damages) if restore and not damages else ((), ())
+    if damages:
+        raise DamagedError(list(dict.fromkeys(damages)))
+    return Verified(len(snapshots), len(rejected), signed, unsigned, restored, refused)
+
+
+def _gather(damages: list[str], step: Callable[[], object]) -> None:
+    """Take one step, and go on after what it finds damaged."""
+    try:
+        step()
+    except IntegrityError as error:
+        damages.append(error.message)
+    except ConfigvaultError:
+        # git itself gives up where something is damaged; alone it means something else.
+        if not damages:
+            raise
+
+
+def _chain(site: Site) -> Iterator[str]:
+    """Yield what on main is no snapshot, or not one after the other. One without a tag was thinned out."""
+    if site.vault.refs.read(MAIN) is None:
+        return
+    ids = {one.commit: one.id for one in messages.snapshots(_log(site, messages.LOG_FORMAT))}
+    seen: dict[str, str] = {}
+    for row in _log(site, "--format=%H %P").decode().splitlines():
+        commit, *parents = row.split()
+        if commit not in ids:
+            yield f"commit {commit} on main is not a snapshot"
+        elif (id_ := ids[commit]) in seen:
+            yield f"two commits on main are called {id_}: {seen[id_]} and {commit}"
+        else:
+            seen[id_] = commit
+        if len(parents) > 1:
+            yield f"commit {commit} on main joins {len(parents)} histories"
     for ref, commit in site.vault.refs.below(TAGS).items():
-        id_ = ref.removeprefix(TAGS)
-        if commits.get(id_) != commit:
-            raise IntegrityError(
-                f"the tag {id_} does not lead to the snapshot of that name on main",
-                "restore the vault from a replica or a copy",
-            )
-    return Verified(len(snapshots), len(site.vault.rejected()))
+        if seen.get(ref.removeprefix(TAGS)) != commit:
+            yield f"the tag {ref.removeprefix(TAGS)} does not lead to the snapshot of that name on main"
+
+
+def _log(site: Site, form: str) -> bytes:
+    return site.vault.git.run(["log", form, MAIN])
+
+
+def _signatures(site: Site, allowed: str, snapshots: Sequence[Snapshot]) -> tuple[int, int, list[str]]:
+    """Return how many commits have a good signature, how many are older than the first one, and what is wrong."""
+    names = {snapshot.commit: snapshot.id for snapshot in snapshots}
+    signed = unsigned = 0
+    bad: list[str] = []
+    rejected = list(site.vault.refs.below(REJECTED))
+    for revisions in ([MAIN], [MARKS], [*rejected, f"^{MAIN}"] if rejected else []):
+        there = bool(revisions) and site.vault.refs.read(revisions[0]) is not None
+        states = list(signatures.states(site.vault, revisions, allowed)) if there else []
+        first = max((i for i, (_, state) in enumerate(states) if state != signatures.NONE), default=-1)
+        signed += sum(state == signatures.GOOD for _, state in states)
+        unsigned += len(states) - 1 - first
+        # Newest first: what is unsigned behind the last signed one was taken before anything was signed.
+        for commit, state in states[: first + 1]:
+            if state != signatures.GOOD:
+                what = (
+                    "is not signed" if state == signatures.NONE else "has a signature that nobody trusted made"
+                )
+                bad.append(f"{names.get(commit, f'commit {commit} of {revisions[0]}')} {what}")
+    return signed, unsigned, list(dict.fromkeys(bad))
+
+
+def _restore(
+    site: Site, snapshots: Sequence[Snapshot], damages: list[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Restore snapshots into a scratch folder, compare and judge them; return which, and which the rules refuse."""
+    chosen = [s for i, s in enumerate(snapshots) if i < RESTORED or s.pins or s is _good(snapshots)]
+    refused = []
+    for snapshot in chosen:
+        try:
+            if not _restores(site, snapshot, damages):
+                refused.append(snapshot.id)
+        except ConfigvaultError as error:
+            damages.append(f"{snapshot.id} does not restore: {error.message}")
+    return tuple(snapshot.id for snapshot in chosen), tuple(refused)
+
+
+def _good(snapshots: Sequence[Snapshot]) -> Snapshot | None:
+    return next((snapshot for snapshot in snapshots if snapshot.good), None)
+
+
+def _restores(site: Site, snapshot: Snapshot, damages: list[str]) -> bool:
+    """Restore one and compare it byte for byte; return whether today's rules take it."""
+    with tempfile.TemporaryDirectory(prefix="configvault-restore-test-") as scratch:
+        path = os.path.join(scratch, "root")
+        export.to_folder(site, snapshot, path)
+        with site.vault.stage() as stage:
+            found = Root(path, Names(())).capture(None, stage)
+            if not _same(site, snapshot, found):
+                damages.append(f"{snapshot.id} restores to something else than it recorded")
+            return site.judge.judge(State(found, stage.read)).accepted
+
+
+def _same(site: Site, snapshot: Snapshot, found: Folder) -> bool:
+    """Return whether what was restored is what was recorded; owners only where this user may set them."""
+    if os.geteuid() == 0:
+        return metadata.snapshot_tree(found).id == snapshot.tree
+    return found.tree.id == site.vault.tree(snapshot.tree).tree.id

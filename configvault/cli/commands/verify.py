@@ -3,25 +3,71 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
 
+if TYPE_CHECKING:
+    from configvault.usecases.verify import Verified
+
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Add no arguments."""
+    """Add the arguments."""
+    parser.add_argument(
+        "--restore-test",
+        action="store_true",
+        help="restore the newest, good and pinned snapshots into a scratch folder, compare and check them, too",
+    )
 
 
-def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
-    """Check every object, ref and tag; damage is an error that names it."""
-    from configvault.cli import words
-    from configvault.usecases.verify import verify
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Check objects, refs, chain, tags and signatures; damage is exit code 9, and all of it is named."""
+    from configvault import app
+    from configvault.usecases.verify import DamagedError, verify
 
-    verified = verify(context.site())
+    site = context.site()
+    allowed = app.allowed_signers(site.settings, context.environ)
+    try:
+        verified = verify(site, allowed, restore=args.restore_test)
+    except DamagedError as error:
+        if context.json:
+            context.emit({"ok": False, "damaged": list(error.damages), "hint": error.hint})
+            return error.code
+        context.output.lines(f"damaged: {one}" for one in error.damages)
+        raise
     if context.json:
-        context.emit({"ok": True, "snapshots": verified.snapshots, "rejected": verified.rejected})
+        context.emit(_document(verified))
     else:
-        context.output.line(
-            f"the vault is whole: {words.counted(verified.snapshots, 'snapshot')}, "
-            f"{words.counted(verified.rejected, 'rejected state')}"
-        )
+        context.output.lines(_words(verified, signing=bool(allowed)))
     return 0
+
+
+def _document(verified: Verified) -> dict[str, object]:
+    return {
+        "ok": True,
+        "snapshots": verified.snapshots,
+        "rejected": verified.rejected,
+        "signed": verified.signed,
+        "unsigned": verified.unsigned,
+        "restored": list(verified.restored),
+        "refused": list(verified.refused),
+        "damaged": [],
+    }
+
+
+def _words(verified: Verified, *, signing: bool) -> Iterator[str]:
+    from configvault.cli import words
+
+    snapshots, rejected = (
+        words.counted(verified.snapshots, "snapshot"),
+        words.counted(verified.rejected, "rejected state"),
+    )
+    yield f"the vault is whole: {snapshots}, {rejected}"
+    if signing:
+        older = f", {verified.unsigned} older than the first signature" if verified.unsigned else ""
+        yield f"signed by who is trusted: {words.counted(verified.signed, 'commit')}{older}"
+    if verified.restored:
+        yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}"
+    for id_ in verified.refused:
+        yield f"note: today's rules refuse {id_}: configvault rollback {id_} needs --force"

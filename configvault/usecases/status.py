@@ -1,35 +1,54 @@
-"""One look at everything: live, latest, loaded, good, the daemon, what is left to do. Changes nothing."""
+"""One look at everything: live, latest, loaded, good, the daemon, what is left to do. Changes nothing.
+
+Whether live is valid is told by what is on record: equal to a snapshot it was judged and taken, equal to a refused state
+it was judged and not. To judge it anew is what `configvault check` is for.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from configvault.core import documents
 from configvault.core.errors import ConfigvaultError, IntegrityError
-from configvault.core.model import Change, Snapshot
+from configvault.core.model import Change, RejectedState, Snapshot
+from configvault.core.replicas import ReplicaStatus
 from configvault.root.names import IGNORED
+from configvault.usecases import daemonstate, replicate
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
 from configvault.usecases import pending as pending_
 from configvault.usecases.site import Site
-from configvault.vault import lock
+from configvault.vault import lock, signatures
 from configvault.vault.repository import Vault
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """Whether a daemon protects this root, and when it last proved that it sees changes."""
+    """Whether a daemon protects this root, how it sees changes, and when it last proved that it does.
+
+    `last` and `next` are when each line of the schedule was last done and is next due, `degraded` its own troubles.
+    """
 
     running: bool = False
     pid: int | None = None
     since: str | None = None
     last_proof: datetime | None = None
+    watching: str | None = None
+    last: Mapping[str, datetime] = field(default_factory=dict)
+    next: Mapping[str, datetime] = field(default_factory=dict)
+    verified: bool | None = None
+    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `status` says. `matches` is the latest snapshot's id where live equals it, else None."""
+    """What `status` says. `matches` is the latest snapshot's id where live equals it, else None.
+
+    `valid` is None where live was not judged yet; `refused` is the refused state that live equals.
+    """
 
     matches: str | None
     changes: tuple[Change, ...]
@@ -37,10 +56,11 @@ class Status:
     loaded: str | None
     good: str | None
     daemon: DaemonStatus
-    rejected: str | None
+    refused: RejectedState | None
     left_out: tuple[tuple[str, str], ...]
+    valid: bool | None = None
     pending: dict[str, Any] | None = None
-    replicas: tuple[dict[str, Any], ...] = ()
+    replicas: tuple[ReplicaStatus, ...] = ()
     degraded: tuple[str, ...] = field(default=())
 
 
@@ -48,26 +68,29 @@ def status(site: Site) -> Status:
     """Return how things stand; a root that cannot be read is part of the answer, not an error."""
     said = site.vault.marks()
     latest = site.vault.latest()
-    degraded: list[str] = []
-    live = None
+    live, degraded = None, []
     try:
         live = live_.look(site, None)
     except ConfigvaultError as error:
         degraded.append(error.message)
-    if journal_.exists(site.vault):
-        degraded.append("a restore was cut off; the daemon or the next command that writes finishes it")
+    known = live is not None and live.is_latest
+    refused = _refused_as(site, live) if live and not known else None
+    found, replicas = daemon(site.vault), replicate.standing(site)
+    degraded += _troubles(site, latest, found, replicas)
     good = next((s.id for s in site.vault.log() if s.good and not s.rolled_back), None) if said.good else None
     return Status(
-        matches=latest.id if latest and live and live.is_latest else None,
-        changes=live.changes if live and not live.is_latest else (),
+        matches=latest.id if latest and known else None,
+        changes=live.changes if live and not known else (),
         latest=latest,
         loaded=said.loaded,
         good=good,
-        daemon=daemon(site.vault),
-        rejected=_rejected_as(site, live) if live and not live.is_latest else None,
+        daemon=found,
+        refused=refused,
         left_out=tuple(pair for pair in live.seen.all_left_out() if pair[1] != IGNORED) if live else (),
         pending=_pending(site, degraded),
-        degraded=tuple(degraded),
+        valid=True if known else False if refused else None,
+        replicas=replicas,
+        degraded=tuple(dict.fromkeys(degraded)),
     )
 
 
@@ -79,16 +102,76 @@ def _pending(site: Site, degraded: list[str]) -> dict[str, Any] | None:
         return None
 
 
-def _rejected_as(site: Site, live: live_.Live) -> str | None:
-    """Return the id under which live was refused, None if it was not."""
+def _troubles(
+    site: Site, latest: Snapshot | None, found: DaemonStatus, replicas: tuple[ReplicaStatus, ...]
+) -> Iterator[str]:
+    """Yield why not everything is done that should be."""
+    yield from found.degraded
+    if journal_.exists(site.vault):
+        yield "a restore was cut off; the daemon or the next command that writes finishes it"
+    yield from (replica.degraded for replica in replicas if replica.degraded)
+    if found.verified is False:
+        yield "the last scheduled verify found damage: configvault verify"
+    unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
+    if site.settings.signing.key is not None and unsigned:
+        yield "the latest snapshot is not signed: configvault doctor"
+
+
+def _refused_as(site: Site, live: live_.Live) -> RejectedState | None:
+    """Return the refused state that live is, None if it was not refused."""
     tree = live.tree
-    return next((state.id for state in site.vault.rejected() if state.tree == tree), None)
+    return next((state for state in site.vault.rejected() if state.tree == tree), None)
 
 
 def daemon(vault: Vault) -> DaemonStatus:
     """Return what is known of the daemon of this vault."""
-    holder = lock.holder(vault.state_file("daemon.lock"))
+    kept = daemonstate.read_schedule(vault)
+    holder = lock.holder(vault.state_file(daemonstate.LOCK))
     if holder is None:
-        return DaemonStatus()
+        return DaemonStatus(last=kept.last, verified=kept.verified)
     pid, since = holder.get("pid"), holder.get("since")
-    return DaemonStatus(True, pid if isinstance(pid, int) else None, str(since) if since else None)
+    said = daemonstate.read_state(vault)
+    return DaemonStatus(
+        running=True,
+        pid=pid if isinstance(pid, int) else None,
+        since=str(since) if since else None,
+        last_proof=said.last_proof if said else None,
+        watching=said.watching if said else None,
+        last=kept.last,
+        next=said.next if said else {},
+        verified=kept.verified,
+        degraded=tuple(said.degraded.values()) if said else (),
+    )
+
+
+def document(found: Status) -> dict[str, Any]:
+    """Return what `status --json` and the API print."""
+    return {
+        "live": {"matches": found.matches, "changes": [documents.change(one) for one in found.changes]},
+        "latest": found.latest.id if found.latest else None,
+        "loaded": found.loaded,
+        "good": found.good,
+        "daemon": {
+            "running": found.daemon.running,
+            "pid": found.daemon.pid,
+            "since": found.daemon.since,
+            "last_proof": _time(found.daemon.last_proof),
+            "watching": found.daemon.watching,
+        },
+        "pending": found.pending,
+        "replicas": [documents.replica(one) for one in found.replicas],
+        "degraded": list(found.degraded),
+        "valid": found.valid,
+        "rejected": found.refused.id if found.refused else None,
+        "refused": documents.rejected(found.refused) if found.refused else None,
+        "schedule": {
+            "last": {name: _time(at) for name, at in found.daemon.last.items()},
+            "next": {name: _time(at) for name, at in found.daemon.next.items()},
+            "verified": found.daemon.verified,
+        },
+        "left_out": [{"path": path, "reason": reason} for path, reason in found.left_out],
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -70,11 +70,22 @@ COMMANDS = (
     Command("unpin", "unpin", "take a name away", "  configvault unpin stable"),
     Command("annotate", "annotate", "add a reason to a snapshot", "  configvault annotate latest -m 'as agreed with ops'"),
     Command(
+        "report", "report", "count changes, refusals, rollbacks and failures by plugin, actor and day",
+        "  configvault report --since '30 days ago'",
+    ),
+    Command(
+        "doctor", "doctor", "try everything that could stop it working, with a remedy for each",
+        "  configvault doctor",
+    ),
+    Command(
+        "verify", "verify", "prove that the vault is whole and that snapshots restore",
+        "  configvault verify\n  configvault verify --restore-test",
+    ),
+    Command(
         "prune", "prune", "thin out snapshots; never the good, pinned or live ones",
         "  configvault prune -n --keep-last 20 --keep-daily 30 --keep-monthly 12\n"
         "  configvault prune            # as retention.snapshots says",
     ),
-    Command("verify", "verify", "prove that the vault is whole", "  configvault verify"),
     Command(
         "export", "export", "write a snapshot to somewhere else",
         "  configvault export latest --output /tmp/plugin\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
 
@@ -24,40 +24,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Look and print."""
-    from configvault.usecases.status import status
+    from configvault.usecases.status import document, status
 
     found = status(context.site())
     if context.json:
-        context.emit(_document(found))
+        context.emit(document(found))
     else:
-        context.output.lines(_words(found), asked=True)
+        context.output.lines(_words(found))
     if not args.check:
         return 0
     if found.degraded:
         return DEGRADED
     return 0 if found.matches else 1
-
-
-def _document(found: Status) -> dict[str, Any]:
-    from configvault.core import documents
-
-    return {
-        "live": {"matches": found.matches, "changes": [documents.change(one) for one in found.changes]},
-        "latest": found.latest.id if found.latest else None,
-        "loaded": found.loaded,
-        "good": found.good,
-        "daemon": {
-            "running": found.daemon.running,
-            "pid": found.daemon.pid,
-            "since": found.daemon.since,
-            "last_proof": found.daemon.last_proof.isoformat() if found.daemon.last_proof else None,
-        },
-        "pending": found.pending,
-        "replicas": list(found.replicas),
-        "degraded": list(found.degraded),
-        "rejected": found.rejected,
-        "left_out": [{"path": path, "reason": reason} for path, reason in found.left_out],
-    }
 
 
 def _words(found: Status) -> Iterator[str]:
@@ -67,22 +45,15 @@ def _words(found: Status) -> Iterator[str]:
     if found.latest is None:
         yield "latest  none yet: configvault snapshot"
     else:
-        yield f"latest  {found.latest.id}  {printable(found.latest.subject)}  ({found.latest.actor})"
-    if found.matches:
-        yield "live    is the latest snapshot"
-    elif found.rejected:
-        yield f"live    error: was rejected: configvault rejected show {found.rejected}"
-    elif found.changes:
-        yield f"live    differs from it in {words.counted(len(found.changes), 'place')}, not recorded"
-    yield from words.changes(found.changes[:_MOST_CHANGES])
-    if len(found.changes) > _MOST_CHANGES:
-        yield f"  and {len(found.changes) - _MOST_CHANGES} more: configvault diff --name-only"
+        yield f"latest  {found.latest.id}  {printable(found.latest.subject)}  ({printable(found.latest.actor)})"
+    yield from _live(found)
     yield f"loaded  {found.loaded or 'unknown: nothing was reloaded yet'}"
     yield f"good    {found.good or 'none yet'}"
-    if found.daemon.running:
-        yield f"daemon  runs as process {found.daemon.pid} since {found.daemon.since}"
-    else:
-        yield "daemon  does not run: changes are not recorded by themselves"
+    yield from _daemon(found)
+    for replica in found.replicas:
+        late = f"{words.counted(replica.behind, 'snapshot')} behind" if replica.behind else "has everything"
+        pushed = f", last pushed {words.when(replica.pushed_at)}" if replica.pushed_at else ", never pushed"
+        yield f"replica {printable(replica.url)}: {late}{pushed}"
     if found.pending is not None:
         yield (
             f"pending warning: the rollback to {found.pending['target']} is undone in "
@@ -92,3 +63,36 @@ def _words(found: Status) -> Iterator[str]:
         yield f"warning {printable(path)} is left out: {reason}"
     for reason in found.degraded:
         yield f"warning {printable(reason)}"
+
+
+def _live(found: Status) -> Iterator[str]:
+    from configvault.cli import words
+    from configvault.cli.output import printable
+
+    if found.matches:
+        yield "live    is the latest snapshot, valid"
+    elif found.refused:
+        since = words.when(found.refused.taken_at)
+        yield f"live    error: was refused at {since}: {printable(found.refused.subject)}"
+        yield f"        hint: configvault rejected show {found.refused.id}, or configvault rollback latest"
+    elif found.changes:
+        places = words.counted(len(found.changes), "place")
+        yield f"live    differs from it in {places}, not recorded and not judged: configvault check"
+    yield from words.changes(found.changes[:_MOST_CHANGES])
+    if len(found.changes) > _MOST_CHANGES:
+        yield f"  and {len(found.changes) - _MOST_CHANGES} more: configvault diff --name-only"
+
+
+def _daemon(found: Status) -> Iterator[str]:
+    from configvault.cli import words
+
+    daemon = found.daemon
+    if not daemon.running:
+        yield "daemon  does not run: changes are not recorded by themselves"
+        return
+    yield f"daemon  runs as process {daemon.pid} since {daemon.since}"
+    if daemon.last_proof is not None:
+        yield f"watch   {daemon.watching}, last proof that changes are seen {words.when(daemon.last_proof)}"
+    for name, at in sorted(daemon.next.items()):
+        last = f", last done {words.when(daemon.last[name])}" if name in daemon.last else ""
+        yield f"{name:7} next at {words.when(at)}{last}"

@@ -1,0 +1,70 @@
+"""Count what happened, by plugin, actor and day."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from configvault.cli.context import Context
+
+if TYPE_CHECKING:
+    from configvault.usecases.report import Report
+
+_HEADS = ("changes", "refused", "rolled back", "undone", "restored", "not loaded")
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--since", metavar="TIME", help="not older than this: 2023-12-01, '30 days ago'; default: all"
+    )
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Count and print."""
+    from configvault.usecases.report import report
+
+    counted = report(context.site(), args.since)
+    if context.json:
+        context.emit(_document(counted))
+        return 0
+    since = f"since {counted.since:%Y-%m-%d %H:%M}" if counted.since else "since the first snapshot"
+    context.output.line(since)
+    context.output.table(("", *_HEADS), [("in all", *_cells(counted.totals))])
+    for title, rows in (("plugin", counted.plugins), ("actor", counted.actors), ("day", counted.days)):
+        if rows:
+            context.output.line()
+            cells = [(name, *_cells(counts)) for name, counts in _ordered(title, rows)]
+            context.output.table((title, *_HEADS), cells)
+    if counted.slowest:
+        context.output.line()
+        slow = [(f"{one.elapsed_seconds:.3f}s", one.of, one.result, one.actor) for one in counted.slowest]
+        context.output.table(("slowest loadings", "of", "result", "actor"), slow)
+    return 0
+
+
+def _cells(counts: Mapping[str, int]) -> list[str]:
+    return [str(count) if count else "-" for count in counts.values()]
+
+
+def _ordered(title: str, rows: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
+    """Return days newest first, everything else by how much happened."""
+    if title == "day":
+        return sorted(rows.items(), reverse=True)
+    return sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0]))
+
+
+def _document(counted: Report) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    tables = {"plugins": counted.plugins, "actors": counted.actors, "days": counted.days}
+    return {
+        "since": counted.since.isoformat() if counted.since else None,
+        "totals": counted.totals,
+        **{
+            name: [{"name": key, **counts} for key, counts in _ordered(name[:-1], rows)]
+            for name, rows in tables.items()
+        },
+        "slowest": [asdict(one) | {"at": one.at.isoformat()} for one in counted.slowest],
+    }

@@ -1,0 +1,302 @@
+"""Try everything that could stop it working, and say what helps. Nothing is changed: no reload is asked for."""
+
+from __future__ import annotations
+
+import enum
+import os
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from shutil import which
+from urllib.parse import urlsplit
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.model import Folder
+from configvault.core.settings import Settings
+from configvault.core.units import size_text
+from configvault.root.names import IGNORED
+from configvault.usecases import journal
+from configvault.usecases import live as live_
+from configvault.usecases.site import Site
+from configvault.usecases.status import daemon as daemon_of
+from configvault.vault import lock
+
+LEAST_FREE_BYTES = 100 * 1024 * 1024
+LEAST_FREE_INODES = 1000
+_CONNECT_S = 3.0
+_LOCK_MOST_S = 600.0
+
+
+class Health(enum.StrEnum):
+    """How one thing is: a problem stops something, a warning may."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that was tried, how it is, and what helps where it is not well."""
+
+    name: str
+    health: Health
+    message: str
+    remedy: str | None = None
+
+
+Checks = Iterator[Checked]
+
+
+def examine(site: Site, config_path: str) -> tuple[Checked, ...]:
+    """Return what was found, in the order in which things depend on each other."""
+    return tuple(_run(site, config_path))
+
+
+def _run(site: Site, config_path: str) -> Checks:
+    yield from _config(site.settings, config_path)
+    for name, check in _CHECKS.items():
+        try:
+            yield from check(site)
+        except ConfigvaultError as error:
+            yield Checked(name, Health.PROBLEM, error.message, error.hint)
+        except OSError as error:
+            yield Checked(name, Health.PROBLEM, f"{error.filename or name}: {error.strerror}", None)
+
+
+def _ok(name: str, message: str) -> Checked:
+    return Checked(name, Health.OK, message)
+
+
+# --- the parts
+
+
+def _config(settings: Settings, path: str) -> Checks:
+    secret = settings.reload.headers or settings.notify or any(check.headers for check in settings.health)
+    try:
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return
+    if mode & 0o022:
+        remedy = f"chmod go-w {path}"
+        yield Checked("config", Health.PROBLEM, f"{path} can be written by others (mode {mode:04o})", remedy)
+    elif secret and mode & 0o044:
+        remedy = f"chmod 600 {path}, or name the secrets by ${{file:PATH}}"
+        yield Checked(
+            "config", Health.WARNING, f"{path} may hold secrets and is readable by others ({mode:04o})", remedy
+        )
+    else:
+        yield _ok("config", f"{path} is valid")
+
+
+def _git(site: Site) -> Checks:
+    site.vault.git.require_version()
+    yield _ok("git", site.vault.git.run(["version"]).decode(errors="replace").strip())
+
+
+def _root(site: Site) -> Checks:
+    path = site.root.path
+    live = live_.look(site, None)
+    files = sum(1 for _ in live.state.files())
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        yield Checked(
+            "root", Health.PROBLEM, f"{path} is mounted read-only: no rollback is possible", "remount it rw"
+        )
+    elif not os.access(path, os.W_OK | os.X_OK):
+        yield Checked(
+            "root", Health.PROBLEM, f"{path} cannot be written: no rollback is possible", "run it as root"
+        )
+    elif foreign := _foreign(live.state):
+        said = f"{foreign} files belong to others: a rollback could not give them back"
+        yield Checked("root", Health.PROBLEM, said, "run it as root, or with CAP_CHOWN and CAP_FOWNER")
+    else:
+        yield _ok("root", f"{path} is readable and writable, {files} files")
+    for name, reason in live.seen.all_left_out():
+        if reason != IGNORED:
+            yield Checked(
+                "root", Health.WARNING, f"{name} is not protected: {reason}", "see configvault status"
+            )
+
+
+def _foreign(state: Folder) -> int:
+    if os.geteuid() == 0:
+        return 0
+    return sum(count for attributes, count in state.census.items() if attributes.uid != os.geteuid())
+
+
+def _vault(site: Site) -> Checks:
+    path = site.vault.path
+    found = os.stat(path)
+    if not os.access(site.vault.state, os.W_OK | os.X_OK) or os.statvfs(path).f_flag & os.ST_RDONLY:
+        yield Checked(
+            "vault", Health.PROBLEM, f"{path} cannot be written", f"run it as {found.st_uid}, or remount it rw"
+        )
+    elif stat.S_IMODE(found.st_mode) & 0o077:
+        yield Checked(
+            "vault", Health.PROBLEM, f"{path} is open to others: it holds secrets", f"chmod 700 {path}"
+        )
+    elif strangers := [name for name in os.listdir(site.vault.state) if _owner(site, name) != found.st_uid]:
+        said = f"{', '.join(sorted(strangers)[:3])} in {site.vault.state} does not belong to the vault's owner"
+        yield Checked("vault", Health.PROBLEM, said, f"chown -R --reference={path} {path}")
+    else:
+        yield _ok("vault", f"{path} is writable and closed to others")
+    if journal.exists(site.vault):
+        remedy = "start the daemon, or run configvault snapshot: it is finished first"
+        yield Checked("vault", Health.WARNING, "a restore was cut off", remedy)
+
+
+def _owner(site: Site, name: str) -> int:
+    return os.lstat(os.path.join(site.vault.state, name)).st_uid
+
+
+def _lock(site: Site) -> Checks:
+    held = lock.holder(site.vault.state_file("lock"))
+    if held is None:
+        yield _ok("lock", "nobody holds the vault's lock")
+        return
+    said = f"process {held.get('pid')} ({held.get('command')}) holds the vault's lock since {held.get('since')}"
+    yield Checked("lock", Health.WARNING, said, "wait until it is done; if it hangs, end that process")
+
+
+def _space(site: Site) -> Checks:
+    for what, path in (("vault", site.vault.path), ("root", site.root.path)):
+        if not os.path.isdir(path):
+            continue
+        free = os.statvfs(path)
+        bytes_, inodes = free.f_bavail * free.f_frsize, free.f_favail
+        if bytes_ < LEAST_FREE_BYTES:
+            remedy = "make room on that file system"
+            yield Checked("space", Health.PROBLEM, f"only {size_text(bytes_)} are free for the {what}", remedy)
+        elif free.f_files and inodes < LEAST_FREE_INODES:
+            yield Checked(
+                "space", Health.PROBLEM, f"only {inodes} inodes are free for the {what}", "remove files there"
+            )
+        else:
+            yield _ok("space", f"{bytes_ // 1024**2} MiB are free for the {what}")
+
+
+def _clock(site: Site) -> Checks:
+    latest = site.vault.latest()
+    now = site.now()
+    if latest is not None and latest.taken_at > now + timedelta(minutes=1):
+        said = f"the latest snapshot is of {latest.taken_at:%Y-%m-%d %H:%M:%S}, the clock says {now:%Y-%m-%d %H:%M:%S}"
+        yield Checked("clock", Health.WARNING, said, "set the clock: timedatectl set-ntp true")
+    else:
+        yield _ok("clock", f"{now:%Y-%m-%d %H:%M:%S %z}")
+
+
+def _inotify(site: Site) -> Checks:
+    folders = 1 + sum(isinstance(entry, Folder) for _, entry in live_.look(site, None).state.walk())
+    with open("/proc/sys/fs/inotify/max_user_watches", encoding="ascii") as file:
+        most = int(file.read())
+    if folders > most // 2:
+        remedy = f"sysctl -w fs.inotify.max_user_watches={max(4 * folders, 65536)}, lasting in /etc/sysctl.d"
+        health = Health.PROBLEM if folders > most else Health.WARNING
+        yield Checked(
+            "inotify", health, f"{folders} folders to watch, {most} watches allowed for this user", remedy
+        )
+    else:
+        yield _ok("inotify", f"{folders} folders to watch, {most} watches allowed")
+
+
+def _daemon(site: Site) -> Checks:
+    found = daemon_of(site.vault)
+    if not found.running:
+        remedy = "systemctl enable --now configvault, or run configvault run"
+        yield Checked("daemon", Health.WARNING, "the daemon does not run: changes are not recorded", remedy)
+        return
+    since = f"process {found.pid} since {found.since}"
+    late = timedelta(seconds=2 * site.settings.watch.rescan + 60)
+    if found.last_proof is not None and site.now() - found.last_proof > late:
+        said = f"{since} has seen no change of its own since {found.last_proof:%Y-%m-%d %H:%M:%S}"
+        yield Checked("daemon", Health.PROBLEM, said, "systemctl restart configvault")
+    else:
+        yield _ok("daemon", since)
+
+
+# --- what it talks to
+
+
+def _reload(site: Site) -> Checks:
+    """Connect, and say nothing: to ask would be to reload."""
+    settings = site.settings.reload
+    if settings.kind == "none":
+        yield _ok("reload", "no reload is configured")
+    elif settings.kind == "command":
+        yield _program("reload", settings.command)
+    else:
+        yield _reachable("reload", settings.url)
+
+
+def _health(site: Site) -> Checks:
+    for report in site.check_health():
+        if report.ok:
+            yield _ok("health", f"{report.name} passes")
+        else:
+            level = Health.PROBLEM if report.required else Health.WARNING
+            yield Checked("health", level, f"{report.name}: {report.error}", "see health in the configuration")
+
+
+def _notify(site: Site) -> Checks:
+    for index, target in enumerate(site.settings.notify):
+        name = f"notify[{index}]"
+        yield _program(name, target.command) if target.command else _reachable(name, target.url or "")
+
+
+def _replicas(site: Site) -> Checks:
+    for remote in site.remotes():
+        try:
+            remote.held(site.vault.git)
+        except ConfigvaultError as error:
+            yield Checked("replica", Health.PROBLEM, error.message, error.hint)
+        else:
+            yield _ok("replica", f"{remote.name} answers")
+
+
+def _signing(site: Site) -> Checks:
+    key = site.settings.signing.key
+    if key is None or site.vault.sign is None:
+        return
+    if site.vault.sign(b"configvault doctor\n") is None:
+        remedy = f"ssh-keygen -Y sign -n git -f {key} < /dev/null says why"
+        yield Checked("signing", Health.PROBLEM, f"{key} cannot sign: snapshots are recorded unsigned", remedy)
+    else:
+        yield _ok("signing", f"{key} signs")
+
+
+def _program(name: str, argv: tuple[str, ...]) -> Checked:
+    if which(argv[0]) is None:
+        return Checked(name, Health.PROBLEM, f"{argv[0]} cannot be run", "install it, or write its whole path")
+    return _ok(name, f"{argv[0]} can be run")
+
+
+def _reachable(name: str, url: str) -> Checked:
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), _CONNECT_S).close()
+    except OSError as error:
+        why = error.strerror or str(error)
+        return Checked(
+            name, Health.PROBLEM, f"{host}:{port} cannot be reached: {why}", "start it, or correct the url"
+        )
+    return _ok(name, f"{host}:{port} answers")
+
+
+_CHECKS: dict[str, Callable[[Site], Checks]] = {
+    "git": _git,
+    "vault": _vault,
+    "lock": _lock,
+    "root": _root,
+    "space": _space,
+    "clock": _clock,
+    "inotify": _inotify,
+    "daemon": _daemon,
+    "signing": _signing,
+    "reload": _reload,
+    "health": _health,
+    "notify": _notify,
+    "replica": _replicas,
+}

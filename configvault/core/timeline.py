@@ -1,0 +1,52 @@
+"""What somebody wants to see of the history, and a page of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from configvault.core.model import RejectedState, Snapshot
+from configvault.core.textdiff import FileDiff
+
+Listed = Snapshot | RejectedState
+ONLY = ("", "snapshots", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which part of the history: a plugin, a part of an actor's name, times as people write them, a page from 1.
+
+    `only` is one of `ONLY`; empty strings ask for everything.
+    """
+
+    plugin: str = ""
+    actor: str = ""
+    since: str = ""
+    until: str = ""
+    only: str = ""
+    page: int = 1
+    per_page: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A page of what was asked for, newest first; `total` counts the entries of all pages.
+
+    `plugins` and `actors` name what can be asked for.
+    """
+
+    entries: tuple[Listed, ...]
+    total: int
+    page: int
+    pages: int
+    plugins: tuple[str, ...] = ()
+    actors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two states by their names and how their files differ, secrets hidden; `more` files are not in it."""
+
+    old: str
+    new: str
+    files: tuple[FileDiff, ...]
+    more: int = 0

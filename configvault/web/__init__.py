@@ -1,0 +1,11 @@
+"""The read-only pages, health and metrics over HTTP. Nothing here changes anything; nothing here knows a log-in.
+
+`serve(listen, source)` starts it; what it shows comes from a `Source`.
+"""
+
+from __future__ import annotations
+
+from configvault.web.server import Server, serve
+from configvault.web.source import Source
+
+__all__ = ["Server", "Source", "serve"]

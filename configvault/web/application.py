@@ -1,0 +1,125 @@
+"""From a request to an answer: who may ask, which page, and what an error looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs
+
+from configvault.core.errors import BusyError, ConfigvaultError, UnknownReferenceError, UsageError
+from configvault.web import api, guard
+from configvault.web.answer import Answer, Query, html
+from configvault.web.pages import difference, failure, refused, snapshot, timeline
+from configvault.web.source import Source
+
+StartResponse = Callable[[str, list[tuple[str, str]]], Any]
+Page = Callable[[Source, str, Query], Answer]
+
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    421: "Misdirected Request",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_STATUS = {UnknownReferenceError: 404, UsageError: 400, BusyError: 503}
+_MOST_FIELDS = 20
+_LONGEST_VALUE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path, or (`below`) the beginning of one whose rest is handed to the page."""
+
+    path: str
+    page: Page
+    below: bool = False
+
+
+ROUTES = (
+    Route("/", timeline.page),
+    Route("/snapshots/", snapshot.page, below=True),
+    Route("/rejected/", refused.page, below=True),
+    Route("/diff/", difference.page, below=True),
+    Route("/health", api.health),
+    Route("/ready", api.ready),
+    Route("/metrics", api.metrics),
+    Route("/api/status", api.status),
+    Route("/api/snapshots", api.snapshots),
+    Route("/api/snapshots/", api.snapshot, below=True),
+    Route("/api/rejected", api.rejected),
+)
+
+
+class Application:
+    """The WSGI application of one source, for a server on `host` (None: a unix socket)."""
+
+    def __init__(self, source: Source, host: str | None) -> None:
+        self._source = source
+        self._host = host
+        self._static = {
+            f"/{name}": Answer(200, type_, (files("configvault.web") / name).read_bytes())
+            for name, type_ in (("style.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml"))
+        }
+
+    def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        answer = self._answer(environ)
+        headers = [
+            ("Content-Type", answer.content_type),
+            ("Content-Length", str(len(answer.body))),
+            *guard.HEADERS,
+            *answer.headers,
+        ]
+        start(f"{answer.status} {_REASONS[answer.status]}", headers)
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        path: str = environ.get("PATH_INFO", "") or "/"
+        if not guard.is_ours(environ.get("HTTP_HOST"), self._host):
+            return Answer.text(421, "this server answers only to localhost and loopback addresses\n")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            return Answer.text(
+                405, "only GET: what changes something is the command line's\n", Allow="GET, HEAD"
+            )
+        if path in self._static:
+            return self._static[path]
+        try:
+            return self._page(path, _query(environ))
+        except ConfigvaultError as error:
+            status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+            return self._failed(path, status, error)
+        except Exception as error:  # the boundary: a fault in one page is no fault of the others
+            # Not its text, which may quote what stands in the root.
+            self._source.complain(f"the page {path.split('/')[1]!r} failed with {type(error).__name__}")
+            return self._failed(path, 500, ConfigvaultError("this page failed; the log says with what"))
+
+    def _page(self, path: str, query: Query) -> Answer:
+        for route in ROUTES:
+            if path == route.path and not route.below:
+                return route.page(self._source, "", query)
+            if route.below and path.startswith(route.path) and len(path) > len(route.path):
+                return route.page(self._source, path.removeprefix(route.path), query)
+        raise UnknownReferenceError("there is no such page", "/")
+
+    def _failed(self, path: str, status: int, error: ConfigvaultError) -> Answer:
+        if path.startswith("/api/"):
+            said = {"code": error.code, "kind": error.kind, "message": error.message, "hint": error.hint}
+            return Answer.json({"error": said}, status)
+        if path in ("/health", "/ready", "/metrics"):
+            return Answer.text(status, f"{error.message}\n")
+        return html(failure.page(status, error), status)
+
+
+def _query(environ: dict[str, Any]) -> Query:
+    try:
+        fields = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS, errors="replace")
+    except ValueError as error:
+        raise UsageError("the address has too many parts behind its ?", "/") from error
+    query = {name: values[-1].strip()[:_LONGEST_VALUE] for name, values in fields.items()}
+    query["accept"] = environ.get("HTTP_ACCEPT", "")
+    return query

@@ -1,0 +1,142 @@
+"""The pages in a real browser: nothing is blocked or asked for elsewhere, they fit a phone, a screen reader finds its way.
+
+With PICTURES=FOLDER in the environment each test leaves pictures there, to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.browser import Browser, browsing, chromium
+from pages import Pages, showing
+from plugins import GOOD, META, META_PATH, swap
+from sites import Place
+
+PHONE, DESK = (390, 844), (1280, 900)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return a running browser."""
+    program = chromium()
+    if program is None:
+        pytest.skip("chromium is not installed (Debian: chromium)")
+    with browsing(program) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """Return the pages of a place where something of each sort has happened."""
+    place = Place(tmp_path_factory.mktemp("browser"), profile="coze")
+    place.init(GOOD)
+    place.snapshot(
+        {META_PATH: swap(META, "v1.2.0", "v1.3.0")},
+        "-m", "the harbour asked for it", "--pin", "stable",
+    )  # fmt: skip
+    place.snapshot({META_PATH: META.replace("harbour-master", "harbour-master-2")})
+    place.ok("rollback", "pin:stable", "-m", "ferries lost their token")
+    place.write({META_PATH: swap(META, "version: v0.3.1", "version: [v0.3.1")})
+    assert place.run("snapshot").code == 3
+    with showing(place) as pages:
+        yield pages
+
+
+def paths(pages: Pages) -> dict[str, str]:
+    """Return one path of each sort of page."""
+    refused = pages.source.rejected_states()[0].id
+    return {
+        "history": "/",
+        "filtered": "/?plugin=tides&only=snapshots",
+        "snapshot": "/snapshots/latest",
+        "refused": f"/rejected/{refused}",
+        "difference": "/diff/before..latest",
+        "failure": "/snapshots/nothing",
+    }
+
+
+SORTS = ["history", "filtered", "snapshot", "refused", "difference", "failure"]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_page_fits_and_asks_for_nothing_else(
+    browser: Browser, pages: Pages, sort: str, size: tuple[int, int]
+) -> None:
+    """No page is wider than its window, none breaks its own policy, none goes anywhere else."""
+    browser.complaints.clear()
+    browser.asked.clear()
+    origin = f"http://{pages.address}"
+    browser.open(origin + paths(pages)[sort], *size)
+    assert browser.ask("document.documentElement.scrollWidth") <= size[0]
+    assert browser.ask("document.styleSheets.length") == 1
+    assert browser.ask("getComputedStyle(document.body).margin") == "0px"
+    assert {url.startswith(origin + "/") for url in browser.asked} == {True}
+    unexpected = [text for text in browser.complaints if not (sort == "failure" and "404" in text)]
+    assert unexpected == []
+    keep(browser, f"{sort}-{'phone' if size == PHONE else 'desk'}")
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_both_colour_schemes_can_be_read(browser: Browser, pages: Pages, sort: str) -> None:
+    """In light and dark every text has the contrast that WCAG AA asks for (4.5 to 1)."""
+    grounds = set()
+    for scheme in ("light", "dark"):
+        browser.open(f"http://{pages.address}{paths(pages)[sort]}", *DESK, scheme=scheme)
+        grounds.add(browser.ask("getComputedStyle(document.body).backgroundColor"))
+        assert browser.ask(CONTRAST) == []
+        keep(browser, f"{sort}-{scheme}")
+    assert len(grounds) == 2
+
+
+# Every element that has text of its own whose colour is too near to what lies behind it.
+CONTRAST = """(() => {
+  const parts = c => c.match(/[\\d.]+/g).map(Number);
+  const light = c => { const [r, g, b] = parts(c).map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+    return .2126 * r + .7152 * g + .0722 * b; };
+  const ground = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
+    if (parts(c).length < 4 || parts(c)[3] > 0) return c; } return 'rgb(255,255,255)'; };
+  return [...document.querySelectorAll('body *')].filter(e => e.offsetParent &&
+    [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+      const a = light(getComputedStyle(e).color), b = light(ground(e));
+      return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.textContent.slice(0, 40)]; })
+    .filter(([contrast]) => contrast < 4.5);
+})()"""
+
+
+def test_a_screen_reader_finds_its_way(browser: Browser, pages: Pages) -> None:
+    """Landmarks, one main heading, labelled fields, table heads, and links that say where they lead."""
+    browser.open(f"http://{pages.address}/")
+    told = browser.accessible()
+    for expected in (
+        ("heading", "History"), ("navigation", "Pages"), ("search", "Filter the history"), ("link", "Skip to the content"),
+        ("button", "Filter"), ("combobox", "Plugin"), ("combobox", "Actor"),
+    ):  # fmt: skip
+        assert expected in told
+    assert {role for role, _ in told} >= {"main", "banner", "list", "listitem", "time"}
+    assert not [role for role, name in told if role in ("link", "button", "combobox") and not name]
+    browser.open(f"http://{pages.address}{paths(pages)['difference']}")
+    told = browser.accessible()
+    assert ("columnheader", "Before") in told
+    assert {role for role, _ in told} >= {"table", "deletion", "insertion"}
+
+
+def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
+    """With scripts off everything is there: a filter by plugin is sent by the form itself."""
+    browser.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.open(f"http://{pages.address}/?plugin=tides")
+        told = browser.accessible()
+        assert ("heading", "Update tides: version v1.2.0 → v1.3.0") in told
+    finally:
+        browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def keep(browser: Browser, name: str) -> None:
+    """Leave a picture where somebody asked for it."""
+    folder = os.environ.get("PICTURES")
+    if folder:
+        browser.picture(Path(folder) / f"{name}.png")

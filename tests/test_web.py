@@ -1,0 +1,449 @@
+"""The pages over HTTP: what they show, who may ask, what they never do."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from pages import Pages, showing
+from plugins import GOOD, META, META_PATH, swap
+from sites import Place
+
+from configvault import web
+from configvault.core.errors import ConfigvaultError
+from configvault.core.timeline import Timeline, Wanted
+from configvault.web import guard
+from configvault.web.application import ROUTES
+from configvault.web.markup import Markup, el, escape, join
+from configvault.web.pages.difference import Row, side_by_side
+
+VOID = {"meta", "link", "input", "br", "hr"}
+TOKEN = "harbour-master"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return a place with two snapshots, a rollback's words, a pin, and a refused state that is live."""
+    place = Place(tmp_path_factory.mktemp("web"), profile="coze")
+    place.init(GOOD)
+    place.snapshot(
+        {META_PATH: swap(META, "v1.2.0", "v1.3.0")}, "-m", "asked for by <b>ops</b>", "--pin", "stable"
+    )
+    place.write({META_PATH: swap(META, "version: v0.3.1", "version: [v0.3.1")})
+    assert place.run("snapshot").code == 3
+    return place
+
+
+@pytest.fixture(scope="module")
+def pages(place: Place) -> Iterator[Pages]:
+    """Return its pages."""
+    with showing(place) as pages:
+        yield pages
+
+
+class Checked(HTMLParser):
+    """A page read strictly: every element closed in order, ids unique, labels and links that lead somewhere."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        ids = [value for _, name, value in self.attributes if name == "id"]
+        assert len(ids) == len(set(ids))
+        assert {value for _, name, value in self.attributes if name == "for"} <= set(ids)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element and what stands in it."""
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """See that the innermost one ends."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Note text."""
+        self.text += data
+
+
+def page(pages: Pages, path: str, status: int = 200) -> Checked:
+    """Return a page, checked for what must be true of all of them."""
+    got = pages.get(path)
+    assert got.status == status, got.body
+    assert got.headers["content-type"] == "text/html; charset=utf-8"
+    found = Checked(got.body)
+    assert found.tags.count("h1") == found.tags.count("main") == found.tags.count("title") == 1
+    assert {"script", "style", "iframe", "object", "embed"} & set(found.tags) == set()
+    for tag, name, value in found.attributes:
+        assert not name.startswith("on"), (tag, name)
+        assert name != "style"
+        if name in ("href", "src", "action"):
+            assert value.startswith(("/", "#")), value
+    return found
+
+
+def ids(pages: Pages) -> tuple[list[str], str]:
+    """Return the ids of the snapshots, newest first, and of the refused state."""
+    snapshots = json.loads(pages.get("/api/snapshots").body)["snapshots"]
+    [refused] = json.loads(pages.get("/api/rejected").body)["rejected"]
+    return [one["id"] for one in snapshots], refused["id"]
+
+
+# --- what is shown
+
+
+def test_history_shows_snapshots_refusals_and_how_things_stand(pages: Pages) -> None:
+    """The first page shows what is live and good, every snapshot and refusal, words of people as text."""
+    found = page(pages, "/")
+    snapshots, refused = ids(pages)
+    for id_ in (*snapshots, refused):
+        assert id_ in found.text
+    assert "live was refused" in found.text
+    assert "Update tides: version v1.2.0 → v1.3.0" in found.text
+    assert "asked for by <b>ops</b>" in found.text
+    assert "pin:stable" in found.text
+    assert "b" not in found.tags
+
+
+def test_history_can_be_filtered(pages: Pages) -> None:
+    """By plugin, actor, time and sort; what cannot be read as a time is said to be so."""
+    snapshots, refused = ids(pages)
+    assert "1 to 2 of 2" in page(pages, "/?plugin=tides").text
+    assert "0 of 0" in page(pages, "/?plugin=nothing").text
+    assert "3 of 3" in page(pages, "/?since=yesterday").text
+    assert "0 of 0" in page(pages, "/?until=yesterday").text
+    assert "0 of 0" in page(pages, "/?actor=nobody-at-all").text
+    only = page(pages, "/?only=rejected").text
+    assert refused in only
+    assert f"{snapshots[1]}" not in only
+    assert "Not understood" in page(pages, "/?since=whenever", 400).text
+    assert "Not understood" in page(pages, "/?page=x", 400).text
+
+
+def test_a_snapshot_says_how_to_go_back(pages: Pages) -> None:
+    """A snapshot's page has its facts, its changes and the command to paste; references are taken, too."""
+    newest = ids(pages)[0][0]
+    for path in (f"/snapshots/{newest}", "/snapshots/latest", "/snapshots/pin:stable"):
+        found = page(pages, path)
+        assert f"configvault rollback {newest} --dry-run" in found.text
+        assert found.tags.count("pre") == 2
+        assert "asked for by <b>ops</b>" in found.text
+        assert META_PATH in found.text
+    assert "Not here" in page(pages, "/snapshots/backup_20000101_000000", 404).text
+
+
+def test_a_refusal_shows_the_line_and_a_caret(pages: Pages) -> None:
+    """A refused state's page shows where, why, the line, a caret below the column, and what to do."""
+    found = page(pages, f"/rejected/{ids(pages)[1]}")
+    assert f"{META_PATH}:38:19" in found.text
+    line, caret = re.search(r"( *openapi_doc_file: ferries.yaml)\n( *\^)", found.text).groups()  # type: ignore[union-attr]
+    assert len(caret) == 19
+    assert line[18] == ":"
+    assert "configvault rollback latest" in found.text
+
+
+def test_a_difference_is_side_by_side_without_secrets(place: Place, pages: Pages) -> None:
+    """Old and new lines stand beside each other; a changed secret shows as two marks, its value nowhere."""
+    [newest, oldest], refused = ids(pages)
+    found = page(pages, f"/diff/{oldest}..{newest}")
+    assert "v1.2.0" in found.text
+    assert "v1.3.0" in found.text
+    place.write({META_PATH: META.replace(TOKEN, TOKEN + "-2")})
+    body = pages.get("/diff/latest..live").body
+    place.write({META_PATH: swap(META, "version: v0.3.1", "version: [v0.3.1")})
+    assert TOKEN not in body
+    assert body.count("&lt;secret#") >= 2
+    assert page(pages, f"/diff/before..{refused}").tags.count("table") == 1
+    assert page(pages, f"/diff/before..{newest}").tags.count("table") == 1
+    for path in ("/diff/x", "/diff/..", f"/diff/before..{oldest}", "/diff/latest..nothing"):
+        page(pages, path, 404)
+
+
+def test_rows_of_a_difference() -> None:
+    """Lines that went stand beside lines that came; the longer side goes on alone."""
+    lines = [
+        "--- a/x",
+        "+++ b/x",
+        "@@ -1,3 +1,4 @@",
+        " same",
+        "-old",
+        "-older",
+        "+new",
+        "+newer",
+        "+newest",
+        " end",
+    ]
+    assert list(side_by_side(lines)) == [
+        Row(None, None, "@@ -1,3 +1,4 @@"),
+        Row((1, "same"), (1, "same")),
+        Row((2, "old"), (2, "new")),
+        Row((3, "older"), (3, "newer")),
+        Row(None, (4, "newest")),
+        Row((4, "end"), (5, "end")),
+    ]
+
+
+# --- programs
+
+
+def test_api_is_the_command_line(place: Place, pages: Pages) -> None:
+    """The documents under /api are those that the commands print."""
+    newest = ids(pages)[0][0]
+    assert json.loads(pages.get("/api/status").body) == place.ok("status")
+    listed = json.loads(pages.get("/api/snapshots").body)
+    assert listed["snapshots"] == place.ok("list")["snapshots"]
+    assert (listed["page"], listed["pages"], listed["total"]) == (1, 1, 2)
+    assert json.loads(pages.get(f"/api/snapshots/{newest}").body) == place.ok("show", newest)
+    assert json.loads(pages.get("/api/rejected").body) == place.ok("rejected", "list")
+    one = json.loads(pages.get("/api/snapshots?limit=1&page=2").body)
+    assert [row["id"] for row in one["snapshots"]] == [ids(pages)[0][1]]
+    failed = pages.get("/api/snapshots/nothing")
+    assert (failed.status, json.loads(failed.body)["error"]["kind"]) == (404, "reference")
+    assert pages.get("/api/snapshots?limit=0").status == 400
+
+
+def test_health_and_readiness(pages: Pages) -> None:
+    """Both answer 200 when all is well, and 503 with the reasons when not."""
+    assert (pages.get("/health").status, pages.get("/health").body) == (200, "ok\n")
+    assert (pages.get("/ready").status, pages.get("/ready").body) == (200, "ready\n")
+    pages.source.wrong, pages.source.reasons = "the worker hangs", ["no root", "no watch"]
+    try:
+        assert (pages.get("/health").status, pages.get("/health").body) == (503, "the worker hangs\n")
+        assert (pages.get("/ready").status, pages.get("/ready").body) == (503, "no root\nno watch\n")
+    finally:
+        pages.source.wrong, pages.source.reasons = None, []
+
+
+def test_metrics_in_both_formats(pages: Pages) -> None:
+    """A scraper gets text, or OpenMetrics where it accepts that."""
+    assert "configvault_files 1.0" in pages.get("/metrics").body
+    got = pages.get("/metrics", Accept="application/openmetrics-text; version=1.0.0")
+    assert got.headers["content-type"].startswith("application/openmetrics-text")
+    assert got.body.endswith("# EOF\n")
+
+
+# --- who may ask
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:9999", "127.0.0.1", "127.0.0.1:9460", "[::1]:1", "127.8.8.8"]
+)
+def test_hosts_that_are_ours(pages: Pages, host: str) -> None:
+    """Loopback by any of its names, on whatever port a tunnel put it."""
+    assert pages.get("/health", host=host).status == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "10.0.0.1",
+        "x@localhost",
+        "a b",
+        "[::1",
+    ],
+)
+def test_hosts_that_are_not(pages: Pages, host: str) -> None:
+    """A name that somebody else made resolve to loopback gets nothing, on any path."""
+    for path in ("/", "/health", "/metrics", "/style.css", "/api/status"):
+        assert pages.get(path, host=host).status in (400, 421)
+
+
+def test_a_request_without_host_is_refused(pages: Pages) -> None:
+    """HTTP/1.0 without a Host header names nobody."""
+    host, _, port = pages.address.rpartition(":")
+    with socket.create_connection((host, int(port)), 30) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.makefile("rb").readline().split()[1] == b"421"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/metrics", "/api/status", "/style.css", "/nothing", "/api/nothing"]
+)
+def test_every_answer_has_the_security_headers(pages: Pages, path: str) -> None:
+    """Pages, data and errors alike: nothing inline, nothing framed, nothing shared, nothing kept."""
+    got = pages.get(path)
+    for name, value in guard.HEADERS:
+        assert got.headers[name.lower()] == value
+    assert not [name for name in got.headers if name.startswith("access-control")]
+    assert "server" not in got.headers
+    assert "unsafe-inline" not in got.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_nothing_but_get(pages: Pages, method: str) -> None:
+    """Whatever changes something is the command line's."""
+    got = pages.get("/", method)
+    assert (got.status, got.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_head_has_no_body(pages: Pages) -> None:
+    """HEAD gets the headers alone."""
+    got = pages.get("/", "HEAD")
+    assert (got.status, got.body) == (200, "")
+    assert int(got.headers["content-length"]) > 100
+
+
+def test_limits(pages: Pages) -> None:
+    """Endless headers, large bodies and endless queries are refused by the server."""
+    assert pages.get("/health", X_Long="x" * 20_000).status == 431
+    assert pages.get("/health", Content_Length="5000").status == 413
+    assert pages.get("/?" + "&".join(f"a{i}=1" for i in range(50))).status == 400
+    assert pages.get("/health").status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/snapshots/../../etc/passwd",
+        "/snapshots/%2e%2e%2fx",
+        "/..//..",
+        "/diff/%00..%00",
+        "/rejected/rejected_%0a",
+    ],
+)
+def test_paths_lead_nowhere_else(pages: Pages, path: str) -> None:
+    """A path is a reference or nothing."""
+    assert pages.get(path).status in (400, 404)
+
+
+def test_a_page_that_fails_says_no_content(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault shows as a 500 without a trace; its kind goes to the log, its text nowhere."""
+
+    def broken(wanted: Wanted) -> Timeline:
+        raise RuntimeError("token=abcDEF123456")
+
+    monkeypatch.setattr(pages.source, "timeline", broken)
+    assert "abcDEF" not in pages.get("/").body
+    assert page(pages, "/", 500).text.count("this page failed") == 1
+    assert pages.source.complaints[-1] == "the page '' failed with RuntimeError"
+
+
+# --- where it listens
+
+
+def test_unix_socket(place: Place, tmp_path: Path) -> None:
+    """On a unix socket that its group may use; gone when the server is."""
+    path = tmp_path / "web.sock"
+    with showing(place, f"unix:{path}") as pages:
+        assert pages.get("/health", host="whoever").status == 200
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+    assert not path.exists()
+
+
+def test_a_taken_port_is_an_error_with_a_remedy(place: Place, pages: Pages) -> None:
+    """Two servers cannot listen in one place, and the second says so."""
+    with pytest.raises(ConfigvaultError) as caught:
+        web.serve(pages.address, pages.source)
+    assert pages.address in caught.value.message
+    assert "http.listen" in (caught.value.hint or "")
+
+
+def test_a_closed_server_is_gone(place: Place) -> None:
+    """After close nothing listens, and the same place can be listened on again."""
+    with showing(place) as pages:
+        address = pages.address
+    with pytest.raises(ConnectionRefusedError):
+        pages.get("/health")
+    with showing(place, address) as again:
+        assert again.get("/health").status == 200
+
+
+# --- what tries to get out
+
+
+def test_markup_escapes_all_that_is_not_markup() -> None:
+    """Text, attributes, and strings joined from markup are escaped; what does not print shows as an escape."""
+    assert el("a", "<&>", href='"x"') == '<a href="&quot;x&quot;">&lt;&amp;&gt;</a>'
+    assert join(str(el("b")) + "<i>") == "&lt;b&gt;&lt;/b&gt;&lt;i&gt;"
+    assert isinstance(join("x"), Markup)
+    assert escape("a\x1b[31m\u202e\udcff\x00") == "a\\x1b[31m\\u202e\\xff\\x00"
+    assert el("p", None, [el("br"), 3], hidden=True, id=None) == "<p hidden><br>3</p>"
+
+
+HOSTILE = [
+    "<script>alert(1)</script>.txt",
+    '"><img src=x onerror=alert(1)>.txt',
+    "javascript:alert(1)",
+    "a\nb\x1b]0;owned\x07.txt",
+    "\u202egnp.exe",
+    "\udcff\udcfe.txt",
+    "{{7*7}} ${x} &lt; &#60;.txt",
+]
+
+
+def test_hostile_names_and_contents(tmp_path: Path) -> None:
+    """File names and contents that try to inject markup are shown as text on every page."""
+    place = Place(tmp_path / "hostile")
+    place.init({"a": "x"})
+    contents = "</td></table><script>alert(2)</script>\n<!-- \x1b[2J\n"  # no YAML
+    place.snapshot(dict.fromkeys(HOSTILE, contents), "-m", "<script>alert(3)</script>", "--pin", "<b>&\"'")
+    place.run("annotate", "latest", "-m", "</dd><script>alert(4)</script>")
+    place.write({"<svg onload=alert(5)>.yaml": "a: [\n"})
+    assert place.run("snapshot").code == 3
+    with showing(place) as pages:
+        snapshots, refused = ids(pages)
+        for path in (
+            "/", f"/snapshots/{snapshots[0]}", f"/diff/before..{snapshots[0]}", f"/rejected/{refused}",
+            f"/diff/before..{refused}", "/?plugin=<script>&actor=\"><script>&page=1", "/snapshots/<script>",
+            "/diff/<script>..</h1>",
+        ):  # fmt: skip
+            got = pages.get(path.replace("<", "%3C").replace(">", "%3E").replace('"', "%22"))
+            found = Checked(got.body)
+            assert {"script", "img", "svg", "b", "i"} & set(found.tags) == set(), path
+            assert "\x1b" not in got.body
+
+
+def test_five_thousand_snapshots(tmp_path: Path) -> None:
+    """A long history comes in pages of fifty that all can be reached, and each stays small."""
+    place = Place(tmp_path / "many")
+    place.init({"a": "0"})
+    _fast_import(place, 5000)
+    with showing(place) as pages:
+        got = pages.get("/")
+        assert "1 to 50 of 5001" in Checked(got.body).text
+        assert len(got.body) < 60_000
+        assert "5001 to 5001 of 5001" in page(pages, "/?page=101").text
+        assert "5001 to 5001 of 5001" in page(pages, "/?page=999").text
+        assert json.loads(pages.get("/api/snapshots?limit=1000&page=5").body)["pages"] == 6
+
+
+def _fast_import(place: Place, count: int) -> None:
+    """Add `count` snapshots to the vault, as old as minutes apart, in one go of git."""
+    lines = []
+    for number in range(count):
+        message = f"Update plugin {number}\n\nConfigvault-Id: backup_2024{number:04}_000000\nConfigvault-Trigger: change\nConfigvault-Actor: ann (uid 7, login)\n"
+        lines += [
+            "commit refs/heads/main", f"committer c <c@d> {1_900_000_000 + 60 * number} +0000",
+            f"data {len(message)}", message, *([] if number else ["from refs/heads/main^0"]), f"M 644 inline a\ndata 4\n{number:04}",
+        ]  # fmt: skip
+        lines.append(f"reset refs/tags/backup_2024{number:04}_000000\nfrom refs/heads/main")
+    subprocess.run(
+        ["git", "-C", place.vault, "fast-import", "--quiet"],
+        input="\n".join(lines).encode() + b"\n",
+        check=True,
+    )
+
+
+def test_every_route_is_tested_by_name() -> None:
+    """The routes are those of the contract."""
+    assert {route.path for route in ROUTES} == {
+        "/", "/snapshots/", "/rejected/", "/diff/", "/health", "/ready", "/metrics",
+        "/api/status", "/api/snapshots", "/api/snapshots/", "/api/rejected",
+    }  # fmt: skip

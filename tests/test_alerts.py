@@ -1,0 +1,159 @@
+"""Alerts and dashboard name what exists, fire when they should, and a real Prometheus takes all of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from outcomes import NAMED
+from pages import showing
+from sites import Place
+
+from configvault.core.figures import Figures
+from configvault.observers.metrics import Metrics
+
+DEPLOY = Path(__file__).parent.parent / "deploy"
+ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
+RULES = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text())
+NEEDS_PROMTOOL = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")  # fmt: skip
+
+
+def exported() -> dict[str, set[str]]:
+    """Return every series there can be, and its labels."""
+    metrics = Metrics("1", Figures)
+    for outcome, _ in NAMED:
+        metrics(outcome)
+    names: dict[str, set[str]] = {}
+    for family in metrics.registry.collect():
+        suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"], "info": ["_info"]}
+        for suffix in suffixes.get(family.type, [""]):
+            names[family.name + suffix] = {label for one in family.samples for label in one.labels}
+    return names
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    """Yield where an expression stands, and the expression."""
+    for rule in RULES:
+        yield rule["alert"], rule["expr"]
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for annotation in DASHBOARD["annotations"]["list"]:
+        yield annotation["name"], annotation["expr"]
+    for variable in DASHBOARD["templating"]["list"]:
+        if isinstance(variable["query"], dict):
+            yield variable["name"], variable["query"]["query"]
+
+
+@pytest.mark.parametrize(("place", "expression"), expressions())
+def test_every_metric_exists(place: str, expression: str) -> None:
+    """A metric or outcome that an alert or a panel asks for is one that is exported."""
+    names = exported()
+    asked = re.findall(r"configvault_\w+", expression)
+    assert asked or place == "ConfigvaultDown"
+    assert set(asked) <= set(names)
+
+
+def test_every_metric_is_used() -> None:
+    """What is exported is in the dashboard or an alert, or it would be counted for nobody."""
+    used = {name for _, expression in expressions() for name in re.findall(r"configvault_\w+", expression)}
+    spared = {"configvault_files", "configvault_recoveries_total", "configvault_verifications_total"}
+    families = {re.sub(r"_(bucket|count|sum)$", "", name) for name in exported()}
+    assert {re.sub(r"_bucket$", "", name) for name in used} >= families - spared - {
+        "configvault_verify_duration_seconds"
+    }
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: str(rule["alert"]))
+def test_every_alert_says_what_to_do(rule: dict[str, Any]) -> None:
+    """An alert has a severity, what happened, what that means, and the command that helps."""
+    assert rule["labels"]["severity"] in ("critical", "warning")
+    assert set(rule["annotations"]) == {"summary", "description", "remedy"}
+    assert re.search(r"configvault [a-z]+|systemctl", rule["annotations"]["remedy"])
+
+
+def test_dashboard_panels_do_not_overlap() -> None:
+    """Ids are unique, and no panel lies on another."""
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    cells = [
+        (x, y)
+        for panel in panels
+        for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+        for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+    ]
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24
+
+
+@NEEDS_PROMTOOL
+def test_alerts_fire_when_they_should() -> None:
+    """Promtool takes the rules, and their unit tests hold."""
+    for command in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]):
+        done = subprocess.run(
+            ["promtool", *command], cwd=ALERTS.parent, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def test_a_real_prometheus_scrapes_and_alerts(tmp_path: Path) -> None:
+    """Prometheus scrapes the pages' /metrics as it is, and an alert fires on a config that was refused long ago."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("prometheus is not installed (Debian: prometheus)")
+    place = Place(tmp_path / "place")
+    place.init({"a": "1\n"})
+    port = _free_port()
+    with showing(place) as pages:
+        config = {
+            "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+            "rule_files": [str(ALERTS)],
+            "scrape_configs": [{"job_name": "configvault", "static_configs": [{"targets": [pages.address]}]}],
+        }
+        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
+        process = subprocess.Popen(
+            [program, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
+             f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            assert _ask(port, "up") == {"1"}
+            assert _ask(port, "configvault_files") == {"1"}
+            assert _ask(port, 'ALERTS{alertname="ConfigvaultBadConfigWaiting", alertstate="firing"}') == {"1"}
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _ask(port: int, expression: str) -> set[str]:
+    """Return the values of an expression, as soon as there are some."""
+    url = f"http://127.0.0.1:{port}/api/v1/query?query={urllib.request.quote(expression)}"
+    deadline, idle = time.monotonic() + 60, threading.Event()
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                found = {one["value"][1] for one in json.load(answer)["data"]["result"]}
+        except OSError:
+            found = set()
+        if found:
+            return found
+        idle.wait(0.1)  # Prometheus tells nobody when it has scraped
+    return set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
     from configvault import replica
+    from configvault.observers.notify import Notifier
     from configvault.signing import Signer
     from configvault.validators import Rule
     from configvault.who.writers import Writers
@@ -171,13 +172,20 @@ def watch_writers(site: Site) -> Writers | None:
 
     Whoever calls this closes what it returns.
     """
-    from configvault.who import changed
     from configvault.who.writers import UnseenError, Writers
 
     try:
         writers = Writers(site.root.path)
     except (UnseenError, OSError):
         return None
+    blame_writers(site, writers)
+    return writers
+
+
+def blame_writers(site: Site, writers: Writers) -> None:
+    """Have changes of `site` blamed on whom `writers` see."""
+    from configvault.who import changed
+
     top = os.path.realpath(site.root.path)
     writers.follow(os.path.relpath(path, top).removeprefix(".") for path, _, _ in os.walk(top))
 
@@ -186,7 +194,16 @@ def watch_writers(site: Site) -> Writers | None:
         return changed.blame(changes, writers.wrote)
 
     site.blame = blame
-    return writers
+
+
+def teller(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
+    """Return an observer that passes outcomes of `site` on to whom its settings name; whoever calls this closes it."""
+    from configvault.core.redact import Redactor
+    from configvault.observers.notify import About, Notifier
+
+    hide = Redactor(site.vault.redaction_key()).text
+    about = About(site.root.path, site.host, site.now, hide, site.environ)
+    return Notifier(site.settings.notify, about, *heard)
 
 
 def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:

@@ -27,8 +27,8 @@ LAYERS: dict[str, set[str]] = {
     # The root and the vault are what this program is: called directly. What comes in several kinds is a protocol.
     "usecases": {"core", "root", "vault"},
     "app": {"core", "usecases", "calls", *PARTS, *ASKING},
-    "daemon": {"core", "usecases", "app", "root", "vault", "watch", "schedule", "observers"},
-    "cli": {"core", "usecases", "app", "daemon", "config"},
+    "daemon": {"core", "usecases", "app", "root", "vault", "watch", "schedule", "observers", "web", "who"},
+    "cli": {"core", "usecases", "app", "daemon", "config", "observers"},
     "__main__": {"cli"},
 }
 

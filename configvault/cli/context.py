@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from configvault.cli.output import Output
     from configvault.core.model import Snapshot
     from configvault.core.settings import Settings
+    from configvault.observers.notify import Notifier
     from configvault.usecases.site import Site
 
 # An operator waits this long for a daemon or another command that is at work, unless --wait says otherwise.
 WAIT_S = 30.0
+# And this long for webhooks that are to hear of what was done.
+TELL_S = 10.0
 
 
 class Context:
@@ -32,6 +35,7 @@ class Context:
         self.quiet = False
         self.verbose = False
         self.color = True
+        self._teller: Notifier | None = None
         self.wait_s = WAIT_S
 
     def take(self, args: argparse.Namespace) -> None:
@@ -63,7 +67,17 @@ class Context:
         """Return the site of the configuration; raises NoVaultError where there is no vault yet."""
         from configvault import app
 
-        return app.open_site(self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
+        site = app.open_site(self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
+        if site.settings.notify:
+            # With the daemon dead, or as its equal: whoever is to be told of a rollback is told by who did it.
+            self._teller = app.teller(site)
+            site.observers.append(self._teller)
+        return site
+
+    def close(self) -> None:
+        """End what was started for the command: what waits to be told gets a moment."""
+        if self._teller is not None:
+            self._teller.close(TELL_S)
 
     # --- printing
 

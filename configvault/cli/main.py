@@ -49,6 +49,8 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
         return _failed(context, error, failure)
     except Exception as error:
         return _failed(context, error, from_fault(error))
+    finally:
+        context.close()
 
 
 def _failed(context: Context, error: Exception, failure: ConfigvaultError) -> int:

@@ -18,11 +18,20 @@ from datetime import datetime
 from configvault import app
 from configvault.core.errors import BusyError, ConfigError, ConfigvaultError
 from configvault.core.model import Trigger
-from configvault.core.outcome import DaemonOutcome, FailureOutcome, Outcome, Phase, Recording, RecordOutcome
+from configvault.core.outcome import (
+    DaemonOutcome,
+    DegradedOutcome,
+    FailureOutcome,
+    Outcome,
+    Phase,
+    Recording,
+    RecordOutcome,
+)
 from configvault.core.settings import Settings
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Configured, Job, Task
 from configvault.daemon.notify import Notifier
+from configvault.daemon.outside import Outside
 from configvault.daemon.replicas import Replicas
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
@@ -145,11 +154,13 @@ class _Daemon:
         self._worker = Worker(site, self._inbox, self._standing, stop)
         self._worker.on_ready = self._ready
         self._replicas = Replicas(self._standing)
+        self._outside = Outside(environ, self._standing, self._worker)
         self._clock: Clock | None = None
         self._latest = ""
 
     def run(self) -> int:
         self._site.observers.append(self._hear)
+        self._outside.attach(self._site)
         signals = Signals()
         self._tell(Phase.STARTED, f"protects {self._site.root.path} with {self._site.vault.path}")
         self._notifier.status(self._status())
@@ -181,6 +192,8 @@ class _Daemon:
             self._latest = outcome.snapshot.id
         self._replicas.hear(outcome)
         self._notifier.status(self._status())
+        if not isinstance(outcome, DegradedOutcome):
+            self._outside.look()
 
     def _hear_standing(self, outcome: Outcome) -> None:
         # Of the site as it is then: a new configuration brings a new one.
@@ -270,6 +283,7 @@ class _Daemon:
 
     def _configured(self, site: Site) -> None:
         before, self._site = self._site, site
+        self._outside.attach(site)
         if (before.settings.schedule, before.settings.timezone) != (
             site.settings.schedule,
             site.settings.timezone,
@@ -294,6 +308,7 @@ class _Daemon:
             # Its thread cannot be ended; whatever it was at, a killed process does no harm.
             os._exit(0)
         self._tell(Phase.STOPPED, "the worker ended by itself" if died else "nothing is left to do")
+        self._outside.close()
         self._site.vault.close()
         return 1 if died else 0
 

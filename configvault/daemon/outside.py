@@ -1,0 +1,152 @@
+"""What the daemon shows and tells: pages, metrics, notifications, and who is seen writing.
+
+None of it is needed to protect the root: where a part of it does not work, that is told, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import configvault
+from configvault import app
+from configvault.core.errors import ConfigvaultError
+from configvault.core.outcome import FailureOutcome
+from configvault.daemon.standing import Standing
+from configvault.daemon.worker import Worker
+from configvault.usecases import status
+from configvault.usecases.browse import Browser
+from configvault.usecases.figures import Gatherer
+from configvault.usecases.site import Site
+
+if TYPE_CHECKING:
+    from configvault.observers.metrics import Metrics
+    from configvault.observers.notify import Notifier
+    from configvault.web import Server
+    from configvault.who.writers import Writers
+
+OFF = "off"
+PATIENCE_S = 3.0
+
+
+class Shown(Browser):
+    """What the pages and the scraper see of a daemon."""
+
+    def __init__(self, site: Site, environ: Mapping[str, str], standing: Standing, worker: Worker) -> None:
+        """Look at what `site` protects, each time anew."""
+        super().__init__(lambda: app.open_site(site.settings, environ, command="configvault web"))
+        from configvault.observers.metrics import Metrics
+
+        self._site = site
+        self._standing = standing
+        self._worker = worker
+        self.gatherer = Gatherer()
+        self.counted: Metrics = Metrics(configvault.__version__, self._figures)
+
+    def _figures(self) -> Any:
+        with self.looking() as site:
+            return self.gatherer.gather(site, self._standing.state)
+
+    def status(self) -> dict[str, Any]:
+        """Return what `configvault status --json` prints."""
+        with self.looking() as site:
+            return status.document(status.status(site))
+
+    def alive(self) -> str | None:
+        """Return None while the worker gets on with its work."""
+        until_s = self._worker.busy_until_s
+        return "the worker hangs" if until_s is not None and time.monotonic() > until_s else None
+
+    def unready(self) -> Sequence[str]:
+        """Return why a change would not be recorded now."""
+        state = self._standing.state
+        reasons = [] if self._worker.ready.is_set() else ["the daemon is starting"]
+        if not self._site.root.exists():
+            reasons.append(f"there is no root {self._site.root.path}")
+        if state.watching == "no":
+            reasons.append("changes are not watched for")
+        if not os.access(self._site.vault.state, os.W_OK | os.X_OK):
+            reasons.append(f"the vault {self._site.vault.path} cannot be written")
+        return [*reasons, *(state.degraded[word] for word in ("recording",) if word in state.degraded)]
+
+    def metrics(self, accept: str) -> tuple[str, bytes]:
+        """Return what a scraper gets."""
+        return self.counted.render(accept)
+
+    def complain(self, message: str) -> None:
+        """Have a fault in the pages logged."""
+        self._site.tell(FailureOutcome("serve", "unexpected", message))
+
+
+class Outside:
+    """Pages, metrics, notifications and writers of one daemon, through changes of its configuration."""
+
+    def __init__(self, environ: Mapping[str, str], standing: Standing, worker: Worker) -> None:
+        """Start nothing yet."""
+        self._environ = environ
+        self._standing = standing
+        self._worker = worker
+        self._shown: Shown | None = None
+        self._server: Server | None = None
+        self._listen = OFF
+        self._teller: Notifier | None = None
+        self._writers: Writers | None = None
+
+    def attach(self, site: Site) -> None:
+        """Begin to tell of `site`, in place of the one before it."""
+        if self._writers is None:
+            self._writers = app.watch_writers(site)
+        else:
+            app.blame_writers(site, self._writers)
+        self._serve(site)
+        before, self._teller = self._teller, None
+        if site.settings.notify:
+            heard = [self._shown.counted.notified] if self._shown is not None else []
+            self._teller = app.teller(site, *heard)
+            site.observers.append(self._teller)
+        if self._shown is not None:
+            site.observers += [self._shown.counted, self._shown.gatherer]
+        if before is not None:
+            # What waits for the old targets is still told to them.
+            threading.Thread(target=before.close, name="notify-last", daemon=True).start()
+
+    def look(self) -> None:
+        """Say in the standing what could not be told to whom; called now and then."""
+        troubles = self._teller.troubles if self._teller is not None else ()
+        if troubles:
+            self._standing.degrade("notify", "; ".join(troubles), "configvault doctor")
+        else:
+            self._standing.clear("notify")
+
+    def close(self) -> None:
+        """End all of it; what waits to be told gets a moment."""
+        if self._teller is not None:
+            self._teller.close(PATIENCE_S)
+        if self._server is not None:
+            self._server.close()
+        if self._writers is not None:
+            self._writers.close()
+
+    def _serve(self, site: Site) -> None:
+        listen = site.settings.http.listen
+        if listen == self._listen and self._server is not None:
+            return
+        if self._server is not None:
+            self._server.close()
+        self._server, self._listen = None, listen
+        if listen == OFF:
+            self._shown = None
+            self._standing.clear("http")
+            return
+        from configvault import web
+
+        self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker)
+        try:
+            self._server = web.serve(listen, self._shown)
+        except ConfigvaultError as error:
+            self._standing.degrade("http", error.message, error.hint)
+        else:
+            self._standing.clear("http")

@@ -1,0 +1,95 @@
+"""Gather how things stand in numbers, for whoever scrapes. What only a change of the history can change is kept between."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.figures import Figures, ReplicaFigures
+from configvault.core.outcome import Outcome, Recording, RecordOutcome
+from configvault.usecases import daemonstate, replicate, waiting
+from configvault.usecases.daemonstate import DaemonState
+from configvault.usecases.site import Site
+from configvault.vault.repository import MAIN, REJECTED
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """What depends on the history alone; `tip` is what it was counted at."""
+
+    tip: str | None = None
+    by_trigger: Mapping[str, int] = field(default_factory=dict)
+    files: int | None = None
+    vault_bytes: int | None = None
+
+
+class Gatherer:
+    """Gathers figures; also an observer, for what live was when it was last looked at."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._history = _History()
+        self._live_is_latest: bool | None = None
+        self._refused_since: datetime | None = None
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Remember what came of the last look at live."""
+        if isinstance(outcome, RecordOutcome):
+            refused = outcome.outcome is Recording.REJECTED
+            self._live_is_latest = not refused
+            self._refused_since = outcome.rejected.taken_at if outcome.rejected is not None else None
+
+    def gather(self, site: Site, state: DaemonState | None) -> Figures:
+        """Return the figures of `site`; `state` is what its daemon knows of itself."""
+        latest = site.vault.latest()
+        tip = latest.commit if latest else None
+        if tip != self._history.tip or tip is None:
+            self._history = _history(site, tip)
+        kept = daemonstate.read_schedule(site.vault)
+        pending = None
+        with contextlib.suppress(ConfigvaultError):
+            pending = waiting.read(site.vault)
+        loaded = site.vault.marks().loaded
+        return Figures(
+            by_trigger=self._history.by_trigger,
+            rejected=len(site.vault.refs.below(REJECTED)),
+            files=self._history.files,
+            vault_bytes=self._history.vault_bytes,
+            latest_at=latest.taken_at if latest else None,
+            live_is_latest=self._live_is_latest,
+            loaded_is_latest=None if loaded is None or latest is None else loaded == latest.id,
+            refused_since=self._refused_since,
+            pending_until=pending.until if pending else None,
+            watching=None if state is None else state.watching != "no",
+            last_proof=state.last_proof if state else None,
+            last_backup=kept.last.get("backup"),
+            last_verify=kept.last.get("verify") if kept.verified is not None else None,
+            verified=kept.verified,
+            degraded=len(state.degraded) if state else None,
+            replicas=tuple(
+                ReplicaFigures(one.url, one.pushed_at, bool(one.behind or not one.current))
+                for one in replicate.standing(site)
+            ),
+        )
+
+
+def _history(site: Site, tip: str | None) -> _History:
+    if tip is None or site.vault.refs.read(MAIN) is None:
+        return _History()
+    counts = Counter(snapshot.trigger for snapshot in site.vault.log())
+    files = sum(1 for _ in site.vault.state_at(tip).files())
+    return _History(tip, dict(counts), files, _bytes_below(site.vault.path))
+
+
+def _bytes_below(path: str) -> int:
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
+    return total

@@ -1,0 +1,140 @@
+"""What the real daemon shows and tells while it protects: pages, metrics, notifications, who wrote; and never a secret."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.daemon import Daemon, Place
+from prometheus_client.parser import text_string_to_metric_families
+from service import Service, answer, serving
+
+CANARY = "cAnArY-7fQ2xL9vB4"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    import socket
+
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+class Running:
+    """A daemon with its pages and a webhook."""
+
+    def __init__(self, place: Place, daemon: Daemon, port: int, hook: Service) -> None:
+        self.place, self.daemon, self.port, self.hook = place, daemon, port, hook
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Ask its pages."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path)
+            got = connection.getresponse()
+            return got.status, got.read().decode()
+        finally:
+            connection.close()
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return one sample."""
+        for family in text_string_to_metric_families(self.get("/metrics")[1]):
+            for sample in family.samples:
+                if sample.name == name and labels.items() <= sample.labels.items():
+                    return float(sample.value)
+        raise AssertionError(f"no sample of {name} {labels}")
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """Run a daemon whose configuration and root hold canaries wherever a secret may stand."""
+    place, port = Place(tmp_path), free_port()
+    (place.root / "b.yaml").write_text(f"auth:\n  service_token: {CANARY}\n  password: '{CANARY}'\n")
+    with serving(answer(200)) as hook:
+        place.configure(
+            f"reload: {{kind: http, url: '{hook.url}?key={CANARY}', headers: {{Authorization: 'Bearer {CANARY}'}}}}",
+            "changes: {reload: true}",
+            f"notify: [{{url: '{hook.url}/{CANARY}', on: [recorded, rejected, rolled_back], headers: {{X: {CANARY}}}}}]",
+        )
+        text = place.config.read_text().replace('listen: "off"', f'listen: "127.0.0.1:{port}"')
+        place.config.write_text(text)
+        with place.daemon() as daemon:
+            yield Running(place, daemon, port, hook)
+
+
+def told(hook: Service) -> list[dict[str, object]]:
+    """Return what the webhook was told, the reloads aside."""
+    bodies = [raw.partition("\r\n\r\n")[2] for raw in hook.asked if f"/{CANARY} " in raw.partition("\r\n")[0]]
+    return [json.loads(body) for body in bodies]
+
+
+def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
+    """A change and a refusal are seen in pages, API, metrics and webhook; the canaries in none of them, nor in the log."""
+    place, daemon = running.place, running.daemon
+    assert running.get("/health") == (200, "ok\n")
+    assert running.get("/ready") == (200, "ready\n")
+    (place.root / "b.yaml").write_text(f"auth:\n  service_token: {CANARY}2\n")
+    daemon.wait("snapshot.recorded")
+    (place.root / "c.yaml").write_text(f"token: {CANARY}\nx: [\n")
+    refused = daemon.wait("change.rejected")["id"]
+    pages = {path: running.get(path) for path in (
+        "/", "/snapshots/latest", f"/rejected/{refused}", "/diff/before..latest", f"/diff/before..{refused}",
+        "/diff/latest..live", "/api/status", "/api/snapshots", "/api/snapshots/latest", "/api/rejected", "/metrics",
+        f"/snapshots/{CANARY[:6]}", "/ready",
+    )}  # fmt: skip
+    assert [path for path, (status, _) in pages.items() if status != 200] == [f"/snapshots/{CANARY[:6]}"]
+    status = json.loads(pages["/api/status"][1])
+    assert (status["daemon"]["running"], status["daemon"]["pid"]) == (True, daemon.process.pid)
+    assert (status["valid"], status["rejected"]) == (False, refused)
+    assert running.metric("configvault_live_is_latest") == 0
+    assert running.metric("configvault_live_refused_since_timestamp_seconds") > 0
+    assert running.metric("configvault_rejections_total", rule="yaml-syntax") == 1
+    assert running.metric("configvault_snapshots", trigger="change") == 1
+    assert running.metric("configvault_watching") == 1
+    assert running.metric("configvault_loaded_is_latest") == 1
+    arguments = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    code = daemon.stop()
+    events = [one["event"] for one in told(running.hook)]
+    assert "rejected" in events
+    assert code == 0
+    shown = "\n".join(body for _, body in pages.values()) + "".join(daemon.raw) + arguments
+    shown += "".join(raw.partition("\r\n\r\n")[2] for raw in running.hook.asked)
+    assert CANARY not in shown.replace(f"/snapshots/{CANARY[:6]}", "")
+    # Seen to be able to fail: the history itself is byte-true.
+    assert CANARY in subprocess.run(
+        ["git", "-C", place.vault, "show", "main:b.yaml"], capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+
+
+def test_commands_beside_the_daemon_tell_too(running: Running) -> None:
+    """A rollback by the command line is told once, by the command, and the daemon's figures know of it."""
+    place, daemon = running.place, running.daemon
+    (place.root / "a.yaml").write_text("version: 2\n")
+    daemon.wait("snapshot.recorded")
+    done = subprocess.run(
+        [*daemon.process.args[:3], "-c", place.config, "rollback", "previous"],  # type: ignore[index,list-item]
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert CANARY not in done.stdout + done.stderr
+    assert running.metric("configvault_snapshots", trigger="rollback") == 1
+    daemon.stop()
+    assert [one["event"] for one in told(running.hook)].count("rolled_back") == 1
+
+
+def test_a_taken_port_is_degraded_and_no_more(tmp_path: Path) -> None:
+    """Where the pages cannot listen that is told, and the root is protected all the same."""
+    place = Place(tmp_path)
+    with serving(answer(200)) as taken:
+        text = place.config.read_text().replace('listen: "off"', f'listen: "127.0.0.1:{taken.port}"')
+        place.config.write_text(text)
+        with place.daemon() as daemon:
+            (place.root / "a.yaml").write_text("version: 2\n")
+            daemon.wait("snapshot.recorded")
+            assert re.search(rf"cannot listen on 127.0.0.1:{taken.port}", "".join(daemon.raw))

@@ -11,11 +11,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
+from configvault.core.sentence import Detail, Fact, sentence
 
 META = "pluginproduct/plugin_meta.yaml"
 MOST_PLUGINS = 100
-MOST_NAMED = 3
-LONGEST = 120
 _FOLDER = META.rpartition("/")[0] + "/"
 _VERBS = {
     ChangeKind.ADDED: "add",
@@ -26,8 +25,6 @@ _VERBS = {
 
 Read = Callable[[str], bytes]
 Plugin = Mapping[str, Any]
-Fact = tuple[str, str, str]
-"""A verb, what it happened to, and the details that may follow a colon."""
 
 
 def describe(changes: Iterable[Change], read: Read, before: Folder | None, after: Folder) -> str:
@@ -44,8 +41,8 @@ def describe(changes: Iterable[Change], read: Read, before: Folder | None, after
         return f"Record the first state: {count} file{'' if count == 1 else 's'}"
     files = {change.path: change for change in changes}
     facts = list(_plugin_facts(files, read, before, after)) if _touches_plugins(files) else []
-    facts += [(_VERBS[change.kind], _printable(path), "") for path, change in files.items()]
-    return _sentence(facts)
+    facts += [Fact(_VERBS[change.kind], "file", _printable(path)) for path, change in files.items()]
+    return sentence(facts)
 
 
 def plugins_touched(
@@ -83,49 +80,60 @@ def _plugin_facts(files: dict[str, Change], read: Read, before: Folder, after: F
     said = False
     for id_ in [*new, *(id_ for id_ in old if id_ not in new)]:
         plugin = new.get(id_) or old[id_]
-        document = f"{META.rpartition('/')[0]}/{plugin.get('openapi_doc_file')}"
+        document = f"{_FOLDER}{plugin.get('openapi_doc_file')}"
         changed = files.pop(document, None) is not None
-        fact = _fact(old.get(id_), new.get(id_), changed)
+        fact = _fact(old.get(id_), new.get(id_), _printable(PurePosixPath(document).stem), changed)
         said = said or (fact is not None and old.get(id_) != new.get(id_))
         if fact is not None:
-            yield fact[0], _printable(PurePosixPath(document).stem), fact[1]
+            yield fact
     if said:
         files.pop(META, None)
 
 
-def _fact(old: Plugin | None, new: Plugin | None, document_changed: bool) -> tuple[str, str] | None:
+def _fact(old: Plugin | None, new: Plugin | None, name: str, document_changed: bool) -> Fact | None:
     if old is None or new is None:
-        return ("add", "") if old is None else ("remove", "")
+        return Fact("add" if old is None else "remove", "plugin", name)
+    details = [*_details(old, new), *([Detail("document", "document")] if document_changed else [])]
     if bool(old.get("deprecated")) != bool(new.get("deprecated")):
-        return ("disable" if new.get("deprecated") else "enable"), ""
-    details = list(_details(old, new))
-    if document_changed:
-        details.append("document")
-    if not details and old == new:
-        return None
-    return "update", ", ".join(details)
+        return Fact("disable" if new.get("deprecated") else "enable", "plugin", name, tuple(details))
+    return None if not details and old == new else Fact("update", "plugin", name, tuple(details))
 
 
-def _details(old: Plugin, new: Plugin) -> Iterator[str]:
+def _details(old: Plugin, new: Plugin) -> Iterator[Detail]:
     versions = old.get("version"), new.get("version")
     if versions[0] != versions[1]:
-        yield f"version {_printable(versions[0])} → {_printable(versions[1])}"
-    tools = _tools(old), _tools(new)
-    for count, what in ((len(tools[1] - tools[0]), "added"), (len(tools[0] - tools[1]), "removed")):
-        if count:
-            yield f"{count} tool{'' if count == 1 else 's'} {what}"
+        yield Detail("version", f"version {_printable(versions[0])} → {_printable(versions[1])}")
+    yield from _tool_details(_tools(old), _tools(new))
     if old.get("manifest") != new.get("manifest"):
-        yield "manifest"
+        yield Detail("manifest", "manifest")
     rest = {"version", "tools", "manifest", "deprecated"}
     keys = [key for key in {**old, **new} if key not in rest and old.get(key) != new.get(key)]
-    if keys:
-        yield ", ".join(sorted(_printable(key) for key in keys))
+    yield from (Detail("key", name) for name in sorted(_printable(key) for key in keys))
 
 
-def _tools(plugin: Plugin) -> set[tuple[object, object, object]]:
+def _tool_details(old: Mapping[str, Plugin], new: Mapping[str, Plugin]) -> Iterator[Detail]:
+    """Yield which tools came, went and changed: one by its address, several by their number."""
+    both = [id_ for id_ in old if id_ in new and old[id_] != new[id_]]
+    turned = [id_ for id_ in both if bool(old[id_].get("deprecated")) != bool(new[id_].get("deprecated"))]
+    for ids, rows, what in (
+        ([id_ for id_ in new if id_ not in old], new, "added"),
+        ([id_ for id_ in old if id_ not in new], old, "removed"),
+        ([id_ for id_ in turned if new[id_].get("deprecated")], new, "disabled"),
+        ([id_ for id_ in turned if not new[id_].get("deprecated")], new, "enabled"),
+        ([id_ for id_ in both if id_ not in turned], new, "changed"),
+    ):
+        if len(ids) == 1:
+            tool = rows[ids[0]]
+            address = f"{_printable(tool.get('method', ''))} {_printable(tool.get('sub_url', ''))}"
+            yield Detail("tool", f"tool {address.strip() or _printable(ids[0])} {what}")
+        elif ids:
+            yield Detail("tool", f"{len(ids)} tools {what}")
+
+
+def _tools(plugin: Plugin) -> dict[str, Plugin]:
     rows = plugin.get("tools")
     tools = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return {(str(t.get("tool_id")), str(t.get("method")), str(t.get("sub_url"))) for t in tools}
+    return {str(tool.get("tool_id")): tool for tool in tools}
 
 
 def _plugins(state: Folder, read: Read) -> dict[int, Plugin]:
@@ -142,23 +150,6 @@ def _plugins(state: Folder, read: Read) -> dict[int, Plugin]:
         return {}
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return {row["plugin_id"]: row for row in rows if isinstance(row.get("plugin_id"), int)}
-
-
-def _sentence(facts: list[Fact]) -> str:
-    """Join facts of one verb, name a few of them or count them, and keep to one line."""
-    by_verb: dict[str, list[tuple[str, str]]] = {}
-    for verb, what, details in facts:
-        by_verb.setdefault(verb, []).append((what, details))
-    parts = []
-    for verb, things in by_verb.items():
-        names = [what for what, _ in things]
-        shared = {details for _, details in things}
-        named = ", ".join(names) if len(names) <= MOST_NAMED else f"{names[0]} and {len(names) - 1} others"
-        details = f": {shared.pop()}" if len(shared) == 1 and shared != {""} else ""
-        parts.append(f"{verb} {named}{details}")
-    sentence = "; ".join(parts) or "change nothing that git can show"
-    sentence = sentence[0].upper() + sentence[1:]
-    return sentence if len(sentence) <= LONGEST else sentence[: LONGEST - 1] + "…"
 
 
 def _printable(text: object) -> str:

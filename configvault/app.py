@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from configvault.observers.notify import Notifier
     from configvault.signing import Signer
     from configvault.validators import Rule
+    from configvault.validators.online import Rate, Result
     from configvault.who.writers import Writers
 
 
@@ -276,6 +277,22 @@ def directory(
 ) -> tuple[Root, LazyJudge]:
     """Return any directory as a root without a vault, and who judges it."""
     return Root(path, Names(ignore)), LazyJudge(validate, environ)
+
+
+def prober(
+    *, endpoints: bool, allow_private: bool, progress: Callable[[int, int], None] | None
+) -> Callable[[State], list[Result]]:
+    """Return what asks the servers that a state's documents name; see `validators.online.probe`."""
+    from configvault.validators import online
+
+    return partial(online.probe, endpoints=endpoints, allow_private=allow_private, progress=progress)
+
+
+def rates(results: Iterable[Result]) -> list[Rate]:
+    """Return how much of each plugin is there."""
+    from configvault.validators import online
+
+    return online.rates(results)
 
 
 def rules() -> list[Rule]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 from plugins import FERRIES, FERRIES_PATH, GOOD, TIDES, TIDES_PATH
 from states import state
 
+from configvault.cli import main
 from configvault.validators import online
 
 
@@ -104,3 +109,29 @@ def test_nothing_to_ask() -> None:
     assert online.probe(state({})) == []
     assert online.targets(state({**GOOD, "pluginproduct/plugin_meta.yaml": "a: b: c"})) == []
     assert online.targets(state({**GOOD, TIDES_PATH: b"\xff", FERRIES_PATH: "["})) == []
+
+
+def check(folder: Path, capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, dict[str, Any]]:
+    """Run `configvault check` on a directory; return its exit code and its document."""
+    code = main.run(["check", str(folder), "--json", *flags], dict(os.environ))
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_command_line(service: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`check --online` adds what it found; a dead server is a failure, and nothing is asked without the flag."""
+    for path, body in files(f"{service}/api", f"{service}/down").items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(body)
+    code, document = check(tmp_path, capsys)
+    assert (code, document["accepted"], "online" in document, Service.asked) == (0, True, False, [])
+    code, document = check(tmp_path, capsys, "--online")
+    assert (code, [one["skipped"] for one in document["online"]], Service.asked) == (0, [True, True], [])
+    code, document = check(tmp_path, capsys, "--online", "--allow-private", "--endpoints")
+    assert code == 1
+    alive = {(one["operation"], one["status"]) for one in document["online"] if one["ok"]}
+    assert (None, 404) in alive
+    assert any(operation for operation, _ in alive)
+    assert [(rate["alive"] > 0, rate["asked"] > 0) for rate in document["rates"]] == [
+        (True, True),
+        (False, True),
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -76,6 +76,18 @@ class Output:
         fixed = sum(max(map(len, column)) + 2 for column in list(zip(columns, *cells, strict=True))[:-1])
         self._console.width = max(self._console.width, fixed + _LEAST_WORDS)
         self._console.print(table, crop=False)
+
+    def progress(self, what: str) -> Callable[[int, int], None] | None:
+        """Return what shows how many of how many are done, on a terminal; None where nobody watches."""
+        if self._quiet or not sys.stderr.isatty():
+            return None
+
+        def show(done: int, wanted: int) -> None:
+            bar = "#" * (30 * done // wanted)
+            end = "\n" if done == wanted else ""
+            print(f"\r{what} [{bar:<30}] {done}/{wanted}", end=end, file=sys.stderr, flush=True)
+
+        return show
 
     def _plain(self, columns: Sequence[str], rows: list[list[str]]) -> None:
         widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from configvault.core.model import Folder, State, Verdict
@@ -10,13 +11,17 @@ from configvault.usecases import live as live_
 from configvault.usecases.site import Judge, Site
 from configvault.vault.stage import Stage
 
+Probe = Callable[[State], Sequence[object]]
+"""Asks what a state names whether it is there; what it finds is handed through."""
+
 
 @dataclass(frozen=True)
 class Checked:
-    """The verdict, the state it is about, and how many files that has."""
+    """The verdict, the state it is about, and what a probe found (nothing where none was asked for)."""
 
     verdict: Verdict
     state: Folder
+    probed: Sequence[object] = ()
 
     @property
     def files(self) -> int:
@@ -24,17 +29,19 @@ class Checked:
         return sum(1 for _ in self.state.files())
 
 
-def check_root(site: Site) -> Checked:
+def check_root(site: Site, probe: Probe | None = None) -> Checked:
     """Return the verdict on live."""
     with site.vault.stage() as stage:
         live = live_.look(site, stage)
         # Validators want every byte, also of what has not changed: those come from the vault.
-        return Checked(live_.judge(site, live), live.state)
+        verdict = live_.judge(site, live)
+        return Checked(verdict, live.state, probe(State(live.state, live.read)) if probe else ())
 
 
-def check_directory(root: Root, judge: Judge) -> Checked:
+def check_directory(root: Root, judge: Judge, probe: Probe | None = None) -> Checked:
     """Return the verdict on any directory, as if it were a root without history."""
     with Stage(None) as stage:
-        state = root.capture(None, stage)
-        verdict = judge.judge(State(state, stage.read))
-        return Checked(Verdict((*verdict.findings, *live_.left_out(state))), state)
+        captured = root.capture(None, stage)
+        state = State(captured, stage.read)
+        verdict = Verdict((*judge.judge(state).findings, *live_.left_out(captured)))
+        return Checked(verdict, captured, probe(state) if probe else ())

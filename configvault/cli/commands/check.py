@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
 
 if TYPE_CHECKING:
-    from configvault.usecases.check import Checked
+    from configvault.usecases.check import Checked, Probe
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -18,26 +19,41 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--profile", choices=("coze", "generic"), help="the rules to check by")
     parser.add_argument("--rules", action="store_true", help="list the rules and what each protects from")
+    online = parser.add_argument_group("is the service's outside world there")
+    online.add_argument("--online", action="store_true", help="also ask every server that the documents name")
+    online.add_argument("--endpoints", action="store_true", help="with --online: every GET operation, too")
+    online.add_argument(
+        "--allow-private", action="store_true", help="with --online: private and link-local addresses, too"
+    )
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Check and print the findings."""
     from configvault.cli import words
     from configvault.core import documents
-    from configvault.core.errors import RejectedError
+    from configvault.core.errors import ConfigvaultError, RejectedError
 
     if args.rules:
         return _list_rules(context, args.profile)
     checked = _check(context, args)
     if context.json:
-        context.emit(documents.check(checked.verdict, checked.files))
+        online = _online_document(checked) if args.online else {}
+        context.emit(documents.check(checked.verdict, checked.files) | online)
     else:
+        if args.online:
+            _show_online(context, checked)
         context.output.lines(words.findings(checked.verdict.findings), asked=True)
         said = "accepted" if checked.verdict.accepted else "rejected"
         context.output.line(
             f"{said}: {words.counted(checked.files, 'file')}, {words.verdict(checked.verdict.findings)}"
         )
-    return 0 if checked.verdict.accepted else RejectedError.code
+    if not checked.verdict.accepted:
+        return RejectedError.code
+    return 0 if all(one.ok or one.skipped for one in _results(checked)) else ConfigvaultError.code
+
+
+def _results(checked: Checked) -> Sequence[Any]:
+    return checked.probed
 
 
 def _check(context: Context, args: argparse.Namespace) -> Checked:
@@ -48,12 +64,13 @@ def _check(context: Context, args: argparse.Namespace) -> Checked:
     from configvault.core.settings import ValidateSettings, WatchSettings
     from configvault.usecases import check
 
+    probe = _probe(context, args) if args.online else None
     if args.path is None:
         settings = context.settings()
         if args.profile:
             validate = dataclasses.replace(settings.validate, profile=args.profile)
             settings = dataclasses.replace(settings, validate=validate)
-        return check.check_root(app.open_site(settings, context.environ, command=context.command))
+        return check.check_root(app.open_site(settings, context.environ, command=context.command), probe)
     validate = ValidateSettings()
     ignore = WatchSettings().ignore
     if context.config is not None:
@@ -62,7 +79,39 @@ def _check(context: Context, args: argparse.Namespace) -> Checked:
     if args.profile:
         validate = dataclasses.replace(validate, profile=args.profile)
     root, judge = app.directory(os.path.abspath(args.path), ignore, validate, context.environ)
-    return check.check_directory(root, judge)
+    return check.check_directory(root, judge, probe)
+
+
+def _probe(context: Context, args: argparse.Namespace) -> Probe:
+    from configvault import app
+
+    progress = None if context.json else context.output.progress("asking")
+    return app.prober(endpoints=args.endpoints, allow_private=args.allow_private, progress=progress)
+
+
+def _online_document(checked: Checked) -> dict[str, object]:
+    import dataclasses
+
+    from configvault import app
+
+    results = [dataclasses.asdict(one) for one in _results(checked)]
+    rates = [dataclasses.asdict(one) for one in app.rates(_results(checked))]
+    return {"online": [row.pop("target") | row for row in results], "rates": rates}
+
+
+def _show_online(context: Context, checked: Checked) -> None:
+    from configvault import app
+
+    rows = []
+    for one in _results(checked):
+        word = "skipped" if one.skipped else "alive" if one.ok else "dead"
+        target = one.target
+        rows.append(
+            (target.plugin, word, target.operation or "server", target.url, one.error or str(one.status))
+        )
+    context.output.table(("plugin", "", "what", "address", "answer"), rows)
+    for rate in app.rates(_results(checked)):
+        context.output.line(f"{rate.plugin}: {rate.alive} of {rate.asked} alive, {rate.skipped} skipped")
 
 
 def _list_rules(context: Context, profile: str | None) -> int:

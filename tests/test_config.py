@@ -274,6 +274,15 @@ def test_rule_names_are_checked_where_they_are_known(load: Load, faults: Faults)
     ]
 
 
+def test_rules_of_own_commands_are_known(faults: Faults, load: Load) -> None:
+    """The severity of what a program of the site's own finds can be set under the name it goes by."""
+    text = "validate: {rules: {lint: warning, nginx: off}, commands: [{argv: [/usr/bin/lint]}, {argv: [x], name: nginx}]}"
+    assert load(text).validate.rules == {"lint": "warning", "nginx": "off"}
+    assert faults(text.replace("name: nginx", "name: other"), rules={"unknown-key"}) == [
+        "config.yaml:3: validate.rules.nginx: unknown rule, known are lint, unknown-key"
+    ]
+
+
 def test_references_are_replaced(load: Load, tmp_path: Path) -> None:
     """Variables, defaults and files are replaced in values, also several in one; `$${` stands for itself."""
     token = tmp_path / "token"

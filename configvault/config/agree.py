@@ -13,6 +13,7 @@ from configvault.core.settings import (
     NotifySettings,
     ReloadSettings,
     Settings,
+    ValidateSettings,
     WatchSettings,
 )
 
@@ -23,7 +24,7 @@ def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> No
     """Call `fault(key, text)` for everything in `settings` that contradicts itself."""
     _places(settings, fault)
     _watch(settings.watch, fault)
-    _rules(settings.validate.rules, fault, rules)
+    _rules(settings.validate, fault, rules)
     for index, command in enumerate(settings.validate.commands):
         if not command.argv:
             fault(f"validate.commands[{index}].argv", "names no program to run")
@@ -59,10 +60,13 @@ def _watch(watch: WatchSettings, fault: Fault) -> None:
         fault("watch.max_wait", f"{watch.max_wait:g}s is less than watch.quiet, {watch.quiet:g}s")
 
 
-def _rules(chosen: Collection[str], fault: Fault, known: Collection[str] | None) -> None:
-    for name in chosen:
-        if known is not None and name not in known:
-            fault(f"validate.rules.{name}", f"unknown rule{nearest(name, dict.fromkeys(sorted(known)))}")
+def _rules(validate: ValidateSettings, fault: Fault, known: Collection[str] | None) -> None:
+    own = {command.rule for command in validate.commands}
+    for name in validate.rules:
+        if known is not None and name not in known and name not in own:
+            fault(
+                f"validate.rules.{name}", f"unknown rule{nearest(name, dict.fromkeys(sorted({*known, *own})))}"
+            )
 
 
 def _reload(reload: ReloadSettings, fault: Fault) -> None:

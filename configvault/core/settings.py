@@ -7,6 +7,7 @@ sizes are bytes. What a value may be beyond its type stands beside its default, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, field, fields
 from typing import TypeVar, dataclass_transform
@@ -117,6 +118,11 @@ class CommandCheck(Section):
     argv: tuple[str, ...] = field(metadata=allowed("argv", single=True))
     name: str | None = None
     timeout: float = field(default=30.0, metadata=allowed(above=0))
+
+    @property
+    def rule(self) -> str:
+        """Return the rule of its findings."""
+        return self.name or (os.path.basename(self.argv[0]) if self.argv else "")
 
 
 @_section

@@ -53,7 +53,7 @@ def _write(place: str, data: bytes, entry: Entry) -> None:
 
 
 def _run(one: CommandCheck, folder: str, tree: Folder, environ: Mapping[str, str]) -> Iterator[Finding]:
-    name = one.name or os.path.basename(one.argv[0])
+    name = one.rule
     argv = [part.replace(PLACEHOLDER, folder) for part in one.argv]
     try:
         ran = program.run(argv, environ, one.timeout)

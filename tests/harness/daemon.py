@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 
 class Daemon:

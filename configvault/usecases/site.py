@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from configvault.core.model import Trigger
 from configvault.vault.repository import Note
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
         ReloadReport,
         Snapshot,
         State,
-        Trigger,
         Verdict,
     )
     from configvault.core.outcome import Outcome

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -317,6 +318,34 @@ def test_two_at_once(place: Place) -> None:
     assert [one.wait().status for one in started] == [0, 0]
     assert (place.root / "a").read_text() in {"1", "2"}
     assert place.ok("status")["live"]["matches"]
+    place.fsck()
+
+
+def test_two_and_a_daemon(place: Place) -> None:
+    """With a daemon at work beside them rollbacks still exclude each other, and nothing it records is torn."""
+    place.configure("http: {listen: off}\nwatch: {quiet: 20ms}\n")
+    states = {}
+    ids = []
+    for text in ("1", "2"):
+        ids.append(
+            place.snapshot({f"d/{n}": text for n in range(20)})
+            if ids
+            else place.init({f"d/{n}": text for n in range(20)})
+        )
+        states[text] = look(place.root)
+    daemon = commands.start(["--config", str(place.config), "run"])
+    while not place.ok("status")["daemon"]["running"]:
+        pass
+    for _ in range(3):
+        started = [commands.start(["--config", str(place.config), "rollback", id_]) for id_ in ids]
+        ended = [one.wait() for one in started]
+        assert [one.status for one in ended] == [0, 0], ended
+        assert look(place.root) in states.values()
+    os.kill(daemon.pid, signal.SIGTERM)
+    assert daemon.wait().status == 0
+    assert place.ok("snapshot")["outcome"] == "unchanged"
+    trees = set(place.git("log", "--all", "--format=%T", "--", "d").split())
+    assert len(trees) == 2
     place.fsck()
 
 

@@ -5,6 +5,7 @@ What was thinned out of the vault or dropped from it is not counted; commands an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,7 +55,7 @@ class Report:
         """Count one `what`."""
         self.totals[what] += 1
         rows: list[tuple[dict[str, dict[str, int]], str]] = [
-            (self.actors, actor),
+            (self.actors, _person(actor)),
             (self.days, at.date().isoformat()),
             *((self.plugins, name) for name in plugins),
         ]
@@ -86,6 +87,12 @@ def report(site: Site, since: str | None = None) -> Report:
             counted.add("failed_loadings", loading.at, loading.actor, loaded.get(loading.of, ()))
     counted.slowest = sorted(loadings, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
     return counted
+
+
+def _person(actor: str) -> str:
+    """Return whom an actor names, without how that is known, which differs from time to time."""
+    found = re.match(r".*? \(uid [0-9]+", actor)
+    return f"{found[0]})" if found else actor.partition(" (")[0]
 
 
 def _sort(one: Listed) -> str:

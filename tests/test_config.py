@@ -279,7 +279,7 @@ def test_rules_of_own_commands_are_known(faults: Faults, load: Load) -> None:
     text = "validate: {rules: {lint: warning, nginx: off}, commands: [{argv: [/usr/bin/lint]}, {argv: [x], name: nginx}]}"
     assert load(text).validate.rules == {"lint": "warning", "nginx": "off"}
     assert faults(text.replace("name: nginx", "name: other"), rules={"unknown-key"}) == [
-        "config.yaml:3: validate.rules.nginx: unknown rule, known are lint, unknown-key"
+        "config.yaml:3: validate.rules.nginx: unknown rule, known are lint, other, unknown-key"
     ]
 
 

@@ -35,12 +35,13 @@ def test_help_of_each_command(tmp_path: Path, command: Command) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_examples_can_be_typed(command: Command) -> None:
-    """Each line of an example is a command line that the parser takes, and is of that command."""
+    """Each line of an example that calls us is one that the parser takes, and there is one of that command."""
+    called = []
     for line in command.examples.split("\n"):
-        words = re.split(r" (?:\||&&|>) ", line.strip())[0]
-        first, *argv = shlex.split(words)
-        assert first == "configvault"
-        assert parser.parse(argv).command == command.name
+        first, *argv = shlex.split(re.split(r" (?:\||&&|>) ", line.strip())[0], comments=True)
+        if first == "configvault":
+            called.append(parser.parse(argv).command)
+    assert command.name in called
 
 
 def test_every_file_of_a_command_is_listed() -> None:

@@ -107,3 +107,11 @@ def test_one_line_of_bounded_length() -> None:
 def test_no_secret_in_a_subject() -> None:
     """A changed token is a changed manifest, whatever it was."""
     assert "harbour" not in said(with_meta("harbour-master", "harbour-pilot"))[0]
+
+
+@pytest.mark.parametrize("depth", [60, 900, 60_000])
+def test_a_refused_state_nested_too_deep_is_not_composed(depth: int) -> None:
+    """What is nested so deep that a library may die of it is told from its events; other files still name plugins."""
+    bomb = f"- {'[' * depth}{']' * depth}\n" + META.replace("v1.2.0", "v1.3.0")
+    new = {**GOOD, META_PATH: bomb, TIDES_PATH: TIDES + "# more\n"}
+    assert said(new)[1] == ("tides",)

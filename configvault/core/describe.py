@@ -14,6 +14,7 @@ from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
 from configvault.core.sentence import Detail, Fact, sentence
 
 META = "pluginproduct/plugin_meta.yaml"
+DEEPEST = 50
 MOST_PLUGINS = 100
 _FOLDER = META.rpartition("/")[0] + "/"
 _VERBS = {
@@ -143,13 +144,29 @@ def _plugins(state: Folder, read: Read) -> dict[int, Plugin]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    body = read(entry.blob)
     try:
+        # Refused states come here, too, and a library may die of what is nested too deep.
+        if _depth(yaml.parse(body, Loader=loader)) > DEEPEST:
+            return {}
         # Text after the first document is no part of it, for Coze neither.
-        rows = next(yaml.load_all(read(entry.blob), Loader=loader), None)
+        rows = next(yaml.load_all(body, Loader=loader), None)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return {row["plugin_id"]: row for row in rows if isinstance(row.get("plugin_id"), int)}
+
+
+def _depth(events: Iterable[object]) -> int:
+    """Return how deep what the parser meets is nested, at most a little more than `DEEPEST`."""
+    depth = deepest = 0
+    for event in events:
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        deepest = max(deepest, depth)
+        if deepest > DEEPEST:
+            break
+    return deepest
 
 
 def _printable(text: object) -> str:

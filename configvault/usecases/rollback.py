@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from configvault.core import compare
+from configvault.core.describe import plugins_touched
 from configvault.core.errors import (
     BusyError,
     ConfigvaultError,
@@ -284,7 +285,8 @@ def _journal(site: Site, request: Request, aim: _Aim, safety: str | None) -> Jou
     subject = f"Roll back to {aim.target.id}"
     if request.paths:
         subject = f"Restore {', '.join(request.paths)} from {aim.target.id}"
-    note = site.note(Trigger.ROLLBACK, subject, request.reason, aim.target.id)
+    touched = plugins_touched(aim.changes, aim.live.read, aim.live.state, aim.state)
+    note = site.note(Trigger.ROLLBACK, subject, request.reason, aim.target.id, touched)
     prepared = site.vault.prepare(aim.state, aim.live.before, aim.live.stage, note)
     return replace(order, commit=prepared.commit, publish=True, left=aim.left)
 

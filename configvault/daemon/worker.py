@@ -81,6 +81,8 @@ class Worker:
         while not self._stop.is_set() and not self._is_there():
             self._rest()
             self._do_jobs()
+        # What was noticed up to now is part of the first look.
+        self._inbox.gathered(0.0, 0.0)
         now_s = time.monotonic()
         first = Gathered(Burst(now_s, now_s), EVERYTHING, waited=False)
         if not self._stop.is_set():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,33 @@ def test_readme_commands_exist() -> None:
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
     told = set(re.findall(r"^\s*(?:sudo )?configvault (?:-c \S+ )?([a-z]+)", README, re.MULTILINE))
     assert told - known == set()
+
+
+CHINESE = (PROJECT / "README.zh-CN.md").read_text()
+
+
+def _headings(text: str) -> list[int]:
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    return [len(marks) for marks in re.findall(r"^(#+) ", outside, re.MULTILINE)]
+
+
+def _blocks(text: str) -> list[list[str]]:
+    """Return the lines of each block of commands or output, without what is said about them."""
+    blocks = re.findall(r"```\n(.*?)```", text, re.DOTALL)
+    return [[line.split("  #")[0].rstrip() for line in block.splitlines()] for block in blocks]
+
+
+def _code(text: str) -> list[str]:
+    return sorted(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
+
+
+@pytest.mark.parametrize("part", [_headings, _blocks, _code], ids=["headings", "blocks", "code"])
+def test_the_chinese_readme_keeps_step(part: Callable[[str], list[object]]) -> None:
+    """Both READMEs have the same headings, the same commands and outputs, and name the same things."""
+    assert part(CHINESE) == part(README)
+
+
+def test_the_chinese_readme_keeps_step_in_links() -> None:
+    """Both READMEs lead to the same places, and to each other."""
+    links = [re.findall(r"\]\(([^)]+)\)", text) for text in (README, CHINESE)]
+    assert sorted(set(links[0]) - {"README.zh-CN.md"}) == sorted(set(links[1]) - {"README.md"})

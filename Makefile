@@ -40,7 +40,7 @@ demo: $(VENV)/.run ## a tour in a temporary folder
 	$(BIN)/configvault demo
 
 test: $(VENV)/.dev ## all tests that need nothing but this machine
-	$(PYTEST) -n $(JOBS) $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## lint, format, types
 	$(BIN)/ruff check .
@@ -52,10 +52,10 @@ format: $(VENV)/.dev ## put every file in form
 	$(BIN)/ruff format .
 
 test-crash: $(VENV)/.dev ## kill, fill the disk, cut the power at every state-changing call (long)
-	$(PYTEST) -n $(JOBS) tests/crash $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/crash $(ARGS)
 
 test-crash-sample: $(VENV)/.dev ## the same at a fixed sample of the calls
-	$(PYTEST) -n $(JOBS) tests/crash --crash-sample $(ARGS)
+	$(PYTEST) -n $(JOBS) --dist worksteal tests/crash --crash-sample $(ARGS)
 
 test-systemd: $(VENV)/.dev ## the units under a real systemd (root)
 	$(PYTEST) tests/systemd $(ARGS)

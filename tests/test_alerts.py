@@ -57,7 +57,7 @@ def expressions() -> Iterator[tuple[str, str]]:
             yield variable["name"], variable["query"]["query"]
 
 
-@pytest.mark.parametrize(("place", "expression"), expressions())
+@pytest.mark.parametrize(("place", "expression"), list(expressions()))
 def test_every_metric_exists(place: str, expression: str) -> None:
     """A metric or outcome that an alert or a panel asks for is one that is exported."""
     names = exported()

@@ -52,9 +52,6 @@ def busy() -> Metrics:
     found = metrics()
     for outcome, _ in NAMED:
         found(outcome)
-    found.changes_seen(2)
-    found.settled_to_recorded(0.3)
-    found.rescanned()
     found.notified("rejected", "failed")
     return found
 
@@ -77,8 +74,8 @@ def test_outcomes_are_counted() -> None:
     assert value(found, "configvault_verifications_total", result="failure") == 1
     assert value(found, "configvault_health_checks_total", check="agent", result="failure") == 1
     assert value(found, "configvault_rollback_duration_seconds_count") == 8
-    assert value(found, "configvault_settled_to_recorded_seconds_sum") == 0.3
-    assert value(found, "configvault_changes_seen_total") == 2
+    assert value(found, "configvault_settled_to_recorded_seconds_sum") == 0.02
+    assert value(found, "configvault_changes_seen_total") == 3
     assert value(found, "configvault_notifications_total", event="rejected", result="failed") == 1
 
 

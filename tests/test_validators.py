@@ -111,6 +111,10 @@ def test_limits() -> None:
     small = ValidateSettings(profile="generic", max_file_size=10)
     one = state({"a.yaml": "a: " + "b" * 20})
     assert only(Judge(small, {}).judge(one), "file-too-large").path == "a.yaml"
+    picture = state({**GOOD, "pluginproduct/icon.png": "x" * 20_000})
+    for profile in ("coze", "generic"):
+        limited = ValidateSettings(profile=profile, max_file_size=10_000)
+        assert only(Judge(limited, {}).judge(picture), "file-too-large").path == "pluginproduct/icon.png"
     many = {f"{n}.yaml": "a: b: c" for n in range(5)}
     assert rules(judge(many, profile="generic", max_files=4)) == {"too-many-files"}
 

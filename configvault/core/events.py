@@ -16,6 +16,7 @@ from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
+    LookOutcome,
     Outcome,
     PostponedOutcome,
     Recording,
@@ -155,6 +156,10 @@ def _watched(outcome: WatchOutcome) -> Event:
     return Event("watching", INFO, f"watch {outcome.what.value}: {outcome.message}", document)
 
 
+def _looked(outcome: LookOutcome) -> Event:
+    return Event("looked", INFO, f"looked after {outcome.events} events", asdict(outcome))
+
+
 def _lived(outcome: DaemonOutcome) -> Event:
     document = {"phase": outcome.phase.value, "message": outcome.message}
     return Event("daemon", INFO, f"daemon {outcome.phase.value}: {outcome.message}", document)
@@ -181,6 +186,7 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     FailureOutcome: _failed,
     DegradedOutcome: _degraded,
     WatchOutcome: _watched,
+    LookOutcome: _looked,
     DaemonOutcome: _lived,
     VerifyOutcome: _verified,
     UpkeepOutcome: _kept_up,

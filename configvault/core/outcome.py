@@ -177,6 +177,18 @@ class WatchOutcome:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class LookOutcome:
+    """The daemon has looked at the root, `everywhere` or where something was noticed, after so many `events`.
+
+    `settled_seconds` is the time from when the last of them counted as settled; None where there was none.
+    """
+
+    events: int
+    everywhere: bool
+    settled_seconds: float | None
+
+
 class Phase(enum.StrEnum):
     """Where the daemon is in its life."""
 
@@ -221,6 +233,7 @@ Outcome = (
     | FailureOutcome
     | DegradedOutcome
     | WatchOutcome
+    | LookOutcome
     | DaemonOutcome
     | VerifyOutcome
     | UpkeepOutcome

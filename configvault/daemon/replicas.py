@@ -6,6 +6,7 @@ from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
+    LookOutcome,
     Outcome,
     PostponedOutcome,
     WatchOutcome,
@@ -16,7 +17,7 @@ from configvault.usecases.replicator import Replicator
 from configvault.usecases.site import Site
 
 # After these the vault holds nothing new.
-_NOTHING_NEW = (DaemonOutcome, DegradedOutcome, FailureOutcome, PostponedOutcome, WatchOutcome)
+_NOTHING_NEW = (DaemonOutcome, DegradedOutcome, FailureOutcome, LookOutcome, PostponedOutcome, WatchOutcome)
 
 
 class Replicas:

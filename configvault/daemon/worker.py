@@ -15,7 +15,14 @@ from dataclasses import replace
 
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.model import Folder, Trigger
-from configvault.core.outcome import FailureOutcome, PostponedOutcome, Recording, Watching, WatchOutcome
+from configvault.core.outcome import (
+    FailureOutcome,
+    LookOutcome,
+    PostponedOutcome,
+    Recording,
+    Watching,
+    WatchOutcome,
+)
 from configvault.core.settle import EVERYTHING, Burst, Dirty
 from configvault.daemon.confirmation import Confirmation
 from configvault.daemon.inbox import Gathered, Inbox
@@ -61,6 +68,7 @@ class Worker:
         self._busy_since_s: float | None = None
         self._retry_s: float | None = None
         self._undone: set[Task] = set()
+        self._events = 0
         self._rescan_s: float | None = None
 
     # --- the loop
@@ -190,7 +198,15 @@ class Worker:
             self._site.tell(PostponedOutcome(trigger, tuple(sorted(error.paths))))
             self._inbox.give_back(gathered)
             return
-        self._saw(seen, look.dirty if self._known is not None else EVERYTHING)
+        everywhere = look.known is None or dirty == EVERYTHING
+        settled_s = gathered.burst.last_s + quiet_s if gathered.events > self._events else None
+        self._tell_of_look(gathered.events, everywhere, settled_s)
+        self._saw(seen, EVERYTHING if everywhere else look.dirty)
+
+    def _tell_of_look(self, events: int, everywhere: bool, settled_s: float | None) -> None:
+        since_s = None if settled_s is None else time.monotonic() - settled_s
+        self._site.tell(LookOutcome(max(events - self._events, 0), everywhere, since_s))
+        self._events = max(events, self._events)
 
     def _saw(self, seen: Seen, dirty: Dirty) -> None:
         """Take note of a look that worked, and react to it."""
@@ -220,6 +236,7 @@ class Worker:
         except UnsettledError:
             self._inbox.notice(EVERYTHING, event=False)
             return
+        self._tell_of_look(events, True, None)
         unseen = quiet and before is not None and seen.state.tree.id != before.tree.id
         self._saw(seen, EVERYTHING)
         if unseen and self.sight.mode == EVENTS:

@@ -10,6 +10,7 @@ from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
+    LookOutcome,
     Outcome,
     PostponedOutcome,
     Recording,
@@ -153,6 +154,15 @@ def _watch(outcome: WatchOutcome) -> Line:
     return Line(level, f"watch.{outcome.what.value}", {"message": outcome.message})
 
 
+def _look(outcome: LookOutcome) -> Line:
+    values = {
+        "events": outcome.events,
+        "everywhere": outcome.everywhere,
+        "settled_seconds": outcome.settled_seconds,
+    }
+    return Line("debug", "root.looked_at", values)
+
+
 def _daemon(outcome: DaemonOutcome) -> Line:
     return Line("info", f"daemon.{outcome.phase.value}", {"message": outcome.message})
 
@@ -178,6 +188,7 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     FailureOutcome: _failure,
     DegradedOutcome: _degraded,
     WatchOutcome: _watch,
+    LookOutcome: _look,
     DaemonOutcome: _daemon,
     VerifyOutcome: _verify,
     UpkeepOutcome: _upkeep,

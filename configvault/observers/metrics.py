@@ -21,6 +21,7 @@ from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
+    LookOutcome,
     Outcome,
     PostponedOutcome,
     Recording,
@@ -140,18 +141,6 @@ class Metrics:
         """Count an outcome."""
         ROWS[type(outcome)](self, outcome)
 
-    def changes_seen(self, count: int = 1) -> None:
-        """Count events of the file system."""
-        self._changes.inc(count)
-
-    def settled_to_recorded(self, seconds: float) -> None:
-        """Note how long it took from a settled change to a snapshot on disk."""
-        self._settle.observe(max(seconds, 0.0))
-
-    def rescanned(self) -> None:
-        """Count a comparison of everything."""
-        self._rescans.inc()
-
     def notified(self, event: str, result: str) -> None:
         """Count a notification; it fits as the `heard` of a Notifier."""
         self._notifications.labels(event, result).inc()
@@ -205,6 +194,13 @@ class Metrics:
         if outcome.what is Watching.OVERFLOWED:
             self._overflows.inc()
 
+    def _looked(self, outcome: LookOutcome) -> None:
+        self._changes.inc(outcome.events)
+        if outcome.everywhere:
+            self._rescans.inc()
+        if outcome.settled_seconds is not None:
+            self._settle.observe(max(outcome.settled_seconds, 0.0))
+
     def _verified(self, outcome: VerifyOutcome) -> None:
         self._verifications.labels("success" if outcome.ok else "failure").inc()
         self._verify_seconds.observe(outcome.elapsed_seconds)
@@ -223,6 +219,7 @@ ROWS: dict[type, Callable[..., None]] = {
     FailureOutcome: Metrics._failed,
     DegradedOutcome: Metrics._gauged,
     WatchOutcome: Metrics._watched,
+    LookOutcome: Metrics._looked,
     DaemonOutcome: Metrics._gauged,
     VerifyOutcome: Metrics._verified,
     UpkeepOutcome: Metrics._gauged,

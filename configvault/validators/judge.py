@@ -103,16 +103,21 @@ class Run:
             self.report.add(path, [Fault("validator-failed", None, None, message, hint)])
             return None
 
-    def once(self, role: str, path: str, entry: Entry, act: Callable[[bytes], _T]) -> _T | None:
-        """Return what `act` makes of the bytes of `entry`, worked out once for each blob and role.
-
-        A file that is too large is told of and not read; then, and if `act` fails, the result is None.
-        """
+    def fits(self, path: str, entry: Entry) -> bool:
+        """Return whether a file is within the limit, and tell of it if it is not."""
         limit = self.settings.max_file_size
         if entry.size > limit:
             message = f"{entry.size} bytes, more than validate.max_file_size = {limit}"
             fault = Fault("file-too-large", None, None, message, "does it belong here? raise the limit if so")
             self.report.add(path, [fault])
+        return entry.size <= limit
+
+    def once(self, role: str, path: str, entry: Entry, act: Callable[[bytes], _T]) -> _T | None:
+        """Return what `act` makes of the bytes of `entry`, worked out once for each blob and role.
+
+        A file that is too large is told of and not read; then, and if `act` fails, the result is None.
+        """
+        if not self.fits(path, entry):
             return None
         key = (role, entry.blob)
         if key not in self._known and key not in self.used:

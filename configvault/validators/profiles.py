@@ -11,10 +11,12 @@ from configvault.validators.judge import Run
 
 
 def generic(run: Run) -> None:
-    """Judge nothing but whether YAML, JSON and TOML parse."""
+    """Judge nothing but sizes, and whether YAML, JSON and TOML parse."""
     for shown, _, entry in run.regular():
         kind = syntax.kind_of(shown)
-        if kind is not None:
+        if kind is None:
+            run.fits(shown, entry)
+        else:
             faults = run.once(kind, shown, entry, partial(syntax.check, kind))
             run.tell(shown, entry, faults or [])
 

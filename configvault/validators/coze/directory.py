@@ -147,7 +147,10 @@ def _others(run: Run, done: set[str], *, known: bool) -> None:
     """Judge what no entry refers to: its syntax, and of documents also whether they would be any good."""
     for shown, real, entry in run.regular():
         kind = syntax.kind_of(shown)
-        if real in done or kind is None:
+        if real in done:
+            continue
+        if kind is None:
+            run.fits(shown, entry)
             continue
         faults = run.once(kind, shown, entry, partial(syntax.check, kind))
         run.tell(shown, entry, faults or [])

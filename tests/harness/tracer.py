@@ -154,8 +154,8 @@ class _Tracer:
                 os.kill(pid, signal.SIGKILL)
 
     def _follow(self) -> None:
-        """Take report after report until there is no process left."""
-        while True:
+        """Take report after report until no process of the command is left; this one may have other children."""
+        while self._alive:
             try:
                 pid, status = os.waitpid(-1, _WALL_THIS_THREAD)
             except ChildProcessError:

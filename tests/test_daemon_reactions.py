@@ -224,3 +224,18 @@ def head(repository: Path) -> str:
     """Return the tip of main in a repository, `""` where there is none."""
     command = ["git", "-C", str(repository), "rev-parse", "--quiet", "--verify", "main"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def test_a_waiting_rollback_has_the_first_word(place: Place) -> None:
+    """While somebody is to confirm a rollback nothing is put back automatically; afterwards it is."""
+    place.configure("changes: {on_invalid: restore, grace: 0s}")
+    with place.daemon() as daemon:
+        (place.root / "a.yaml").write_text("version: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        place.command("rollback", "previous", "--confirm=1h")
+        for text in (BROKEN, BROKEN + "# more\n"):
+            break_it(place, text)
+            daemon.wait("change.rejected")
+        assert "restore.done" not in daemon.events()
+        place.command("confirm")
+        daemon.wait("restore.done", cause="invalid")

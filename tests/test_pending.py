@@ -18,7 +18,8 @@ from service import answer
 from sites import Place, look
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
-from configvault.usecases import pending, waiting
+from configvault.core.settings import Keep
+from configvault.usecases import pending, upkeep, waiting
 from configvault.vault import lock
 
 
@@ -307,3 +308,17 @@ def test_reference_after_the_flag(place: Place) -> None:
     with daemon(place):
         assert place.ok("rollback", "--confirm", "previous")["outcome"] == "rolled_back"
     assert 200 < place.ok("status")["pending"]["seconds_left"] <= 300
+
+
+def test_the_way_back_cannot_be_dropped(place: Place) -> None:
+    """The refused state that a waiting rollback would go back to stays, by command and by retention."""
+    (place.root / "a.yaml").write_text("a: [1\n")
+    safety = wait_for_confirmation(place)["safety"]
+    done = place.run("rejected", "drop", safety)
+    assert (done.code, len(done.said("error")), len(done.said("hint"))) == (5, 1, 1)
+    with place.parts() as site:
+        keep = replace(site.settings.retention, rejected=Keep(keep_last=0, keep_within=None))
+        upkeep.keep_up(replace(site, settings=replace(site.settings, retention=keep)))
+        assert [state.id for state in site.vault.rejected()] == [safety]
+    place.ok("cancel")
+    assert text(place) == "a: [1\n"

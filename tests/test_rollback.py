@@ -657,3 +657,15 @@ def test_unchanged_reloads(tmp_path: Path) -> None:
         assert document["safety"] == document["target"]["id"]
         assert place.ok("rollback", "latest", "--no-reload")["reload"] is None
         assert len(host.asked) == 1
+
+
+def test_what_was_rolled_back_coming_again_is_said(place: Place) -> None:
+    """A file that has again the bytes which a rollback took away is recorded with a warning that names both."""
+    place.init({"text.yaml": "version: 1\n"})
+    left = place.snapshot({"text.yaml": "version: 7\n"})
+    place.ok("rollback", "previous")
+    (place.root / "text.yaml").write_text("version: 7\n")
+    found = place.ok("snapshot")["findings"]
+    assert [(one["rule"], one["path"], left in one["message"]) for one in found] == [
+        ("rolled-back-content", "text.yaml", True)
+    ]

@@ -13,7 +13,7 @@ from datetime import timedelta
 from configvault.core.model import Folder, Snapshot, Trigger, healthy
 from configvault.core.outcome import Recording, ReloadOutcome, RestoreOutcome
 from configvault.daemon.standing import Standing
-from configvault.usecases import daemonstate
+from configvault.usecases import daemonstate, waiting
 from configvault.usecases.autorestore import restore_good, restore_latest
 from configvault.usecases.daemonstate import Restore
 from configvault.usecases.loading import load
@@ -27,6 +27,7 @@ IN = timedelta(hours=1)
 _REMEMBERED = 20
 # The fixed words for restores that are not made any more: until live is valid, until a reload works.
 _HELD_INVALID = "restores-held"
+_ASK_AGAIN_S = 1.0
 _HELD_RELOAD = "reload-restores-held"
 
 
@@ -62,6 +63,10 @@ class Reactions:
         """Put the latest snapshot back if the invalid state still stands; the grace time is over."""
         assert self._invalid is not None
         (tree, _), self._invalid = self._invalid, None
+        if waiting.read(self.site.vault) is not None:
+            # Somebody is about to say what shall stand; theirs is the first word.
+            self._invalid = (tree, time.monotonic() + max(self.site.settings.changes.grace, _ASK_AGAIN_S))
+            return None
         return self._counted(tree, lambda: restore_latest(self.site, tree, known))
 
     def _is_held(self, tree: str, reason: str) -> bool:
@@ -100,7 +105,11 @@ class Reactions:
             return
         self._standing.degrade("reload", f"the service did not take {snapshot.id}", "configvault reload")
         restore = self.site.settings.changes.on_reload_failure == "restore"
-        if not restore or self._is_held(snapshot.tree, _HELD_RELOAD):
+        if (
+            not restore
+            or waiting.read(self.site.vault) is not None
+            or self._is_held(snapshot.tree, _HELD_RELOAD)
+        ):
             return
         outcome = self._counted(snapshot.tree, lambda: restore_good(self.site, snapshot, state))
         if outcome is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.errors import BusyError, UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot, Trigger
-from configvault.usecases import references
+from configvault.usecases import references, waiting
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 
@@ -80,10 +80,17 @@ def drop_rejected(site: Site, reference: str) -> RejectedState:
 
     Raises:
         UnknownReferenceError: there is none with that id.
+        BusyError: a rollback that waits for its confirmation may have to go back to it.
     """
     with writing(site):
         found = references.resolve_any(site, reference)
         if not isinstance(found, RejectedState):
             raise UnknownReferenceError(f"{found.id} is not a rejected state", "configvault rejected list")
+        pending = waiting.read(site.vault)
+        if pending is not None and pending.safety == found.id:
+            raise BusyError(
+                f"{found.id} is the way back of a rollback that waits",
+                "configvault confirm, or configvault cancel",
+            )
         site.vault.drop_rejected(found.id)
         return found

@@ -7,6 +7,7 @@ from configvault.core.model import Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import live as live_
 from configvault.usecases import notes
+from configvault.usecases.again import rolled_back_content
 from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
@@ -57,16 +58,17 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     touched = plugins_touched(changes, live.read, live.before, live.state)
     actor = site.actor_of(trigger, changes, live.state)
     note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
+    again = rolled_back_content(site, live)
     try:
         snapshot = site.vault.record(live.state, live.before, live.stage, note)
     except StaleCaptureError:
         # The cache knew of bytes that are in the vault no more: read everything again, believing nothing.
         seen = site.root.capture(None, live.stage)
-        fresh = live_.Live(seen, live.latest, None, live.stage, site.vault.objects.read)
+        fresh = live_.of(site, seen, live.latest, None, live.stage)
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
         live = fresh
     live_.remember(site, live.state)
-    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, verdict.findings)
+    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, (*verdict.findings, *again))
 
 
 def _reject(site: Site, trigger: str, live: Live, verdict: Verdict) -> RecordOutcome:

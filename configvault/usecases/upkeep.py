@@ -9,6 +9,7 @@ from configvault.core.errors import IntegrityError
 from configvault.core.model import RejectedState, Trigger
 from configvault.core.outcome import UpkeepOutcome, VerifyOutcome
 from configvault.usecases import verify as verify_
+from configvault.usecases import waiting
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance
@@ -80,6 +81,9 @@ def _safety_copies(site: Site, kept: list[RejectedState]) -> set[str]:
         if snapshot.trigger in (Trigger.ROLLBACK, Trigger.UNDO)
     }
     found = {state.id for state in kept if state.trigger in (Trigger.PRE_ROLLBACK, Trigger.ROLLBACK)}
+    pending = waiting.read(site.vault)
+    if pending is not None:
+        found.add(pending.safety)
     for parent, rollback in rollbacks.items():
         below = (s for s in kept if _parent(site, s) == parent and s.taken_at <= rollback.taken_at)
         newest = next(below, None)

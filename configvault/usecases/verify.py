@@ -90,6 +90,8 @@ def _gather(damages: list[str], step: Callable[[], object]) -> None:
 def _chain(site: Site) -> Iterator[str]:
     """Yield what on main is no snapshot, or not one after the other. One without a tag was thinned out."""
     if site.vault.refs.read(MAIN) is None:
+        if site.vault.refs.below(TAGS):
+            yield "there is no branch main, although there are snapshots"
         return
     ids = {one.commit: one.id for one in messages.snapshots(_log(site, messages.LOG_FORMAT))}
     seen: dict[str, str] = {}

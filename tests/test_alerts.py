@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from harness.daemon import Place as DaemonPlace
 from outcomes import NAMED
 from pages import showing
 from sites import Place
@@ -114,33 +116,63 @@ def _free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def test_a_real_prometheus_scrapes_and_alerts(tmp_path: Path) -> None:
-    """Prometheus scrapes the pages' /metrics as it is, and an alert fires on a config that was refused long ago."""
+@contextlib.contextmanager
+def prometheus(folder: Path, target: str, rules: str) -> Iterator[int]:
+    """Run a Prometheus that scrapes `target` and judges by `rules`; yield its port."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("prometheus is not installed (Debian: prometheus)")
+    port = _free_port()
+    config = {
+        "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
+        "rule_files": ["alerts.yaml"],
+        "scrape_configs": [{"job_name": "configvault", "static_configs": [{"targets": [target]}]}],
+    }
+    (folder / "alerts.yaml").write_text(rules)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    process = subprocess.Popen(
+        [program, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
+         f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        yield port
+    finally:
+        process.kill()
+        process.wait()
+
+
+WAITING = 'ALERTS{alertname="ConfigvaultBadConfigWaiting", alertstate="firing"}'
+
+
+def test_a_real_prometheus_scrapes_and_alerts(tmp_path: Path) -> None:
+    """Prometheus scrapes the pages' /metrics as it is, and an alert fires on a config that was refused long ago."""
     place = Place(tmp_path / "place")
     place.init({"a": "1\n"})
-    port = _free_port()
-    with showing(place) as pages:
-        config = {
-            "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms", "evaluation_interval": "200ms"},
-            "rule_files": [str(ALERTS)],
-            "scrape_configs": [{"job_name": "configvault", "static_configs": [{"targets": [pages.address]}]}],
-        }
-        (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(config))
-        process = subprocess.Popen(
-            [program, f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data",
-             f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            assert _ask(port, "up") == {"1"}
-            assert _ask(port, "configvault_files") == {"1"}
-            assert _ask(port, 'ALERTS{alertname="ConfigvaultBadConfigWaiting", alertstate="firing"}') == {"1"}
-        finally:
-            process.kill()
-            process.wait()
+    with showing(place) as pages, prometheus(tmp_path, pages.address, ALERTS.read_text()) as port:
+        assert _ask(port, "up") == {"1"}
+        assert _ask(port, "configvault_files") == {"1"}
+        assert _ask(port, WAITING) == {"1"}
+
+
+def test_a_broken_config_makes_an_alert_fire(tmp_path: Path) -> None:
+    """From a broken file through the daemon and its metrics to Prometheus: the alert fires, and ends with the fault."""
+    place = DaemonPlace(tmp_path)
+    listen = f"127.0.0.1:{_free_port()}"
+    place.configure(f"http: {{listen: '{listen}'}}")
+    # The rule as it is shipped, but for the minute that nobody has here.
+    rules = ALERTS.read_text().replace("since_timestamp_seconds > 60", "since_timestamp_seconds > 0")
+    assert rules != ALERTS.read_text()
+    with place.daemon() as daemon, prometheus(tmp_path, listen, rules) as port:
+        assert _ask(port, "configvault_live_is_latest") == {"1"}
+        assert _ask(port, f"absent({WAITING})") == {"1"}
+        (place.root / "a.yaml").write_text("a: [1\n")
+        daemon.wait("change.rejected")
+        assert _ask(port, WAITING) == {"1"}
+        assert _ask(port, 'configvault_rejections_total{rule="yaml-syntax"}') == {"1"}
+        (place.root / "a.yaml").write_text("a: [1]\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        assert _ask(port, f"absent({WAITING})") == {"1"}
 
 
 def _ask(port: int, expression: str) -> set[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from sites import Place
 
 from configvault.core import secretnames
 from configvault.core.redact import Redactor
@@ -300,3 +301,22 @@ def test_a_line_of_ten_megabytes() -> None:
 def test_names(name: str, secret: bool) -> None:
     """A name tells a secret by its words, in every spelling."""
     assert secretnames.is_secret(name) is secret
+
+
+def test_a_new_secret_is_told_once(tmp_path: Path) -> None:
+    """A secret is told of when it enters the history, by line and mark; not where it moves to, nor when it stays."""
+    place = Place(tmp_path / "place")
+    place.init({"a.yaml": f"name: x\npassword: {CANARY}\n"})
+
+    def told(files: dict[str, str]) -> list[tuple[str, str, int]]:
+        for path, text in files.items():
+            (place.root / path).write_text(text)
+        done = place.run("snapshot", "--json")
+        assert CANARY not in done.out + done.err
+        assert "other-c4nary-0" not in done.out + done.err
+        return [(one["rule"], one["path"], one["line"]) for one in done.json["findings"]]
+
+    assert told({"a.yaml": f"name: y\npassword: {CANARY}\n"}) == []
+    assert told({"a.yaml": f"name: y\n\npassword: {CANARY}\n", "b.yaml": f"x: 1\ntoken: {CANARY}\n"}) == []
+    assert told({"a.yaml": "name: y\npassword: other-c4nary-0\n"}) == [("new-secret", "a.yaml", 2)]
+    assert told({"a.yaml": "name: z\npassword: other-c4nary-0\n"}) == []

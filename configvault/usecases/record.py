@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from configvault.core.describe import describe, plugins_touched
-from configvault.core.model import Finding, Verdict
+from configvault.core.model import Change, Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import live as live_
 from configvault.usecases import notes
@@ -58,7 +58,7 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     touched = plugins_touched(changes, live.read, live.before, live.state)
     actor = site.actor_of(trigger, changes, live.state)
     note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
-    again = rolled_back_content(site, live)
+    told = (*verdict.findings, *rolled_back_content(site, live), *_new_secrets(site, live, changes))
     try:
         snapshot = site.vault.record(live.state, live.before, live.stage, note)
     except StaleCaptureError:
@@ -68,7 +68,17 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
         live = fresh
     live_.remember(site, live.state)
-    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, (*verdict.findings, *again))
+    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, told)
+
+
+def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[Finding, ...]:
+    """Return a warning for each secret that is new; not of the first state, where every one would be."""
+    if live.before is None:
+        return ()
+    from configvault.core.newsecrets import new_secrets
+    from configvault.core.redact import Redactor
+
+    return new_secrets(changes, live.read, Redactor(site.vault.redaction_key()))
 
 
 def _reject(site: Site, trigger: str, live: Live, verdict: Verdict) -> RecordOutcome:

@@ -112,12 +112,12 @@ class Place:
             f"root: {self.root}",
             f"vault: {self.vault}",
             "validate: {profile: generic, rules: {mass-removal: off}}",
-            'http: {listen: "off"}',
             "log: {format: json, level: debug}",
             f"watch: {{quiet: {quiet}, max_wait: {max_wait}{more_watch}}}",
         ]
-        if not any(line.startswith("reload:") for line in lines):
-            text.append("reload: {kind: none}")
+        for key, otherwise in (("reload", "{kind: none}"), ("http", '{listen: "off"}')):
+            if not any(line.startswith(f"{key}:") for line in lines):
+                text.append(f"{key}: {otherwise}")
         self.config.write_text("\n".join([*text, *lines]) + "\n")
 
     @contextlib.contextmanager

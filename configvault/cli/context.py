@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from configvault.core.settings import Settings
     from configvault.observers.notify import Notifier
     from configvault.usecases.site import Site
+    from configvault.vault.repository import Vault
 
 # An operator waits this long for a daemon or another command that is at work, unless --wait says otherwise.
 WAIT_S = 30.0
@@ -36,6 +37,7 @@ class Context:
         self.verbose = False
         self.color = True
         self._teller: Notifier | None = None
+        self._vault: Vault | None = None
         self.wait_s = WAIT_S
 
     def take(self, args: argparse.Namespace) -> None:
@@ -63,11 +65,17 @@ class Context:
 
         return app.load_settings(self.config_path, self.environ)
 
-    def site(self) -> Site:
-        """Return the site of the configuration; raises NoVaultError where there is no vault yet."""
+    def site(self, settings: Settings | None = None, *, create: bool = False) -> Site:
+        """Return the site of the configuration, or of `settings`.
+
+        Raises:
+            NoVaultError: there is no vault yet and `create` is false.
+        """
         from configvault import app
 
-        site = app.open_site(self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
+        open_ = app.open_or_create if create else app.open_site
+        site = open_(settings or self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
+        self._vault = site.vault
         if site.settings.notify:
             # With the daemon dead, or as its equal: whoever is to be told of a rollback is told by who did it.
             self._teller = app.teller(site)
@@ -75,9 +83,11 @@ class Context:
         return site
 
     def close(self) -> None:
-        """End what was started for the command: what waits to be told gets a moment."""
+        """End what was started for the command: git children, and what waits to be told after a moment."""
         if self._teller is not None:
             self._teller.close(TELL_S)
+        if self._vault is not None:
+            self._vault.close()
 
     # --- printing
 

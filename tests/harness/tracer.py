@@ -121,6 +121,7 @@ class _Tracer:
         self._observe = observe
         self._alive: set[int] = set()
         self._starting: set[int] = set()
+        self._ended: set[int] = set()
         self._returning: dict[int, tuple[Call, bool]] = {}
         self._first = 0
         self._ran = Ran()
@@ -162,6 +163,7 @@ class _Tracer:
                 return
             if not os.WIFSTOPPED(status):
                 self._alive.discard(pid)
+                self._ended.add(pid)
                 if pid == self._first:
                     self._ran.status = os.waitstatus_to_exitcode(status)
                 continue
@@ -178,7 +180,8 @@ class _Tracer:
             if event in _EVENT_CLONES:
                 child = ctypes.c_ulong()
                 _ptrace(_GETEVENTMSG, pid, None, ctypes.addressof(child))
-                if child.value not in self._alive:
+                # A child may be reported, and even have ended, before the call that made it is.
+                if child.value not in self._alive | self._ended:
                     self._alive.add(child.value)
                     self._starting.add(child.value)
             _ptrace(_CONT, pid)

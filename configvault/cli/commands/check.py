@@ -70,7 +70,7 @@ def _check(context: Context, args: argparse.Namespace) -> Checked:
         if args.profile:
             validate = dataclasses.replace(settings.validate, profile=args.profile)
             settings = dataclasses.replace(settings, validate=validate)
-        return check.check_root(app.open_site(settings, context.environ, command=context.command), probe)
+        return check.check_root(context.site(settings), probe)
     validate = ValidateSettings()
     ignore = WatchSettings().ignore
     if context.config is not None:

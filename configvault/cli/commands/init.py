@@ -17,15 +17,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Do it; where a configuration stands already it is used, and must agree with the flags."""
-    from configvault import app
     from configvault.cli.commands import snapshot
     from configvault.usecases.record import record
 
     _configure(context, args)
-    site = app.open_or_create(
-        context.settings(), context.environ, command=context.command, wait_s=context.wait_s
-    )
-    return snapshot.finish(context, record(site, "manual"))
+    return snapshot.finish(context, record(context.site(create=True), "manual"))
 
 
 def _missing(path: str) -> bool:

@@ -7,7 +7,7 @@ import dataclasses
 import os
 from typing import TYPE_CHECKING
 
-from configvault.cli.context import WAIT_S, Context
+from configvault.cli.context import Context
 from configvault.core.errors import UnknownReferenceError, UsageError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.usecases.rebuild import rebuild
 
     settings = _placed(context, settings, args)
-    site = app.open_or_create(settings, context.environ, command=context.command, wait_s=WAIT_S)
+    site = context.site(settings, create=True)
     _show(context, host, site.root.path, rebuild(site, source, force=args.force))
     return 0
 

@@ -30,7 +30,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         context.emit(document(found))
     else:
-        context.output.lines(_words(found))
+        context.output.lines(_words(found), asked=True)
     if not args.check:
         return 0
     if found.degraded:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from configvault.core.settings import Settings
     from configvault.observers.notify import Notifier
     from configvault.usecases.site import Site
-    from configvault.vault.repository import Vault
 
 # An operator waits this long for a daemon or another command that is at work, unless --wait says otherwise.
 WAIT_S = 30.0
@@ -37,7 +36,7 @@ class Context:
         self.verbose = False
         self.color = True
         self._teller: Notifier | None = None
-        self._vault: Vault | None = None
+        self._site: Site | None = None
         self.wait_s = WAIT_S
 
     def take(self, args: argparse.Namespace) -> None:
@@ -75,7 +74,7 @@ class Context:
 
         open_ = app.open_or_create if create else app.open_site
         site = open_(settings or self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
-        self._vault = site.vault
+        self._site = site
         if site.settings.notify:
             # With the daemon dead, or as its equal: whoever is to be told of a rollback is told by who did it.
             self._teller = app.teller(site)
@@ -86,8 +85,8 @@ class Context:
         """End what was started for the command: git children, and what waits to be told after a moment."""
         if self._teller is not None:
             self._teller.close(TELL_S)
-        if self._vault is not None:
-            self._vault.close()
+        if self._site is not None:
+            self._site.vault.close()
 
     # --- printing
 

@@ -37,7 +37,7 @@ class Shown(Browser):
 
     def __init__(self, site: Site, environ: Mapping[str, str], standing: Standing, worker: Worker) -> None:
         """Look at what `site` protects, each time anew."""
-        super().__init__(lambda: app.open_site(site.settings, environ, command="configvault web"))
+        super().__init__(lambda: app.open_site(site.settings, environ, command="configvault run"))
         from configvault.observers.metrics import Metrics
 
         self._site = site

@@ -75,7 +75,7 @@ class Sight:
     def poll_instead(self, message: str, hint: str | None) -> None:
         """Do without events."""
         self.watcher.detach()
-        self.mode, self.poll_s = POLLING, time.monotonic() + _POLL_LEAST_S
+        self.mode, self.poll_s, self._survey = POLLING, time.monotonic() + _POLL_LEAST_S, None
         self._standing.watching(POLLING)
         self._standing.degrade(POLLING, f"{message}; changes are found by polling", hint)
 
@@ -100,11 +100,11 @@ class Sight:
         return done
 
     def poll(self, known: Folder | None) -> None:
-        """Compare all stamps with those of the last poll."""
+        """Compare all stamps with those of the last poll; the first one tells of what happened before it."""
         began_s = time.monotonic()
         survey = self._site.root.survey(known)
         now_s = time.monotonic()
-        if self._survey is not None and survey != self._survey:
+        if survey != self._survey:
             self._inbox.notice(EVERYTHING)
         self._survey = survey
         self.poll_s = now_s + max(_POLL_LEAST_S, _POLL_SHARE * (now_s - began_s))

@@ -158,7 +158,7 @@ def test_install_start_upgrade_remove(deb: Path, tmp_path: Path) -> None:
         systemctl enable --now configvault
         expect state "$(property configvault ActiveState)" active
         echo 'version: 2' > /app/conf/plugin/a.yaml
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         before=$(property configvault MainPID)
         list=$(configvault list --json)
 

@@ -60,7 +60,7 @@ def test_change_is_recorded() -> None:
         STARTED
         + """
         echo 'version: 2' > /app/conf/plugin/a.yaml
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         expect snapshots "$(count)" 2
         """
     )
@@ -81,7 +81,7 @@ def test_stopped_daemon_is_restarted_by_the_watchdog() -> None:
         expect restarts "$(property configvault NRestarts)" 1
         [ "$(property configvault MainPID)" != "$before" ]
         echo 'version: 2' > /app/conf/plugin/a.yaml
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         """
     )
 
@@ -156,7 +156,7 @@ def test_rollback_works_with_hardening_on() -> None:
         first=$(ids)
         echo 'version: 2' > /app/conf/plugin/a.yaml
         rm -r /app/conf/plugin/shared
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         in_the_sandbox rollback "$first"
         diff /root/before <(state)
         expect state "$(property configvault ActiveState)" active
@@ -194,7 +194,7 @@ def test_reload_keeps_the_old_configuration_when_the_new_is_bad() -> None:
         systemctl reload configvault
         expect state "$(property configvault ActiveState)" active
         echo 'version: 2' > /app/conf/plugin/a.yaml
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         """
     )
 
@@ -228,6 +228,6 @@ def test_user_of_its_own() -> None:
         systemctl start configvault
         expect owner "$(stat -c %U /var/lib/configvault/HEAD)" configvault
         echo 'version: 2' > /app/conf/plugin/a.yaml
-        seen configvault 'snapshot.recorded.*change'
+        seen configvault 'snapshot.recorded.*"trigger": "change"'
         """
     )

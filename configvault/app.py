@@ -21,13 +21,14 @@ from configvault.core.settings import ReplicaSettings, Settings, ValidateSetting
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Remote, Site
+from configvault.vault import judged
 from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
     from configvault import replica
     from configvault.observers.notify import Notifier
     from configvault.signing import Signer
-    from configvault.validators import Rule
+    from configvault.validators import Judge, Rule
     from configvault.validators.online import Rate, Result
     from configvault.who.writers import Writers
 
@@ -68,19 +69,29 @@ class _RuleNames(Collection[str]):
 class LazyJudge:
     """The judge of a profile; the validators and their libraries are loaded with the first state."""
 
-    def __init__(self, settings: ValidateSettings, environ: Mapping[str, str]) -> None:
-        """Keep what the real one is made with."""
+    def __init__(
+        self, settings: ValidateSettings, environ: Mapping[str, str], memory: str | None = None
+    ) -> None:
+        """Keep what the real one is made with, and the file that keeps for other processes what it knows."""
         self._settings = settings
         self._environ = environ
-        self._judge: object = None
+        self._memory = memory
+        self._judge: Judge | None = None
 
     def judge(self, state: State) -> Verdict:
         """Return the verdict on `state`."""
         from configvault.validators import Judge
 
-        if not isinstance(self._judge, Judge):
+        if self._judge is None:
             self._judge = Judge(self._settings, self._environ)
+            if self._memory is not None:
+                self._judge.clean |= judged.load(self._memory, self._judge.rules)
         return self._judge.judge(state)
+
+    def remember(self) -> None:
+        """Keep for other processes which folders need not be judged again."""
+        if self._judge is not None and self._memory is not None:
+            judged.save(self._memory, self._judge.rules, self._judge.clean)
 
 
 def open_site(
@@ -114,7 +125,7 @@ def open_site(
         settings=settings,
         vault=vault,
         root=Root(settings.root, Names(settings.watch.ignore)),
-        judge=LazyJudge(settings.validate, environ),
+        judge=LazyJudge(settings.validate, environ, vault.state_file("judged")),
         reload=partial(_reload, settings, environ, stop),
         check_health=partial(_check_health, settings, environ, stop),
         now=partial(_now, settings.timezone),

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sites import Place
 
-from configvault.core import secretnames
+from configvault.core import secretnames, secretvalues
 from configvault.core.redact import Redactor
 
 REDACTOR = Redactor(b"a key")
@@ -320,3 +320,52 @@ def test_a_new_secret_is_told_once(tmp_path: Path) -> None:
     assert told({"a.yaml": f"name: y\n\npassword: {CANARY}\n", "b.yaml": f"x: 1\ntoken: {CANARY}\n"}) == []
     assert told({"a.yaml": "name: y\npassword: other-c4nary-0\n"}) == [("new-secret", "a.yaml", 2)]
     assert told({"a.yaml": "name: z\npassword: other-c4nary-0\n"}) == []
+
+
+_PIECES = st.sampled_from(
+    [
+        *("password", "pass_word", "Pat", "userSK", "x-api-key", "api key", "to.ken", "auth", "name", "value", "sid"),
+        *(": ", "=", " = ", ":", '"', "'", "\\n", "\\", "{", "}", "[", ", ", "- ", "  ", "\n", "\n  ", "?", "&", "|", ">-"),
+        *("https://", "bob:", "@", "Bearer ", "basic ", "--", "令牌", "sk-", "ghp_", "-----BEGIN RSA PRIVATE KEY-----"),
+        *("abcd1234", "Zx9Kq2Lm8Wv4", "path", "description", "task", "inside", "k", "a", "Q"),
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=14).map("".join))
+@settings(max_examples=1500)
+def test_the_sieve_changes_nothing(text: str) -> None:
+    """What is passed over unread is what would be found to hold no secret."""
+    sieved = REDACTOR.text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(secretvalues, "may_hold", lambda _: True)
+        assert REDACTOR.text(text) == sieved
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "basic abcd1234",
+        "Bearer abcd1234",
+        "x://bob:a1b@h",
+        r"a: 'x\npat: a1b'",
+        "a?code=a1b",
+        "sk-abcdefgh",
+        "to.ken: a1b",
+        "userSK: a1b",
+        "api key: a1b",
+        "otp=a1b",
+        "--pass-word a1b",
+        "令牌：a1b",  # noqa: RUF001 -- the colon of Chinese text
+        "[{name: sid, value: a1b}]",
+        "k: Zx9Kq2Lm8Wv4Zx9Kq2Lm8Wv4",
+    ],
+)
+def test_the_sieve_lets_through(line: str) -> None:
+    """Each sign of a secret is enough by itself."""
+    assert REDACTOR.text(line) != line
+
+
+def test_the_sieve_holds_back_most_lines() -> None:
+    """A line as most lines of a document are is not read a second time."""
+    assert not secretvalues.may_hold("      summary: what the weather is\n      operationId: forecast\n")

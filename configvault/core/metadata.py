@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from configvault.core import gitformat
@@ -41,6 +42,7 @@ class Metadata:
         )
 
 
+@lru_cache(maxsize=4)
 def snapshot_tree(root: Folder) -> gitformat.Object:
     """Return the tree a snapshot of `root` has: its content and, where needed, the metadata file.
 
@@ -52,6 +54,7 @@ def snapshot_tree(root: Folder) -> gitformat.Object:
     return gitformat.tree([*root.git_entries(), (0o100644, METADATA_NAME, gitformat.make("blob", body).id)])
 
 
+@lru_cache(maxsize=4)
 def encode(root: Folder) -> bytes | None:
     """Return the metadata file of `root`, or None when there is nothing to say."""
     modes, owner = _commonest(root)
@@ -133,7 +136,7 @@ def _commonest(root: Folder) -> tuple[dict[str, int], tuple[int, int]]:
     """Return the mode of each sort and the owner that need the fewest exceptions; the plain one wins a tie."""
     by_sort: dict[str, dict[int, int]] = {sort: {mode: 0} for sort, mode in PLAIN_MODES.items()}
     by_owner = {(root.uid, root.gid): 0}
-    for (sort, mode, uid, gid), count in root.census.items():
+    for (sort, mode, uid, gid), count in root.summary.census.items():
         by_sort[sort][mode] = by_sort[sort].get(mode, 0) + count
         by_owner[uid, gid] = by_owner.get((uid, gid), 0) + count
     modes = {
@@ -148,7 +151,7 @@ def _exceptions(
     folder: Folder, modes: Mapping[str, int], owner: tuple[int, int], prefix: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield what differs from the defaults below `folder`, entering only folders whose census says so."""
-    if all(mode == modes[sort] and (uid, gid) == owner for sort, mode, uid, gid in folder.census):
+    if all(mode == modes[sort] and (uid, gid) == owner for sort, mode, uid, gid in folder.summary.census):
         return
     for name, entry in folder.entries.items():
         path = prefix + name
@@ -168,7 +171,7 @@ def _exceptions(
 
 def _empty_folders(folder: Folder, prefix: str) -> Iterator[str]:
     """Yield the deepest folders that git's tree leaves out; the ones above them follow from those."""
-    for name, entry in folder.entries.items():
+    for name, entry in folder.entries.items() if folder.summary.holds_empty else ():
         if isinstance(entry, Folder):
             if not entry.entries:
                 yield prefix + name

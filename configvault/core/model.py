@@ -63,6 +63,18 @@ class Attributes(NamedTuple):
     gid: int
 
 
+class Summary(NamedTuple):
+    """What there is below a folder.
+
+    `census` counts each combination of attributes; `holds_empty` and `leaves_out` say whether there is an empty folder,
+    and anything that was not captured.
+    """
+
+    census: Counter[Attributes]
+    holds_empty: bool
+    leaves_out: bool
+
+
 class Folder:
     """A directory and all below it, with the id of its git tree worked out once.
 
@@ -70,7 +82,17 @@ class Folder:
     after construction, so an unchanged folder is shared between one state and the next.
     """
 
-    __slots__ = ("_census", "_tree", "entries", "gid", "left_out", "mode", "stamps", "uid")
+    __slots__ = (
+        "_id",
+        "_summary",
+        "_tree",
+        "entries",
+        "gid",
+        "left_out",
+        "mode",
+        "stamps",
+        "uid",
+    )
 
     def __init__(
         self,
@@ -80,22 +102,30 @@ class Folder:
         entries: Mapping[str, Entry | Folder],
         stamps: Mapping[str, Stamp] | None = None,
         left_out: Mapping[str, str] | None = None,
+        id_: str | None = None,
     ) -> None:
-        """Take `entries` by name; `left_out` maps the names that were not captured to the reason."""
+        """Take `entries` by name; `left_out` maps the names that were not captured to the reason, `id_` is known."""
         self.mode = mode
         self.uid = uid
         self.gid = gid
         self.entries = entries
         self.stamps = stamps or {}
         self.left_out = left_out or {}
+        self._id = id_
         self._tree: gitformat.Object | None = None
-        self._census: Counter[Attributes] | None = None
+        self._summary: Summary | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the id of this folder's git tree."""
+        return self._id if self._id is not None else self.tree.id
 
     @property
     def tree(self) -> gitformat.Object:
         """Return the git tree object of this folder; empty folders inside are not in it."""
         if self._tree is None:
             self._tree = gitformat.tree(self.git_entries())
+            self._id = self._tree.id
         return self._tree
 
     def git_entries(self) -> Iterator[tuple[int, str, str]]:
@@ -103,8 +133,8 @@ class Folder:
         for name, entry in self.entries.items():
             if isinstance(entry, Entry):
                 yield entry.git_mode, name, entry.blob
-            elif entry.tree.id != gitformat.EMPTY_TREE:
-                yield 0o40000, name, entry.tree.id
+            elif entry.id != gitformat.EMPTY_TREE:
+                yield 0o40000, name, entry.id
 
     @property
     def attributes(self) -> Attributes:
@@ -112,16 +142,24 @@ class Folder:
         return Attributes("folder", self.mode, self.uid, self.gid)
 
     @property
-    def census(self) -> Counter[Attributes]:
-        """Return how often each combination of attributes occurs below this folder (itself not counted)."""
-        if self._census is None:
+    def summary(self) -> Summary:
+        """Return what there is below this folder (itself not counted), worked out once."""
+        if self._summary is None:
             census: Counter[Attributes] = Counter()
+            holds_empty, leaves_out = False, bool(self.left_out)
             for entry in self.entries.values():
                 census[attributes_of(entry)] += 1
                 if isinstance(entry, Folder):
-                    census.update(entry.census)
-            self._census = census
-        return self._census
+                    below = entry.summary
+                    census.update(below.census)
+                    holds_empty = holds_empty or below.holds_empty or not entry.entries
+                    leaves_out = leaves_out or below.leaves_out
+            self._summary = Summary(census, holds_empty, leaves_out)
+        return self._summary
+
+    def count(self, *sorts: str) -> int:
+        """Return how many entries of these sorts (see `Attributes`) are below this folder."""
+        return sum(count for attributes, count in self.summary.census.items() if attributes.sort in sorts)
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, Entry | Folder]]:
         """Yield path and entry of everything below, folders before what is in them, names in order."""
@@ -139,6 +177,8 @@ class Folder:
 
     def all_left_out(self, prefix: str = "") -> Iterator[tuple[str, str]]:
         """Yield path and reason of everything below that was there but not captured."""
+        if not self.summary.leaves_out:
+            return
         for name in sorted(self.left_out):
             yield prefix + name, self.left_out[name]
         for name, entry in sorted(self.entries.items()):

@@ -51,6 +51,8 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a whole file or a part of one, redacted."""
+        if not secretvalues.may_hold(text):
+            return text
         lines = text.split("\n")
         beside = _values_of_named(lines)
         carry = _Carry()
@@ -59,6 +61,8 @@ class Redactor:
     def _one(self, line: str, carry: _Carry, beside: bool) -> str:
         if len(line) > LONGEST_LINE:
             return self._whole(line)
+        if carry.is_empty and not beside and not secretvalues.may_hold(line):
+            return line
         spans, start = carry.continued(line)
         if start < len(line):
             spans += carry.read(line, start, beside)
@@ -105,6 +109,17 @@ class _Carry:
     below: int | None = None
     everything: bool = False
     items: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing goes on below, so that a line stands for itself."""
+        return (
+            self.until is None
+            and not self.pem
+            and self.block is None
+            and self.pending is None
+            and self.below is None
+        )
 
     def continued(self, line: str) -> tuple[list[Span], int]:
         """Return what is secret because of the lines before, and where reading begins."""

@@ -111,7 +111,7 @@ class Sight:
 
     def check_folders(self, state: Folder) -> None:
         """Count the watches where there are more folders than at the last count."""
-        folders = sum(count for attributes, count in state.census.items() if attributes.sort == "folder")
+        folders = state.count("folder")
         if folders > self._folders:
             self.check()
         self._folders = folders

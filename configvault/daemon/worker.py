@@ -32,6 +32,7 @@ from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
 from configvault.root.capture import UnsettledError
 from configvault.usecases import daemonstate
+from configvault.usecases import live as live_
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up, verify
@@ -42,6 +43,8 @@ _LONGEST_PAUSE_S = 60.0
 _MISSING_EVERY_S = 1.0
 # Somebody else's lock is no failure until it lasts this long.
 _BUSY_S = 60.0
+# What other processes may know is written down at most this often.
+_REMEMBER_AFTER_S = 10.0
 # After this long in one piece of work the worker counts as hung, and the watchdog is no longer fed.
 _LOOK_MOST_S = 900.0
 _UPKEEP_MOST_S = 6 * 3600.0
@@ -70,6 +73,8 @@ class Worker:
         self._undone: set[Task] = set()
         self._events = 0
         self._rescan_s: float | None = None
+        self._recorded: Folder | None = None
+        self._remember_s: float | None = None
 
     # --- the loop
 
@@ -81,6 +86,7 @@ class Worker:
             self._do_jobs()
             if not self._stop.is_set():
                 self._do_what_is_due()
+        self._remember()
         self.sight.forget()
 
     def _start(self) -> None:
@@ -112,6 +118,7 @@ class Worker:
         times_s = [
             self._retry_s,
             self._rescan_s,
+            self._remember_s,
             self._reactions.due_s,
             self._confirmation.due_s,
             self.sight.poll_s,
@@ -154,6 +161,8 @@ class Worker:
                 self._inbox.put(self._undone.pop())
         if self._rescan_s is not None and now_s >= self._rescan_s:
             self._attempt("record", self._rescan)
+        if self._remember_s is not None and now_s >= self._remember_s:
+            self._remember()
         if self.sight.poll_s is not None and now_s >= self.sight.poll_s:
             self._attempt("poll", lambda: self.sight.poll(self._known))
         due_s = self._reactions.due_s
@@ -218,11 +227,26 @@ class Worker:
             self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
         if seen.outcome is not None:
             self._refused = seen.tree if seen.outcome.outcome is Recording.REJECTED else None
+        if seen.outcome is not None and seen.outcome.outcome is not Recording.REJECTED:
+            self._recorded_now(seen.state)
         if seen.moving:
             self._inbox.notice(Dirty(path.rpartition("/")[0] for path in seen.moving))
         self.sight.check_folders(seen.state)
         self._confirmation.look()
         self._reactions.seen(seen)
+
+    def _recorded_now(self, state: Folder) -> None:
+        """Have other processes know of `state` soon, however often it changes: it takes a look at all of it."""
+        if state is not self._recorded and self._remember_s is None:
+            self._remember_s = time.monotonic() + _REMEMBER_AFTER_S
+        self._recorded = state
+
+    def _remember(self) -> None:
+        """Keep the state recorded last for other processes, which only have more to read where that fails."""
+        if self._remember_s is not None and self._recorded is not None:
+            with contextlib.suppress(OSError):
+                live_.remember(self._site, self._recorded)
+        self._remember_s = None
 
     def _rescan(self) -> None:
         """Compare everything; a difference that no event has told of means that events are being lost."""
@@ -237,7 +261,7 @@ class Worker:
             self._inbox.notice(EVERYTHING, event=False)
             return
         self._tell_of_look(events, True, None)
-        unseen = quiet and before is not None and seen.state.tree.id != before.tree.id
+        unseen = quiet and before is not None and seen.state.id != before.id
         self._saw(seen, EVERYTHING)
         if unseen and self.sight.mode == EVENTS:
             # Its event may be on the way still.

@@ -219,9 +219,7 @@ class _Reader:
         entries: dict[str, Entry | Folder] = {}
         stamps: dict[str, Stamp] = {}
         left_out: dict[str, str] = {}
-        with os.scandir(fd) as listing:
-            names = sorted(os.fsdecode(item.name) for item in listing)
-        for name in names:
+        for name in sorted(os.listdir(fd)):
             reason = self._names.reason_to_leave_out(name, prefix)
             if reason is None:
                 reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
@@ -254,6 +252,12 @@ class _Reader:
             return None
         try:
             seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            known = previous.stamps.get(name) if previous else None
+            if known == (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) and old is not None:
+                # A change of type, mode or owner would have changed ctime, and with it the stamp.
+                entries[name] = old
+                stamps[name] = self._walk.seen[path] = known
+                return None
             sort = stat.S_IFMT(seen.st_mode)
             if sort in _SPECIAL:
                 return f"{_SPECIAL[sort]} cannot be kept"
@@ -263,11 +267,8 @@ class _Reader:
             stamp = self._walk.seen[path] = _stamp(seen)
             if not self._walk.read:
                 return None
-            if isinstance(old, Entry) and previous and previous.stamps.get(name) == stamp:
-                # A change of mode or owner would have changed ctime, and with it the stamp.
-                entry: Entry | None = old
-            elif self._walk.stood is not None and self._walk.stood.get(path) != stamp:
-                entry = None
+            if self._walk.stood is not None and self._walk.stood.get(path) != stamp:
+                entry: Entry | None = None
             else:
                 entry = self._link(fd, name, seen) if sort == stat.S_IFLNK else self._file(fd, name, stamp)
         except OSError as error:

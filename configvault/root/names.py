@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from configvault.core.model import RESERVED_PREFIX
 from configvault.core.names import is_git_reserved
@@ -20,10 +21,18 @@ class Names:
         patterns = tuple(ignore)
         self._name = _compile(p for p in patterns if "/" not in p)
         self._path = _compile(p.strip("/") for p in patterns if "/" in p)
+        self._has_paths = any("/" in p for p in patterns)
+        # Most names occur in many folders and in every look.
+        self._reason = lru_cache(4096)(self._reason_of_name)
 
     def reason_to_leave_out(self, name: str, prefix: str) -> str | None:
         """Return why `name` in the folder `prefix` (`""` or ending in `/`) is not captured, None if it is."""
-        if self._name.match(name) or self._path.match(prefix + name):
+        if self._has_paths and self._path.match(prefix + name):
+            return IGNORED
+        return self._reason(name)
+
+    def _reason_of_name(self, name: str) -> str | None:
+        if self._name.match(name):
             return IGNORED
         if name.startswith(RESERVED_PREFIX):
             return f"names that begin with {RESERVED_PREFIX} are reserved"

@@ -310,5 +310,5 @@ def _is_file(entry: Entry | Folder | None) -> bool:
 def _same(found: Entry | Folder, expected: Entry | Folder | None) -> bool:
     """Return whether `found` holds what was `expected` (compared by content where both are folders)."""
     if isinstance(found, Folder) and isinstance(expected, Folder):
-        return found.tree.id == expected.tree.id
+        return found.id == expected.id
     return isinstance(found, Entry) and found == expected

@@ -123,7 +123,7 @@ def _root(site: Site) -> Checks:
 def _foreign(state: Folder) -> int:
     if os.geteuid() == 0:
         return 0
-    return sum(count for attributes, count in state.census.items() if attributes.uid != os.geteuid())
+    return sum(count for attributes, count in state.summary.census.items() if attributes.uid != os.geteuid())
 
 
 def _vault(site: Site) -> Checks:

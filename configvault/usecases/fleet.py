@@ -129,7 +129,7 @@ def versions(members: Iterable[Member], path: str) -> list[Version]:
     for member in members:
         if member.state is not None:
             entry = member.state.find(wanted)
-            key = None if entry is None else entry.blob if isinstance(entry, Entry) else entry.tree.id
+            key = None if entry is None else entry.blob if isinstance(entry, Entry) else entry.id
             found[key].append(member.host)
             entries[key] = entry
     ordered = sorted(found, key=lambda key: (key is None, -len(found[key]), key))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from configvault.core import compare, metadata
 from configvault.core.model import Change, Finding, Folder, Severity, Snapshot, State, Verdict
@@ -45,7 +46,7 @@ class Live:
         """Return whether live is exactly the latest snapshot."""
         return self.latest is not None and self.tree == self.latest.tree
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """Return what differs from the latest snapshot to live."""
         return compare.changes(self.before, self.state)
@@ -57,16 +58,9 @@ class Live:
         return self.read_kept(blob)
 
 
-def latest_state(site: Site, latest: Snapshot | None) -> Folder | None:
-    """Return the latest snapshot's state, with the stamps of its files where the saved cache has them."""
-    if latest is None:
-        return None
-    cached = statcache.load(site.vault.state_file(CACHE), latest.tree)
-    return cached if cached is not None else site.vault.tree(latest.tree)
-
-
 def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
+    known = known if known is not None else remembered(site)
     latest, before = latest_beside(site, known)
     seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
     return of(site, seen, latest, before, stage)
@@ -78,11 +72,13 @@ def of(site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None,
 
 
 def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Folder | None]:
-    """Return the latest snapshot and its state, which is `known` itself where that is what it records."""
+    """Return the latest snapshot and its state, which shares with `known`, captured before, what is the same."""
     latest = site.vault.latest()
-    if latest is not None and known is not None and metadata.snapshot_tree(known).id == latest.tree:
+    if latest is None:
+        return None, None
+    if known is not None and metadata.snapshot_tree(known).id == latest.tree:
         return latest, known
-    return latest, latest_state(site, latest)
+    return latest, site.vault.tree(latest.tree, known)
 
 
 def judge(site: Site, live: Live) -> Verdict:
@@ -101,5 +97,11 @@ def left_out(state: Folder) -> tuple[Finding, ...]:
 
 
 def remember(site: Site, state: Folder) -> None:
-    """Keep the stamps of `state`, which has just been recorded, for the next process."""
+    """Keep the stamps of `state`, which has been recorded, and what the judge knows, for the next process."""
     statcache.save(site.vault.state_file(CACHE), state)
+    site.judge.remember()
+
+
+def remembered(site: Site) -> Folder | None:
+    """Return the state that was kept last, of the latest snapshot or one before; its stamps tell what need not be read."""
+    return statcache.load(site.vault.state_file(CACHE))

@@ -64,8 +64,9 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
         stood = site.root.survey(look.known, dirty)
         stop.wait(look.quiet_s)
     with writing(site), site.vault.stage() as stage:
-        latest, before = live_.latest_beside(site, look.known)
-        base = before if look.known is None else look.known
+        known = look.known if look.known is not None else live_.remembered(site)
+        latest, before = live_.latest_beside(site, known)
+        base = before if known is None else known
         moving: frozenset[str] = frozenset()
         if stood is None:
             state = site.root.capture(

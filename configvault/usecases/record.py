@@ -33,6 +33,8 @@ def record(
         if pin is not None:
             notes.check_free(site, pin, live.latest.id if live.latest and live.is_latest else None)
         outcome = record_live(site, trigger, live, reason=reason, force=force)
+        if outcome.outcome is not Recording.REJECTED and live.state is not live.before:
+            live_.remember(site, live.state)
         if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
             outcome = _pinned(site, outcome, pin)
     site.tell(outcome)
@@ -44,8 +46,6 @@ def record_live(
 ) -> RecordOutcome:
     """Record a captured state; the caller holds the lock."""
     if live.is_latest:
-        if live.state is not live.before:
-            live_.remember(site, live.state)
         return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.seen))
     verdict = live_.judge(site, live)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
@@ -66,8 +66,6 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
         seen = site.root.capture(None, live.stage)
         fresh = live_.of(site, seen, live.latest, None, live.stage)
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
-        live = fresh
-    live_.remember(site, live.state)
     return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, told)
 
 

@@ -37,6 +37,10 @@ class Judge(Protocol):
         """Return the verdict; never raises on content."""
         ...
 
+    def remember(self) -> None:
+        """Keep what need not be judged again for the next process."""
+        ...
+
 
 class Remote(Protocol):
     """One replica of one host: what git does with it. `name` is fit to print, `key` to name a file."""

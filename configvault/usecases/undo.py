@@ -114,8 +114,7 @@ def keep_live(site: Site, live: Live) -> str | None:
 
 def nothing(site: Site) -> Live:
     """Return live where the root itself is missing: an empty folder that nobody has to keep."""
-    latest = site.vault.latest()
-    before = live_.latest_state(site, latest)
+    latest, before = live_.latest_beside(site, live_.remembered(site))
     like = before or Folder(0o755, os.geteuid(), os.getegid(), {})
     empty = Folder(like.mode, like.uid, like.gid, {})
     return Live(empty, latest, before, None, site.vault.objects.read)

@@ -171,4 +171,4 @@ def _same(site: Site, snapshot: Snapshot, found: Folder) -> bool:
     """Return whether what was restored is what was recorded; owners only where this user may set them."""
     if os.geteuid() == 0:
         return metadata.snapshot_tree(found).id == snapshot.tree
-    return found.tree.id == site.vault.tree(snapshot.tree).tree.id
+    return found.id == site.vault.tree(snapshot.tree).id

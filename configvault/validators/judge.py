@@ -1,17 +1,22 @@
 """The judge: every pass over every file of a state, and those over all of them, made into one verdict.
 
 Nothing a file holds may stop it: a pass that fails becomes the finding `validator-failed`. What a pass found is
-kept by blob id, so a state that differs in one file costs that file and the passes over all files.
+kept by blob id, and a folder in which nothing was found is known by its tree's id and not entered again, so a state
+that differs in one file costs that file and the folders on the way to it.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import yaml
+
+import configvault
 from configvault.core.model import Entry, Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
 from configvault.validators import massremoval
@@ -24,33 +29,48 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
+# By role and blob id.
+Known = dict[tuple[str, str], object]
+FILES = ("file", "executable")
+_KNOWN_AT_LEAST = 1000
 
 
 class Judge:
     """Judges states by one set of settings, and remembers what it found in each blob.
 
-    Not for several threads at once.
+    `clean` are the ids of the folders' trees in which each file alone was without any finding by these `rules`. Not for
+    several threads at once.
     """
 
     def __init__(self, settings: ValidateSettings, environ: Mapping[str, str]) -> None:
         self._settings = settings
         self._environ = environ
-        self._known: dict[tuple[str, str], object] = {}
+        self._known: Known = {}
+        self.clean: set[str] = set()
+        # Everything but the file itself that may decide on a file.
+        self.rules = repr((settings, configvault.__version__, yaml.__version__, sys.version))
         self._external: list[EntryPoint] | None = None
         self._commands_said: tuple[str, tuple[Finding, ...]] | None = None
 
     def judge(self, state: State) -> Verdict:
         """Return all that is to be said of `state`; no content makes this raise."""
         report = Report(self._settings.rules)
-        run = Run(self._settings, state, report, self._known)
+        run = Run(self._settings, state, report, self._known, self.clean)
         run.guard("", lambda: self._judge(run))
-        # What this state does not hold is forgotten, or a long life would remember everything ever seen.
-        self._known = run.used
+        self._forget(state.tree)
         return report.verdict()
+
+    def _forget(self, tree: Folder) -> None:
+        """Keep no more than is known of twice as much as `tree` holds, or a long life would remember everything."""
+        if len(self._known) > _KNOWN_AT_LEAST + 2 * tree.count(*FILES):
+            blobs = {entry.blob for _, entry in tree.files()}
+            self._known = {key: found for key, found in self._known.items() if key[1] in blobs}
+        if len(self.clean) > _KNOWN_AT_LEAST + 2 * tree.count("folder"):
+            self.clean &= {entry.id for _, entry in tree.walk() if isinstance(entry, Folder)}
 
     def _judge(self, run: Run) -> None:
         run.guard("", lambda: run.report.add("", massremoval.check(run.state.tree, run.state.before)))
-        count = sum(1 for _ in run.state.tree.files())
+        count = run.state.tree.count(*FILES, "link")
         if count > self._settings.max_files:
             message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
             run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
@@ -70,7 +90,7 @@ class Judge:
         """Ask the site's own programs, once for each tree; what is refused already they are not asked about."""
         from configvault.validators import commands
 
-        tree = run.state.tree.tree.id
+        tree = run.state.tree.id
         if self._commands_said is None or self._commands_said[0] != tree:
             said = tuple(commands.check(run.state, self._settings.commands, self._environ))
             self._commands_said = (tree, said)
@@ -81,14 +101,14 @@ class Run:
     """One state being judged: what the passes share while it lasts."""
 
     def __init__(
-        self, settings: ValidateSettings, state: State, report: Report, known: dict[tuple[str, str], object]
+        self, settings: ValidateSettings, state: State, report: Report, known: Known, clean: set[str]
     ) -> None:
         self.settings = settings
         self.state = state
         self.report = report
         self.files = Files(state.tree, state.read)
-        self.used: dict[tuple[str, str], object] = {}
         self._known = known
+        self._clean = clean
 
     def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
         """Return what `act` returns; if it fails, say so of `path` and return None."""
@@ -120,13 +140,12 @@ class Run:
         if not self.fits(path, entry):
             return None
         key = (role, entry.blob)
-        if key not in self._known and key not in self.used:
+        if key not in self._known:
             result = self.guard(path, lambda: act(self.files.read(entry)))
             if result is None:
                 return None
-            self.used[key] = result
-        self.used[key] = self.used[key] if key in self.used else self._known[key]
-        return self.used[key]  # type: ignore[return-value]
+            self._known[key] = result
+        return self._known[key]  # type: ignore[return-value]
 
     def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
         """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
@@ -139,10 +158,33 @@ class Run:
             if entry.kind is Kind.FILE:
                 yield names.get(path, path), path, entry
 
+    def each_alone(self, look: Callable[[str, Entry], None]) -> None:
+        """Have `look` judge every regular file, by the path it is known by, where nothing but itself decides on it.
+
+        A folder in which all of them were without any finding is not entered again: what a file is known by is part of
+        its folder's tree, save where a link from elsewhere gives it its name.
+        """
+        self._each_alone(self.state.tree, "", self._names(), look)
+
+    def _each_alone(
+        self, folder: Folder, prefix: str, names: Mapping[str, str], look: Callable[[str, Entry], None]
+    ) -> None:
+        if folder.id in self._clean and not names:
+            return
+        before = self.report.count
+        for name, entry in folder.entries.items():
+            path = prefix + name
+            if isinstance(entry, Folder):
+                self._each_alone(entry, f"{path}/", names, look)
+            elif entry.kind is Kind.FILE:
+                look(names.get(path, path), entry)
+        if self.report.count == before and not names:
+            self._clean.add(folder.id)
+
     def _names(self) -> dict[str, str]:
         """Return for files behind links, in folders whose names begin with `..`, the first link to each."""
         names: dict[str, str] = {}
-        for path, entry in self.state.tree.files():
+        for path, entry in self.state.tree.files() if self.state.tree.count("link") else ():
             if entry.kind is Kind.LINK and not _hidden(path):
                 found = self.files.resolve(path)
                 if isinstance(found, Found) and isinstance(found.entry, Entry) and _hidden(found.real):

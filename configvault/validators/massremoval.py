@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from configvault.core.model import Entry, Folder
+from configvault.core import compare
+from configvault.core.model import Change, Entry, Folder
 from configvault.validators.faults import Fault
 
 RULE = "mass-removal"
@@ -13,13 +14,19 @@ HINT = "restore them with: configvault rollback latest; if it is meant, record i
 
 def check(now: Folder, before: Folder | None) -> Iterator[Fault]:
     """Yield the fault that more than half of the files of `before` are gone; what only moved is not gone."""
-    were = dict(_named(before)) if before is not None else {}
+    if before is None or not any(map(_goes, compare.changes(before, now))):
+        return
+    were = dict(_named(before))
     here = dict(_named(now))
     blobs = {entry.blob for entry in here.values()}
     gone = [path for path, entry in were.items() if path not in here and entry.blob not in blobs]
     if len(gone) * 2 > len(were):
         what = f"all {len(were)}" if len(gone) == len(were) else f"{len(gone)} of the {len(were)}"
         yield Fault(RULE, None, None, f"{what} files of the latest snapshot are gone", HINT)
+
+
+def _goes(change: Change) -> bool:
+    return isinstance(change.old, Entry) and not isinstance(change.new, Entry)
 
 
 def plugins_gone(count_before: int | None, count_now: int | None) -> Iterator[Fault]:

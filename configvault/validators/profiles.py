@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from configvault.core.model import Entry
 from configvault.validators import syntax
 from configvault.validators.coze import directory
 from configvault.validators.judge import Run
@@ -12,13 +13,16 @@ from configvault.validators.judge import Run
 
 def generic(run: Run) -> None:
     """Judge nothing but sizes, and whether YAML, JSON and TOML parse."""
-    for shown, _, entry in run.regular():
-        kind = syntax.kind_of(shown)
+
+    def look(path: str, entry: Entry) -> None:
+        kind = syntax.kind_of(path)
         if kind is None:
-            run.fits(shown, entry)
+            run.fits(path, entry)
         else:
-            faults = run.once(kind, shown, entry, partial(syntax.check, kind))
-            run.tell(shown, entry, faults or [])
+            faults = run.once(kind, path, entry, partial(syntax.check, kind))
+            run.tell(path, entry, faults or [])
+
+    run.each_alone(look)
 
 
 PROFILES: dict[str, Callable[[Run], None]] = {"coze": directory.judge, "generic": generic}

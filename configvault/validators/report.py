@@ -19,6 +19,11 @@ class Report:
         self._severities = severities
         self._findings: list[Finding] = []
 
+    @property
+    def count(self) -> int:
+        """Return how many findings were taken so far."""
+        return len(self._findings)
+
     def add(self, path: str, faults: Iterable[Fault], data: Callable[[], bytes] | None = None) -> None:
         """Take the `faults` of one file; `data` gives its bytes if a line of it is to be shown."""
         lines: Lines | None = None

@@ -255,7 +255,7 @@ class Vault:
         text = metadata.encode(state)
         if text is not None:
             # The root's own tree stands in no commit then: the one with this file in it does.
-            objects = {id_: new for id_, new in objects.items() if id_ != state.tree.id}
+            objects = {id_: new for id_, new in objects.items() if id_ != state.id}
             blob = gitformat.make("blob", text)
             objects = {**objects, blob.id: from_bytes("blob", blob.id, text)}
         commit = self._signed(_commit_body(tree.id, parent, note, id_, body))
@@ -382,7 +382,7 @@ def _new_objects(
     state: Folder, before: Folder | None, stage: Stage | None, has: Callable[[str], bool]
 ) -> Iterator[NewObject]:
     """Yield the blobs and trees of `state` that `before` does not have in the same place, blobs first."""
-    if before is not None and state.tree.id == before.tree.id and state is before:
+    if before is not None and state.id == before.id and state is before:
         return
     for name, entry in state.entries.items():
         old = before.entries.get(name) if before else None
@@ -394,8 +394,8 @@ def _new_objects(
                 yield stage.object(entry.blob)
             elif not has(entry.blob):
                 raise StaleCaptureError(f"the bytes of {name!r} are not in the vault", "try again")
-    if before is None or state.tree.id != before.tree.id:
-        yield from_bytes("tree", state.tree.id, state.tree.body)
+    if before is None or state.id != before.id:
+        yield from_bytes("tree", state.id, state.tree.body)
 
 
 def _load(objects: Objects, tree: str, base: Folder | None) -> Folder:
@@ -450,7 +450,7 @@ class _Loader:
     def _entry(self, git_mode: int, id_: str, path: str, old: Entry | Folder | None) -> Entry | Folder:
         attributes = self._said.attributes(path, metadata.sort_of(git_mode))
         if git_mode == 0o40000:
-            if isinstance(old, Folder) and old.tree.id == id_:
+            if isinstance(old, Folder) and old.id == id_:
                 return old
             rows = list(gitformat.parse_tree(self._objects.read(id_)))
             return self.folder(rows, path, attributes, old if isinstance(old, Folder) else None)

@@ -32,7 +32,7 @@ def judge(run: Run) -> None:
 
 
 def _links(run: Run) -> None:
-    for path, entry in run.state.tree.files():
+    for path, entry in run.state.tree.files() if run.state.tree.count("link") else ():
         if entry.kind is Kind.LINK:
             lost = run.files.resolve(path)
             if isinstance(lost, Lost):

@@ -57,6 +57,9 @@ def _marks(entry: Entry | Folder | None, read: Read, redactor: Redactor) -> Iter
     body = read(entry.blob)
     if b"\0" in body:
         return
-    hidden = redactor.text(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "replace")
+    hidden = redactor.text(text)
+    if hidden is text:
+        return
     for number, line in enumerate(hidden.split("\n"), start=1):
         yield from ((number, match[0]) for match in MARK.finditer(line) if "#" in match[0])

@@ -24,7 +24,7 @@ _PARTS_TOGETHER = 24
 _SHORTEST_PART = 8
 
 # Source: the formats that the issuers document, also where the rest is too short to look random.
-KNOWN = re.compile(
+_KNOWN = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[\w-]{8,}+|(?:sk|rk)_(?:live|test)_\w{8,}+|pat_\w{16,}+|gh[opusr]_\w{16,}+|github_pat_\w{16,}+|glpat-[\w-]{12,}+"
     r"|xox[abeoprs]-[\w-]{8,}+|AKIA[0-9A-Z]{12,}+|ASIA[0-9A-Z]{12,}+|AIza[\w-]{20,}+|LTAI[0-9A-Za-z]{12,}+|AKID[0-9A-Za-z]{12,}+"
@@ -32,11 +32,15 @@ KNOWN = re.compile(
     r"|eyJ[\w-]{8,}+\.[\w-]{4,}+(?:\.[\w-]*+)?)",
     re.ASCII,
 )
+KNOWN_STARTS = (
+    "sk-", "sk_", "rk_", "pat_", "gho_", "ghp_", "ghu_", "ghs_", "ghr_", "glpat-", "xox", "AKIA", "ASIA", "AIza", "LTAI",
+    "AKID", "hf_", "npm_", "SG.", "ya29.", "AGE-SECRET-KEY-", "eyJ",
+)  # fmt: skip
 
 
 def random_spans(line: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of what looks random in `line`."""
-    for match in KNOWN.finditer(line):
+    for match in _KNOWN.finditer(line):
         yield match.span()
     for match in _RUN.finditer(line):
         if not _explained(line, match):

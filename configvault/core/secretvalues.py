@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from configvault.core import secretnames
-from configvault.core.randomness import KNOWN, random_spans
+from configvault.core.randomness import KNOWN_STARTS, random_spans
 
 MARK = re.compile(r"<secret(?:#[0-9a-f]{6})?>")
 
@@ -53,17 +53,19 @@ _INSIDE = {
     '"""': re.compile(r'(?:[^\\"]|\\.|"(?!""))*+(?=""")', re.DOTALL),
     "'''": re.compile(r"(?:[^']|'(?!''))*+(?=''')"),
 }
-# A sieve for most lines: what has none of these holds no secret. It may let through what holds none either.
-_STEMS = re.compile(
-    "key|pass|pwd|secret|token|credential|cookie|auth|bearer|signature|jwt|basic|sessionid|"
-    + "|".join(secretnames.CJK_NAMES)
+# A sieve for most lines: what has none of these holds no secret. It may let through what holds none either. Plain words
+# one after the other are found many times quicker than by one pattern.
+_STEMS = (
+    "key", "pass", "pwd", "secret", "token", "credential", "cookie", "auth", "bearer", "signature", "jwt", "basic",
+    "sessionid", *secretnames.CJK_NAMES,
+)  # fmt: skip
+_SIGNS = ("?", "&", "@", "-----BEGIN", *KNOWN_STARTS)
+_SHORT_STEMS = ("pw", "otp", "sk", "pat", "sid")
+_SHORT = re.compile(
+    r"(?:(?<![a-z])|(?<=\\[nrt]))(?:pw|otp|sk|pat|sid)(?![a-z])|(?:Pw|PW|Otp|OTP|Sk|SK|Pat|PAT|Sid|SID)(?![a-z])"
 )
-_SIGNS = re.compile(
-    r"[?&@]|-----BEGIN|[\w+/.~$-]{20}|(?:(?<![a-z])|(?<=\\[nrt]))(?:pw|otp|sk|pat|sid)(?![a-z])"
-    r"|(?:Pw|PW|Otp|OTP|Sk|SK|Pat|PAT|Sid|SID)(?![a-z])|" + KNOWN.pattern,
-    re.ASCII,
-)
-_WITHOUT_PUNCTUATION = {code: None for code in range(128) if not chr(code).isalnum()}
+_LONG_RUN = re.compile(r"[\w+/.~$-]{20}", re.ASCII)
+_PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _MOST_PAIRS = 2000
 _LONGEST_PASSWORD = 1024  # beyond it a URL is not searched: that cost would grow with the square of a line
 
@@ -142,8 +144,24 @@ class _Context:
 
 def may_hold(text: str) -> bool:
     """Return False where nothing in `text`, one line or many, can be a secret by itself: quick, and no more."""
+    lowered = text.lower()
     # Names count without what parts their words.
-    return bool(_SIGNS.search(text) or _STEMS.search(text.translate(_WITHOUT_PUNCTUATION).lower()))
+    squeezed = (
+        lowered.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION).decode("utf-8", "surrogatepass")
+    )
+    return (
+        _holds(squeezed, _STEMS)
+        or _holds(text, _SIGNS)
+        or (_holds(lowered, _SHORT_STEMS) and _SHORT.search(text) is not None)
+        or _LONG_RUN.search(text) is not None
+    )
+
+
+def _holds(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 -- any() takes twice as long
+        if word in text:
+            return True
+    return False
 
 
 def find(line: str, *, values: bool = False, everything: bool = False) -> Found:

@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 # By role and blob id.
 Known = dict[tuple[str, str], object]
+# What was made of the faults of a blob under a path: the lines to show cost more than to find them.
+Told = dict[tuple[str, str, tuple[Fault, ...]], tuple[Finding, ...]]
 FILES = ("file", "executable")
 _KNOWN_AT_LEAST = 1000
 
@@ -46,6 +48,7 @@ class Judge:
         self._settings = settings
         self._environ = environ
         self._known: Known = {}
+        self._told: Told = {}
         self.clean: set[str] = set()
         # Everything but the file itself that may decide on a file.
         self.rules = repr((settings, configvault.__version__, yaml.__version__, sys.version))
@@ -55,8 +58,9 @@ class Judge:
     def judge(self, state: State) -> Verdict:
         """Return all that is to be said of `state`; no content makes this raise."""
         report = Report(self._settings.rules)
-        run = Run(self._settings, state, report, self._known, self.clean)
+        run = Run(self._settings, state, report, self._known, self.clean, self._told)
         run.guard("", lambda: self._judge(run))
+        self._told = run.told
         self._forget(state.tree)
         return report.verdict()
 
@@ -101,7 +105,13 @@ class Run:
     """One state being judged: what the passes share while it lasts."""
 
     def __init__(
-        self, settings: ValidateSettings, state: State, report: Report, known: Known, clean: set[str]
+        self,
+        settings: ValidateSettings,
+        state: State,
+        report: Report,
+        known: Known,
+        clean: set[str],
+        told_before: Told,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -109,6 +119,8 @@ class Run:
         self.files = Files(state.tree, state.read)
         self._known = known
         self._clean = clean
+        self._told_before = told_before
+        self.told: Told = {}
 
     def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
         """Return what `act` returns; if it fails, say so of `path` and return None."""
@@ -149,7 +161,14 @@ class Run:
 
     def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
         """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
-        self.report.add(path, faults, lambda: self.files.read(entry))
+        if not (found := tuple(faults)):
+            return
+        key = (path, entry.blob, found)
+        if key in self._told_before:
+            self.told[key] = self._told_before[key]
+        else:
+            self.told[key] = self.report.findings(path, found, lambda: self.files.read(entry))
+        self.report.add_findings(self.told[key])
 
     def regular(self) -> Iterator[tuple[str, str, Entry]]:
         """Yield the path by which it is known, the real path and the entry of every regular file."""

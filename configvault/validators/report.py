@@ -24,8 +24,19 @@ class Report:
         """Return how many findings were taken so far."""
         return len(self._findings)
 
-    def add(self, path: str, faults: Iterable[Fault], data: Callable[[], bytes] | None = None) -> None:
-        """Take the `faults` of one file; `data` gives its bytes if a line of it is to be shown."""
+    def add(self, path: str, faults: Iterable[Fault]) -> None:
+        """Take the `faults` of the file at `path`, of which no line is to be shown."""
+        self.add_findings(self.findings(path, faults))
+
+    def add_findings(self, findings: Iterable[Finding]) -> None:
+        """Take what `findings` made."""
+        self._findings += findings
+
+    def findings(
+        self, path: str, faults: Iterable[Fault], data: Callable[[], bytes] | None = None
+    ) -> tuple[Finding, ...]:
+        """Return what is to be said of the `faults` of one file; `data` gives its bytes if a line is to be shown."""
+        made: list[Finding] = []
         lines: Lines | None = None
         for one in capped(faults):
             severity = self._severity(one.rule, RULES[one.rule].severity)
@@ -34,9 +45,8 @@ class Report:
             if data is not None and lines is None and one.line is not None:
                 lines = Lines(data())
             excerpt = lines.excerpt(one) if lines is not None else None
-            self._findings.append(
-                Finding(one.rule, severity, path, one.line, one.column, one.message, excerpt, one.hint)
-            )
+            made.append(Finding(one.rule, severity, path, one.line, one.column, one.message, excerpt, one.hint))
+        return tuple(made)
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Take findings that somebody else made whole; only their severity may still change."""

@@ -28,6 +28,7 @@ $(BIN)/python:
 $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	$(PIP) -r requirements/run.txt
 	$(PIP) --no-build-isolation --no-deps --editable .
+	$(BIN)/python -m compileall -q configvault
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run

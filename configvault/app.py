@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from configvault import config, who
 from configvault.core.errors import UsageError
@@ -319,7 +318,11 @@ def rules() -> list[Rule]:
 
 
 def _now(timezone: str) -> datetime:
-    return datetime.now().astimezone() if timezone == "local" else datetime.now(ZoneInfo(timezone))
+    if timezone == "local":
+        return datetime.now().astimezone()
+    from zoneinfo import ZoneInfo
+
+    return datetime.now(ZoneInfo(timezone))
 
 
 def _reload(

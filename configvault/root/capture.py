@@ -219,9 +219,15 @@ class _Reader:
         entries: dict[str, Entry | Folder] = {}
         stamps: dict[str, Stamp] = {}
         left_out: dict[str, str] = {}
+        old, known = (previous.entries, previous.stamps) if previous else ({}, {})
         for name in sorted(os.listdir(fd)):
             reason = self._names.reason_to_leave_out(name, prefix)
-            if reason is None:
+            stamp = known.get(name)
+            if reason is None and stamp is not None and _stands(fd, name, stamp):
+                # A change of type, mode or owner would have changed ctime, and with it the stamp.
+                entries[name] = old[name]
+                stamps[name] = self._walk.seen[prefix + name] = stamp
+            elif reason is None:
                 reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
             if reason is not None:
                 left_out[name] = reason
@@ -252,12 +258,6 @@ class _Reader:
             return None
         try:
             seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            known = previous.stamps.get(name) if previous else None
-            if known == (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) and old is not None:
-                # A change of type, mode or owner would have changed ctime, and with it the stamp.
-                entries[name] = old
-                stamps[name] = self._walk.seen[path] = known
-                return None
             sort = stat.S_IFMT(seen.st_mode)
             if sort in _SPECIAL:
                 return f"{_SPECIAL[sort]} cannot be kept"
@@ -402,6 +402,15 @@ def _unchanged(
 
 def _equal(old: Entry | Folder, new: Entry | Folder) -> bool:
     return isinstance(old, Entry) and old == new
+
+
+def _stands(fd: int, name: str, stamp: Stamp) -> bool:
+    """Return whether what has that name in the folder `fd` has that stamp: asked of every file in every look."""
+    try:
+        seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) == stamp
 
 
 def _stamp(seen: os.stat_result) -> Stamp:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 from collections.abc import Iterator
 
@@ -59,6 +58,8 @@ def sync_folder(path: str) -> None:
 
 def sync_file_system(path: str) -> None:
     """Put everything on disk that was written on the file system of the folder at `path`. Source: syncfs(2)."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from configvault.core.errors import BusyError, IntegrityError
 from configvault.vault import durable
@@ -54,25 +54,27 @@ class Refs:
                     found[ref] = id_
         return dict(sorted(found.items()))
 
-    def names(self, prefix: str) -> set[str]:
-        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref."""
-        found = {name.removeprefix(prefix) for name, _ in self._packed(prefix)}
-        top = os.path.join(self._path, prefix)
-        for folder, _, names in os.walk(top):
-            inside = os.path.relpath(folder, top)
-            found |= {
-                os.path.normpath(os.path.join(inside, name)) for name in names if not name.endswith(".lock")
-            }
-        return found
+    def present(self, prefix: str, names: Collection[str]) -> set[str]:
+        """Return which of the refs `prefix` + a name there are; costs a look for each, however many others there are."""
+        loose = {name for name in names if os.path.lexists(os.path.join(self._path, prefix + name))}
+        missing = [name for name in names if name not in loose]
+        packed = self._packed_text() if missing else b""
+        return loose | {name for name in missing if b" " + os.fsencode(prefix + name) + b"\n" in packed}
+
+    def _packed_text(self) -> bytes:
+        try:
+            with open(os.path.join(self._path, "packed-refs"), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
 
     def _packed(self, prefix: str) -> Iterator[tuple[str, str]]:
-        with (
-            contextlib.suppress(FileNotFoundError),
-            open(os.path.join(self._path, "packed-refs"), encoding="utf-8") as file,
-        ):
-            for line in file:
-                if line[41:].startswith(prefix):
-                    yield line[41:].rstrip("\n"), line[:40]
+        text = self._packed_text()
+        if b" " + os.fsencode(prefix) not in text:
+            return
+        for line in text.decode("utf-8").split("\n"):
+            if line[41:].startswith(prefix):
+                yield line[41:], line[:40]
 
     def write(self, name: str, id_: str, old: str | None = None) -> None:
         """Point the ref `name` at `id_`, provided that it points at `old` (None: is not there, or anything).

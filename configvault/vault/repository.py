@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import ConfigvaultError, IntegrityError, NoVaultError
@@ -65,6 +66,9 @@ class Vault:
         self.objects = Objects(path, self.git)
         self.refs = Refs(path)
         self.sign: Callable[[bytes], bytes | None] | None = None
+        # One operation asks for the same commit many times, and what has an id never changes.
+        self._at = lru_cache(8)(self._snapshot_of)
+        self._marks_of = lru_cache(1)(self._read_marks)
 
     def close(self) -> None:
         """End the git children that reading packed objects may have started."""
@@ -97,10 +101,10 @@ class Vault:
         if tip is None:
             return
         said = self.marks()
-        names = self.refs.names(TAGS)
         # Of so many commits none may be a snapshot: only the first ones are asked for alone.
         for count in (limit, None) if limit is not None else (None,):
             every = list(messages.snapshots(self._log(count, args)))
+            names = self.refs.present(TAGS, {one.id for one in every})
             # The newest may be without its tag where a writer was killed; see `mend`.
             found = [one for one in every if pruned or one.id in names or one.commit == tip]
             if count is None or len(found) == len(every):
@@ -128,8 +132,11 @@ class Vault:
         Raises:
             IntegrityError: the commit is not one of this program's, or damaged.
         """
+        return marked(self._at(commit), self.marks())
+
+    def _snapshot_of(self, commit: str) -> Snapshot:
         for snapshot in messages.snapshots(_as_log(commit, self.objects.read(commit))):
-            return marked(snapshot, self.marks())
+            return snapshot
         raise IntegrityError(f"commit {commit} on main is not a snapshot", "configvault verify")
 
     def named(self, id_: str) -> Snapshot | None:
@@ -268,8 +275,9 @@ class Vault:
     def marks(self) -> marks_of.Marks:
         """Return what is said about snapshots."""
         commit = self.refs.read(marks_of.REF)
-        if commit is None:
-            return marks_of.Marks()
+        return marks_of.Marks() if commit is None else self._marks_of(commit)
+
+    def _read_marks(self, commit: str) -> marks_of.Marks:
         tree = _first_line(self.objects.read(commit)).removeprefix("tree ")
         [(_, _, blob)] = gitformat.parse_tree(self.objects.read(tree))
         return marks_of.load(self.objects.read(blob))

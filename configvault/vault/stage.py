@@ -5,7 +5,6 @@ The file has no name, so nothing is left of it after a crash. What the validator
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -20,8 +19,10 @@ class Stage:
 
     def __init__(self, folder: str | None) -> None:
         """Spill into the directory `folder` (None: the system's temporary one)."""
+        import tempfile
+
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115 - closed on exit
-        self._folder = folder
+        self._folder = folder or tempfile.gettempdir()
         self._where: dict[str, tuple[int, int]] = {}
         self._end = 0
 
@@ -39,7 +40,7 @@ class Stage:
         self._file.seek(self._end)
         size = 0
         for piece in pieces:
-            with durable.naming(self._folder or tempfile.gettempdir()):
+            with durable.naming(self._folder):
                 self._file.write(piece)
             size += len(piece)
         return self._end, size

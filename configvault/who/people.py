@@ -5,13 +5,9 @@ Never a guess that looks like knowledge.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 import pwd
-import socket
 from collections.abc import Mapping
-from ipaddress import ip_address
 
 _MOST_PARENTS = 12
 _UNSET = 0xFFFFFFFF  # Source: credentials(7) and the kernel's audit: no login belongs to this process
@@ -56,7 +52,11 @@ def _terminal() -> str | None:
 def _ssh_origin(environ: Mapping[str, str]) -> str | None:
     """Return where an ssh session comes from. sudo forgets SSH_CONNECTION; those who started it may still have it."""
     said = environ.get("SSH_CONNECTION") or _inherited(b"SSH_CONNECTION=")
-    address = said.split()[0] if said and said.split() else ""
+    if not said or not said.split():
+        return None
+    from ipaddress import ip_address
+
+    address = said.split()[0]
     try:
         return f"ssh from {ip_address(address)}"
     except ValueError:
@@ -96,9 +96,11 @@ def name(uid: int) -> str:
 
 def machine() -> str:
     """Return the host name with what tells this machine from others of that name, where it has a machine id."""
+    import hmac
+
     from configvault.core.replicas import as_host
 
-    name = as_host(socket.gethostname())
+    name = as_host(os.uname().nodename)
     try:
         with open("/etc/machine-id", "rb") as file:
             id_ = file.read().strip()
@@ -108,4 +110,4 @@ def machine() -> str:
         # Source: machine-id(5): empty or "uninitialized" where an image has not booted yet.
         return name
     # Source: machine-id(5): the id itself is confidential, so only what it makes of a text of ours is shown.
-    return f"{name}-{hmac.new(id_, b'configvault', hashlib.sha256).hexdigest()[:8]}"
+    return f"{name}-{hmac.digest(id_, b'configvault', 'sha256').hex()[:8]}"

@@ -102,18 +102,21 @@ class Folder:
         entries: Mapping[str, Entry | Folder],
         stamps: Mapping[str, Stamp] | None = None,
         left_out: Mapping[str, str] | None = None,
-        id_: str | None = None,
+        known: tuple[str, Summary] | None = None,
     ) -> None:
-        """Take `entries` by name; `left_out` maps the names that were not captured to the reason, `id_` is known."""
+        """Take `entries` by name.
+
+        `left_out` maps the names that were not captured to the reason; `known` are id and summary, worked out before.
+        """
         self.mode = mode
         self.uid = uid
         self.gid = gid
         self.entries = entries
         self.stamps = stamps or {}
         self.left_out = left_out or {}
-        self._id = id_
+        self._id: str | None = known[0] if known is not None else None
+        self._summary: Summary | None = known[1] if known is not None else None
         self._tree: gitformat.Object | None = None
-        self._summary: Summary | None = None
 
     @property
     def id(self) -> str:

@@ -26,12 +26,14 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Folder, Kind, Stamp
 from configvault.core.settle import EVERYTHING, Dirty
+from configvault.root.entries import exists
 from configvault.root.names import Names
 
 DEEPEST = 200
 CHUNK = 1 << 20
 # A file changed in the same tick in which it was read could change again without a new stamp.
 RACY_NS = 2_000_000_000
+_ALL_NAMES = Names(())
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # What a name says that was something else, or nothing, a moment ago.
@@ -178,13 +180,15 @@ class Root:
         Raises:
             UnsettledError: it did not hold still for `patience_s` seconds.
         """
+        if not exists(fd, name):
+            return None
         deadline = time.monotonic() + patience_s
         idle = threading.Event()
         while True:
             walk = _Pass(EVERYTHING, sink)
             found: dict[str, Entry | Folder] = {}
-            _Reader(Names(()), walk).entry(fd, name, "", None, 0, found, {})
-            if not walk.unsettled or name not in os.listdir(fd):
+            _Reader(_ALL_NAMES, walk).entry(fd, name, "", None, 0, found, {})
+            if not walk.unsettled or not exists(fd, name):
                 return found.get(name)
             if time.monotonic() >= deadline:
                 raise UnsettledError(walk.unsettled)

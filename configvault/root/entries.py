@@ -131,7 +131,8 @@ def set_attributes(fd: int, entry: Entry | Folder) -> None:
     seen = os.fstat(fd)
     if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
         os.fchown(fd, entry.uid, entry.gid)
-    if stat.S_IMODE(os.fstat(fd).st_mode) != entry.mode:
+        seen = os.fstat(fd)
+    if stat.S_IMODE(seen.st_mode) != entry.mode:
         os.fchmod(fd, entry.mode)
 
 

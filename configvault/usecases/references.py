@@ -9,6 +9,7 @@ from configvault.core import times
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot
 from configvault.usecases import live as live_
+from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 
 FORMS = "an id, its beginning, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
@@ -33,11 +34,11 @@ def resolve(site: Site, text: str) -> Snapshot:
     return found
 
 
-def resolve_any(site: Site, text: str) -> Snapshot | RejectedState:
-    """Return the snapshot or rejected state that `text` names; raises like `resolve`."""
+def resolve_any(site: Site, text: str, live: Live | None = None) -> Snapshot | RejectedState:
+    """Return the snapshot or rejected state that `text` names, beside `live` if it was captured; raises like `resolve`."""
     word = _WORDS.get(text)
     if word is not None:
-        return word(site)
+        return word(site, live)
     if text.startswith("pin:"):
         return _pinned(site, text.removeprefix("pin:"))
     if text.startswith(times.REJECTED_PREFIX):
@@ -101,23 +102,25 @@ def _only(text: str, found: list[Snapshot]) -> Snapshot:
     raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}{more}", "write more of the id, or all of it")
 
 
-def _latest(site: Site) -> Snapshot:
+def _latest(site: Site, _live: Live | None) -> Snapshot:
     latest = site.vault.latest()
     if latest is None:
         raise UnknownReferenceError("there is no snapshot yet", "configvault snapshot")
     return latest
 
 
-def _previous(site: Site) -> Snapshot:
+def _previous(site: Site, live: Live | None) -> Snapshot:
     """Return the newest snapshot that is neither what is live now nor was left by a rollback."""
-    tree = live_.look(site, None).tree if site.root.exists() else None
+    if live is None and site.root.exists():
+        live = live_.look(site, None)
+    tree = live.tree if live is not None else None
     return _first(
         (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),
         "no snapshot lies before the live one that was not rolled back",
     )
 
 
-def _good(site: Site) -> Snapshot:
+def _good(site: Site, _live: Live | None) -> Snapshot:
     return _first(
         (s for s in site.vault.log() if s.good and not s.rolled_back),
         "no snapshot is known to be good: none was loaded with every required health check passed",
@@ -130,7 +133,11 @@ def _first(snapshots: Iterable[Snapshot], otherwise: str) -> Snapshot:
     raise UnknownReferenceError(otherwise, _LIST)
 
 
-_WORDS: dict[str, Callable[[Site], Snapshot]] = {"latest": _latest, "previous": _previous, "good": _good}
+_WORDS: dict[str, Callable[[Site, Live | None], Snapshot]] = {
+    "latest": _latest,
+    "previous": _previous,
+    "good": _good,
+}
 
 
 def _pinned(site: Site, name: str) -> Snapshot:

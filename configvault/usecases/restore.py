@@ -69,7 +69,7 @@ def restore(site: Site, journal: Journal, live: Folder | None, target: Folder, s
     seen = live
     for number in range(ROUNDS):
         if live is None:
-            live = seen = site.root.capture(seen, stage)
+            live = seen = _look(site, seen, target, stage)
             _keep_unknown(site, live, target, stage, result)
         steps = plan(live, target)
         result.kept_folders = steps.kept_folders
@@ -99,6 +99,12 @@ def attainable(site: Site, target: Folder, live: Folder | None, *, any_owner: bo
     if not any_owner:
         return target
     return compare.with_possible_owners(target, live, rights.giver(), (os.geteuid(), os.getegid()))
+
+
+def _look(site: Site, seen: Folder | None, target: Folder, stage: Stage) -> Folder:
+    """Capture the root; its bytes are staged only where it is not the target, as somebody else may have written them."""
+    live = site.root.capture(seen, None)
+    return live if not plan(live, target).steps else site.root.capture(None, stage)
 
 
 def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result: Restored) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from configvault.core import compare
 from configvault.core.describe import plugins_touched
@@ -75,7 +76,7 @@ class _Aim:
     left: tuple[str, ...]
     other_owners: tuple[str, ...]
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         return compare.changes(self.live.state, self.state)
 
@@ -117,9 +118,10 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
 
 
 def _aim(site: Site, request: Request, stage: Stage) -> _Aim:
-    found = _target(site, request)
+    there = live_.look(site, stage) if site.root.exists() else None
+    found = _target(site, request, there)
     _check_expected(site, request)
-    live = live_.look(site, stage) if site.root.exists() else nothing(site)
+    live = there if there is not None else nothing(site)
     whole = site.vault.tree(found.tree, live.seen)
     wanted = restore_.attainable(
         site, _chosen(request.paths, live.state, whole, found.id), live.seen, any_owner=False
@@ -141,11 +143,11 @@ def _aim(site: Site, request: Request, stage: Stage) -> _Aim:
     )
 
 
-def _target(site: Site, request: Request) -> Snapshot | RejectedState:
+def _target(site: Site, request: Request, live: Live | None) -> Snapshot | RejectedState:
     if request.at is not None:
         return references.resolve_time(site, request.at)
     assert request.reference is not None
-    found = references.resolve_any(site, request.reference)
+    found = references.resolve_any(site, request.reference, live)
     if isinstance(found, RejectedState) and not request.force:
         raise UnknownReferenceError(
             f"{found.id} is a rejected state: {found.subject}",

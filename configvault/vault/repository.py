@@ -33,6 +33,8 @@ MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
 _HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+")
+# So many snapshots are read at first.
+_NEWEST = 64
 IDENTITY = "configvault <configvault@localhost>"
 
 
@@ -101,19 +103,24 @@ class Vault:
         if tip is None:
             return
         said = self.marks()
-        # Of so many commits none may be a snapshot: only the first ones are asked for alone.
-        for count in (limit, None) if limit is not None else (None,):
-            every = list(messages.snapshots(self._log(count, args)))
+        # Most who ask want one of the newest, or so many; only who asks for more has all of them read.
+        told: set[str] = set()
+        for count in (limit or _NEWEST, None):
+            every = list(messages.snapshots(self._log(tip, count, args)))
             names = self.refs.present(TAGS, {one.id for one in every})
-            # The newest may be without its tag where a writer was killed; see `mend`.
-            found = [one for one in every if pruned or one.id in names or one.commit == tip]
-            if count is None or len(found) == len(every):
-                break
-        yield from (marked(snapshot, said) for snapshot in found[:limit])
+            for one in every:
+                # The newest may be without its tag where a writer was killed; see `mend`.
+                if one.commit not in told and (pruned or one.id in names or one.commit == tip):
+                    told.add(one.commit)
+                    yield marked(one, said)
+                    if len(told) == limit:
+                        return
+            if count is not None and len(every) < count:
+                return
 
-    def _log(self, limit: int | None, args: tuple[str, ...]) -> bytes:
+    def _log(self, tip: str, limit: int | None, args: tuple[str, ...]) -> bytes:
         count = [] if limit is None else [f"--max-count={limit}"]
-        argv = ["log", "--first-parent", messages.LOG_FORMAT, *count, MAIN, *args]
+        argv = ["log", "--first-parent", messages.LOG_FORMAT, *count, tip, *args]
         asked = self.git.result(argv, ok=range(-255, 256))
         if asked.returncode:
             # The branch is there, so what git stumbles over is an object that is damaged or gone.

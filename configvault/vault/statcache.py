@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from configvault.core.model import Entry, Folder, Kind, Stamp
+from configvault.core.model import Attributes, Entry, Folder, Kind, Stamp, Summary
 from configvault.vault import durable
 
-FORMAT = b"configvault stat cache 2\n"
+FORMAT = b"configvault stat cache 3\n"
 _KINDS = tuple(Kind)
 _NO_STAMP = (None,) * len(Stamp._fields)
 
@@ -46,6 +47,7 @@ def _pack(folder: Folder) -> list[Any]:
     stamps = (folder.stamps.get(name, _NO_STAMP) for name in files)
     return [
         [folder.mode, folder.uid, folder.gid, folder.id],
+        _summary(folder),
         [*files],
         [*zip(*((_KINDS.index(entry.kind), *entry[1:]) for entry in files.values()), strict=True)],
         [*zip(*stamps, strict=True)],
@@ -54,8 +56,14 @@ def _pack(folder: Folder) -> list[Any]:
     ]
 
 
+def _summary(folder: Folder) -> list[Any]:
+    census, holds_empty, leaves_out = folder.summary
+    return [[[attributes, count] for attributes, count in census.items()], holds_empty, leaves_out]
+
+
 def _unpack(packed: list[Any]) -> Folder:
-    (mode, uid, gid, id_), names, facts, stamps, folders, left_out = packed
+    (mode, uid, gid, id_), (census, *flags), names, facts, stamps, folders, left_out = packed
+    summary = Summary(Counter({Attributes(*attributes): count for attributes, count in census}), *flags)
     entries: dict[str, Entry | Folder] = {name: _unpack(below) for name, below in folders.items()}
     kept: Mapping[str, Stamp] = {}
     if names:
@@ -65,4 +73,4 @@ def _unpack(packed: list[Any]) -> Folder:
             for name, stamp in zip(names, map(Stamp, *stamps), strict=True)
             if stamp.inode is not None
         }
-    return Folder(mode, uid, gid, entries, kept, left_out, id_)
+    return Folder(mode, uid, gid, entries, kept, left_out, known=(id_, summary))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -143,7 +144,7 @@ def test_killed_before_the_journal(place: Place) -> None:
 
 def test_stale_locks(place: Place) -> None:
     """Locks that a killed git left are removed, and said; one that a living process has open is not touched."""
-    for name in ("HEAD.lock", "refs/heads/main.lock"):
+    for name in ("HEAD.lock", "packed-refs.new", "refs/heads/main.lock"):
         (place.vault / name).touch()
     with (place.vault / "refs/heads/main.lock").open() as held:
         place.write({"a.yaml": "a: 3"})
@@ -151,6 +152,7 @@ def test_stale_locks(place: Place) -> None:
         assert (done.code, done.error["kind"]) == (5, "busy")
         assert "refs/heads/main.lock" in done.error["message"]
         assert not (place.vault / "HEAD.lock").exists()
+        assert not (place.vault / "packed-refs.new").exists()
         assert held.read() == ""
     told = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
     assert [word for word in told if "removed the lock file" in word]
@@ -167,10 +169,17 @@ def test_lost_tag_is_made_again(place: Place) -> None:
 
 
 def test_litter_of_the_killed_is_removed(place: Place) -> None:
-    """Half-written files of dead processes go with the first command after a holder that did not end well."""
+    """Half-written files of dead processes go with the first command after a holder that did not end well.
+
+    One that is dead and that its parent has not asked about, as in a container whose first process never does, is dead.
+    """
+    zombie = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
     litter = [
         place.vault / "configvault/journal.json.4194305.tmp",
         place.vault / "objects/00/tmp_obj_4194305_00aa",
+        place.vault / "objects/pack/.tmp-4194305-pack-00aa.pack",
+        place.vault / f"objects/pack/.tmp-{zombie.pid}-pack-00aa.idx",
     ]
     litter[1].parent.mkdir(exist_ok=True)
     living = place.vault / f"configvault/journal.json.{os.getpid()}.tmp"
@@ -180,7 +189,8 @@ def test_litter_of_the_killed_is_removed(place: Place) -> None:
     assert all(path.exists() for path in litter)
     (place.vault / "configvault/lock").write_text(json.dumps({"pid": 4194305}))
     place.ok("snapshot")
-    assert [path.exists() for path in [*litter, living]] == [False, False, True]
+    assert [path.exists() for path in [*litter, living]] == [False] * 4 + [True]
+    zombie.wait()
 
 
 def test_lock_says_how_its_holder_ended(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class Refs:
 
     def stale_locks(self) -> Iterator[str]:
         """Yield the lock files a killed process left under `refs/` and beside `HEAD`."""
-        for name in ("HEAD.lock", "packed-refs.lock", "config.lock", "shallow.lock"):
+        for name in ("HEAD.lock", "packed-refs.lock", "packed-refs.new", "config.lock", "shallow.lock"):
             if os.path.exists(os.path.join(self._path, name)):
                 yield os.path.join(self._path, name)
         for folder, _, names in os.walk(os.path.join(self._path, "refs")):

@@ -32,7 +32,7 @@ DEEPEST = 200
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
-_HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+")
+_HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
 # So many snapshots are read at first.
 _NEWEST = 64
 IDENTITY = "configvault <configvault@localhost>"
@@ -338,12 +338,13 @@ class Vault:
                     yield path
 
     def _remove_half_written(self) -> None:
-        """Remove files under temporary names (`NAME.PID.tmp`, `tmp_obj_PID_...`) whose process is gone."""
-        folders = [self.state, *(os.path.join(self.path, "objects", f"{n:02x}") for n in range(256))]
+        """Remove files under temporary names (`NAME.PID.tmp`, `tmp_obj_PID_...`, git's packs) whose process is gone."""
+        below = ["pack", *(f"{n:02x}" for n in range(256))]
+        folders = [self.state, *(os.path.join(self.path, "objects", name) for name in below)]
         for folder in folders:
             for name in os.listdir(folder) if os.path.isdir(folder) else ():
                 found = _HALF_WRITTEN.fullmatch(name)
-                if found and not os.path.exists(f"/proc/{found[1] or found[2]}"):
+                if found and not _is_alive(found[found.lastindex or 0]):
                     os.unlink(os.path.join(folder, name))
 
 
@@ -488,6 +489,15 @@ class _Loader:
         if parts[1:]:
             child = self._with_folder(child, path + "/", parts[1:])
         return Folder(folder.mode, folder.uid, folder.gid, {**folder.entries, name: child})
+
+
+def _is_alive(pid: str) -> bool:
+    """Return whether a process runs; one that ended and that nobody has asked about does not. Source: proc(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _is_open_somewhere(path: str) -> bool:

@@ -27,7 +27,10 @@ PENDING = "pending.json"
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What lies below the lower bound: how many commits, and why they could not be cut off (None: they were)."""
+    """What lies below the lower bound: how many commits, and why they could not be cut off (None: they were).
+
+    None at all: an earlier cut was cut off itself, and is finished now.
+    """
 
     commits: int
     freed_bytes: int = 0
@@ -109,9 +112,21 @@ def _pending(site: Site) -> set[str]:
 
 def _cut(site: Site, decisions: Iterable[Decision], *, dry_run: bool = False) -> Cut | None:
     """Cut off what lies below the lower bound of history."""
+    commits, below = _below(site, decisions)
+    if not below:
+        unfinished = shallow.is_unfinished(site.vault) and not dry_run
+        return Cut(0, shallow.finish(site.vault)) if unfinished else None
+    refused = _refused(site, commits - set(below))
+    if refused or dry_run:
+        return Cut(len(below), refused=refused)
+    return Cut(len(below), shallow.cut(site.vault, below))
+
+
+def _below(site: Site, decisions: Iterable[Decision]) -> tuple[set[str], list[str]]:
+    """Return all commits of main, and those of them that are older than `retention.history` and than what is kept."""
     history = site.settings.retention.history
     if history is None:
-        return None
+        return set(), []
     kept = {one.snapshot.commit for one in decisions if one.reasons}
     since = site.now() - timedelta(seconds=history)
     commits = list(site.vault.log(pruned=True))
@@ -120,12 +135,7 @@ def _cut(site: Site, decisions: Iterable[Decision], *, dry_run: bool = False) ->
         if one.commit in kept or one.taken_at >= since:
             break
         below.append(one.commit)
-    if not below:
-        return None
-    refused = _refused(site, {one.commit for one in commits} - set(below))
-    if refused or dry_run:
-        return Cut(len(below), refused=refused)
-    return Cut(len(below), shallow.cut(site.vault, below))
+    return {one.commit for one in commits}, below
 
 
 def _refused(site: Site, above: set[str]) -> str | None:

@@ -15,6 +15,9 @@ from configvault.vault import durable
 if TYPE_CHECKING:
     from configvault.vault.repository import Vault
 
+# Beside the repository while a cut is made: the bytes of what is cut off may still be there.
+_CUTTING = "cutting"
+
 
 def read(path: str) -> frozenset[str]:
     """Return the commits of the repository at `path` whose parents are cut off."""
@@ -37,15 +40,27 @@ def cut(vault: Vault, below: Collection[str]) -> int:
         if commit not in gone and gone.intersection(parents):
             # The oldest that stays, and refused states that lie on what goes.
             edges |= {commit}
-    before = _size(vault)
+    durable.write(vault.state_file(_CUTTING), b"")
     durable.write(
         os.path.join(vault.path, "shallow"), "".join(f"{one}\n" for one in sorted(edges - gone)).encode()
     )
+    return finish(vault)
+
+
+def is_unfinished(vault: Vault) -> bool:
+    """Return whether a cut was begun whose end nobody saw."""
+    return os.path.exists(vault.state_file(_CUTTING))
+
+
+def finish(vault: Vault) -> int:
+    """Drop the bytes of what is cut off already; return how many that freed. The caller holds the lock."""
+    before = _size(vault)
     vault.close()
     vault.git.run(["repack", "-a", "-d", "-q", "-l", "--no-write-bitmap-index"])
     # Whoever writes objects holds the lock, so there are none that somebody is about to name.
     vault.git.run(["prune", "--expire=now"])
     os.sync()
+    durable.remove(vault.state_file(_CUTTING))
     return max(before - _size(vault), 0)
 
 

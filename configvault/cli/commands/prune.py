@@ -127,5 +127,7 @@ def _cut(cut: Cut, dry_run: bool) -> Iterator[str]:
         yield f"warning {commits} of old history cannot be cut off: {printable(cut.refused)}"
     elif dry_run:
         yield f"would cut off {commits} of old history"
+    elif not cut.commits:
+        yield f"finished cutting off old history, {units.size_text(cut.freed_bytes)} are free again"
     else:
         yield f"cut off {commits} of old history, {units.size_text(cut.freed_bytes)} are free again"

@@ -23,6 +23,9 @@ from configvault.vault.git import Git
 from configvault.vault.repository import MAIN
 from configvault.vault.stage import Stage
 
+# What a recovery records itself above what it fetched: what was there, where that is kept as a snapshot, and itself.
+_RECORDED = (Trigger.PRE_ROLLBACK, Trigger.RECOVER)
+
 
 class Source(Protocol):
     """A replica of one host."""
@@ -75,11 +78,13 @@ def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
         _check_vault(site, source, refs)
         if live.state.entries and not force and live.tree != _tree_there(site, refs):
             raise _not_empty(site)
-        source.receive(site.vault.git)
-        # git syncs what it fetched, but not the folders that name it.
-        os.sync()
+        if not _is_above(site, refs[MAIN]):
+            source.receive(site.vault.git)
+            maintenance.release(site.vault)
+            # git syncs what it fetched, but not the folders that name it.
+            os.sync()
         maintenance.check(site.vault)
-        return _restore(site, source, stage)
+        return _restore(site, source, site.vault.at(refs[MAIN]), stage)
 
 
 def _look(site: Site, stage: Stage) -> Live:
@@ -94,11 +99,23 @@ def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
             f"replica {source.name} holds no snapshot", "configvault recover --list --from URL"
         )
     latest = site.vault.latest()
-    if latest is not None and latest.commit not in refs.values():
+    if latest is not None and latest.commit not in refs.values() and not _is_above(site, refs[MAIN]):
         raise ConfigvaultError(
             f"the vault {site.vault.path} holds another history, its latest snapshot is {latest.id}",
             "move it away, or name another directory as `vault`",
         )
+
+
+def _is_above(site: Site, tip: str) -> bool:
+    """Return whether the vault has gone on from `tip` by what an earlier try recorded, and by nothing else."""
+    commit = site.vault.refs.read(MAIN)
+    for _ in _RECORDED:
+        if commit is None or commit == tip or site.vault.at(commit).trigger not in _RECORDED:
+            return False
+        commit = site.vault.parent_of(commit)
+        if commit == tip:
+            return True
+    return False
 
 
 def _tree_there(site: Site, refs: dict[str, str]) -> str | None:
@@ -114,17 +131,16 @@ def _not_empty(site: Site) -> ConfigvaultError:
     )
 
 
-def _restore(site: Site, source: Source, stage: Stage) -> Rebuilt:
-    target = site.vault.latest()
-    assert target is not None
+def _restore(site: Site, source: Source, target: Snapshot, stage: Stage) -> Rebuilt:
     state = site.vault.tree(target.tree)
     live = _look(site, stage)
     kept = None
     rollback.check_owners(plan(live.seen, state))
-    if live.state.entries and not live.is_latest:
+    if live.state.entries and live.tree != target.tree:
         kept = keep_live(site, live)
     journal = Journal(restore_.new_token(), target.commit, False, Trigger.RECOVER, kept, reload=False)
-    if kept is not None and site.vault.refs.read(MAIN) != target.commit:
+    latest = site.vault.latest()
+    if latest is not None and latest.tree != target.tree:
         # It was a valid state, so it is a snapshot now: history goes on from it to what is restored.
         note = site.note(Trigger.RECOVER, f"Recover {target.id} from {source.name}", None, target.id)
         prepared = site.vault.prepare(state, live.state, stage, note)
@@ -132,7 +148,8 @@ def _restore(site: Site, source: Source, stage: Stage) -> Rebuilt:
     seen = live.seen if site.root.exists() else None
     restored = restore_.restore(site, journal, seen, state, stage)
     journal_.drop(site.vault)
-    return _proven(site, target, kept, restored.snapshot)
+    recorded = restored.snapshot or (latest if latest and latest.commit != target.commit else None)
+    return _proven(site, target, kept, recorded)
 
 
 def _proven(site: Site, target: Snapshot, kept: str | None, recorded: Snapshot | None) -> Rebuilt:

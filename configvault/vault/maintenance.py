@@ -71,6 +71,20 @@ def check(vault: Vault) -> None:
             ) from None
 
 
+def release(vault: Vault) -> None:
+    """Let packs be packed again that a fetch keeps which was killed; the caller holds the lock.
+
+    Source: git-index-pack(1), --keep; fetch-pack names itself in the file, once it has come that far.
+    """
+    folder = os.path.join(vault.path, "objects", "pack")
+    for name in _names(folder):
+        if name.endswith(".keep"):
+            with open(os.path.join(folder, name), "rb") as file:
+                said = file.read(11)
+            if b"fetch-pack ".startswith(said):
+                os.unlink(os.path.join(folder, name))
+
+
 def counts(vault: Vault) -> tuple[int, int]:
     """Return about how many loose objects there are, and how many packs. As git does, from one of 256 folders."""
     objects = os.path.join(vault.path, "objects")

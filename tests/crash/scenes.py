@@ -246,8 +246,8 @@ def _vault_wrong(world: World, live: State) -> str | None:
     fsck = world.git("fsck", "--strict", "--full", "--no-dangling", "--no-progress")
     if fsck.returncode or fsck.stderr.strip():
         return f"git fsck exits {fsck.returncode}: {fsck.stdout}{fsck.stderr}".strip()
-    # Those of git; our own file is locked by flock and stays.
-    locks = [str(path) for path in world.vault.rglob("*.lock") if path.name != "daemon.lock"]
+    # Those of git; our own files are locked by flock and stay.
+    locks = [str(path) for path in world.vault.rglob("*.lock") if path.parent != world.vault / "configvault"]
     if locks:
         return f"locks are left: {locks}"
     for id_, tree in world.reported.items():

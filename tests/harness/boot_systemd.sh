@@ -129,7 +129,7 @@ inside() {
 is_up() {
     [ -n "$init" ] || read -r init _ < "/proc/$guest/task/$guest/children" || return 1
     [ -n "$init" ] && [ "$(cat "/proc/$init/comm")" = systemd ] && [ -S "/proc/$init/root/run/systemd/private" ] &&
-        inside timeout 20 systemctl is-system-running --wait | grep -qE 'running|degraded'
+        grep -qE 'running|degraded' <<< "$(inside timeout 20 systemctl is-system-running --wait)"
 }
 for _ in $(seq 600); do
     [ -d "/proc/$guest" ] || break

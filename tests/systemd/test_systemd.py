@@ -49,7 +49,7 @@ def test_start_waits_for_ready() -> None:
         [ -n "$(property configvault StatusText)" ]
         expect snapshots "$(count)" 1
         expect mode "$(stat -c %a:%U /var/lib/configvault)" 700:root
-        git -C /var/lib/configvault log --oneline | grep -q .
+        [ -n "$(git -C /var/lib/configvault log --oneline)" ]
         """
     )
 
@@ -129,7 +129,7 @@ def test_state_survives_restart() -> None:
         echo 'version: 2' > /app/conf/plugin/a.yaml
         systemctl start configvault
         expect snapshots "$(count)" 2
-        configvault list --json | grep -q '"startup"'
+        grep -q '"startup"' <<< "$(configvault list --json)"
         """
     )
 
@@ -209,9 +209,9 @@ def test_several_roots() -> None:
             echo "name: $name" > /app/conf/$name/a.yaml
             install_config /app/conf/$name /var/lib/configvault-$name $name
             systemctl start configvault@$name
-            configvault -c /etc/configvault/$name.yaml list --json | grep -q '"startup"'
+            grep -q '"startup"' <<< "$(configvault -c /etc/configvault/$name.yaml list --json)"
         done
-        git -C /var/lib/configvault-two show HEAD:a.yaml | grep -q 'name: two'
+        grep -q 'name: two' <<< "$(git -C /var/lib/configvault-two show HEAD:a.yaml)"
         """
     )
 

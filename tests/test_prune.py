@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import git_servers
 from hosts import Host, bare, content, git, refs
 
 from configvault.usecases import record
@@ -189,16 +190,59 @@ def test_replicas_come_before_the_cut(tmp_path: Path) -> None:
 
 
 def test_a_new_replica_after_a_cut(tmp_path: Path) -> None:
-    """A replica that never had the old commits is told apart; allowed to be shallow it takes the rest."""
-    host = cuttable(tmp_path / "host")
-    host.works("prune")
-    repository = bare(tmp_path / "r.git")
-    host.configure(replicas=[{"url": str(repository)}])
-    ran = host.run("replicate", "--json")
-    assert (ran.code, ran.document["replicas"][0]["reason"]) == (6, "shallow")
-    git(repository, "config", "receive.shallowUpdate", "true")
+    """A folder that never had the old commits begins where the vault does; one that has them keeps them."""
+    whole = bare(tmp_path / "whole.git")
+    host = cuttable(tmp_path / "host", replicas=[{"url": str(whole)}])
     host.works("replicate")
-    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
+    host.works("prune")
+    host.record(text="after: 1\n")
+    new = bare(tmp_path / "new.git")
+    host.configure(replicas=[{"url": str(whole)}, {"url": str(new)}])
+    host.works("replicate")
+    bound = len(host.git("rev-list", "main").split())
+    assert [len(git(one, "rev-list", "main").split()) for one in (whole, new)] == [7, bound]
+    assert bound < 7
+    fresh = Host(tmp_path / "fresh", replicas=[{"url": str(new)}])
     fresh.works("recover")
     assert fresh.ids() == host.ids()
     assert content(fresh.root) == content(host.root)
+    for repository in (whole, new, fresh.vault):
+        git(repository, "fsck", "--strict")
+
+
+@pytest.mark.skipif(git_servers.why_not("daemon") is not None, reason=str(git_servers.why_not("daemon")))
+def test_a_server_that_takes_no_cut_history(tmp_path: Path) -> None:
+    """A server says no until its repository may be shallow, and status names what to set there."""
+    host = cuttable(tmp_path / "host")
+    host.works("prune")
+    host.record(text="after: 1\n")
+    repository = bare(tmp_path / "new.git")
+    with git_servers.git_daemon(tmp_path) as url:
+        host.configure(replicas=[{"url": f"{url}/new.git"}])
+        ran = host.run("replicate", "--json")
+        assert (ran.code, ran.document["replicas"][0]["reason"]) == (6, "shallow")
+        said = host.run("status").out
+        assert "may not begin without them" in said
+        assert "hint: git config receive.shallowUpdate true, in that repository" in said
+        git(repository, "config", "receive.shallowUpdate", "true")
+        host.works("replicate")
+        fresh = Host(tmp_path / "fresh", replicas=[{"url": f"{url}/new.git"}])
+        fresh.works("recover")
+    assert fresh.ids() == host.ids()
+    assert content(fresh.root) == content(host.root)
+
+
+@pytest.mark.skipif(git_servers.why_not("daemon") is not None, reason=str(git_servers.why_not("daemon")))
+def test_a_copy_of_a_replica_takes_cut_history(tmp_path: Path) -> None:
+    """A server that may not be shallow takes the rest where it was given what an older replica has."""
+    old = bare(tmp_path / "old.git")
+    host = cuttable(tmp_path / "host", replicas=[{"url": str(old)}])
+    host.works("replicate")
+    host.works("prune")
+    host.record(text="after: 1\n")
+    new = bare(tmp_path / "new.git")
+    git(old, "push", "--quiet", "--mirror", str(new))
+    with git_servers.git_daemon(tmp_path) as url:
+        host.configure(replicas=[{"url": f"{url}/new.git"}])
+        host.works("replicate")
+    assert len(git(new, "rev-list", "main").split()) == 7

@@ -11,8 +11,10 @@ from configvault.replica import program, reasons
 from configvault.replica.address import Address
 from configvault.replica.program import Git
 
-# A folder on another disk is only worth something if it survives a power cut there.
-_DURABLE_RECEIVER = "--receive-pack=git -c core.fsync=all -c core.fsyncMethod=fsync receive-pack"
+# In a folder on another disk this program is the server, too. It is only worth something if it survives a power cut
+# there, and may begin where this vault's history does. One that has what lies below the bound keeps it.
+_SERVED_SO = ("core.fsync=all", "core.fsyncMethod=fsync", "receive.shallowUpdate=true")
+_OWN_RECEIVER = f"--receive-pack=git {' '.join(f'-c {setting}' for setting in _SERVED_SO)} receive-pack"
 
 
 class RemoteError(ConfigvaultError):
@@ -46,7 +48,7 @@ class Remote:
 
     def push(self, git: Git, stop: threading.Event | None = None) -> Trouble | None:
         """Send everything of the vault that `git` works on: all of it arrives, or nothing. Return why it did not."""
-        local = [_DURABLE_RECEIVER] if self.address.is_local else []
+        local = [_OWN_RECEIVER] if self.address.is_local else []
         specs = [f"{mine}:{theirs}" for mine, theirs in self.address.layout.pairs()]
         args = ["push", "--porcelain", "--atomic", "--no-progress", "--no-verify", *local]
         ran = self._run(git, [*args, self.address.url, *specs], stop)

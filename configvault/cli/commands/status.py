@@ -54,6 +54,8 @@ def _words(found: Status) -> Iterator[str]:
         late = f"{words.counted(replica.behind, 'snapshot')} behind" if replica.behind else "has everything"
         pushed = f", last pushed {words.when(replica.pushed_at)}" if replica.pushed_at else ", never pushed"
         yield f"replica {printable(replica.url)}: {late}{pushed}"
+        if replica.trouble is not None and replica.trouble.hint:
+            yield f"        hint: {printable(replica.trouble.hint)}"
     if found.pending is not None:
         yield (
             f"pending warning: the rollback to {found.pending['target']} is undone in "

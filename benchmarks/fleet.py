@@ -1,6 +1,6 @@
 """What many hosts cost one server: a push, all of them at once, what is stored, what refuses first, a look at all.
 
-    python benchmarks/fleet.py [--hosts N] [--snapshots N] [--at-once N] [--over path,daemon,http,ssh]
+    python benchmarks/fleet.py [--hosts N] [--snapshots N] [--at-once N] [--over path,daemon,http,ssh] [--only-look]
 
 Real: git, sshd, the receiving repositories, this program's own push with its settings and retries. Simulated: all hosts
 push from one vault on this machine, so that client and server share its processors; `git http-backend` stands behind a
@@ -45,16 +45,18 @@ def main() -> None:
     parser.add_argument("--snapshots", type=int, default=20)
     parser.add_argument("--at-once", type=int, default=10)
     parser.add_argument("--over", default="path,daemon,http,ssh")
+    parser.add_argument("--only-look", action="store_true", help="push once alone, and look at all hosts")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="configvault-bench-") as place:
-        Bench(Path(place), args.hosts, args.snapshots, args.at_once).run(args.over.split(","))
+        Bench(Path(place), args.hosts, args.snapshots, args.at_once, args.only_look).run(args.over.split(","))
 
 
 class Bench:
     """One run with these sizes, below `place`."""
 
-    def __init__(self, place: Path, hosts: int, snapshots: int, at_once: int) -> None:
+    def __init__(self, place: Path, hosts: int, snapshots: int, at_once: int, only_look: bool) -> None:
         self.place = place
+        self.only_look = only_look
         self.hosts = hosts
         self.at_once = at_once
         self.snapshots = snapshots
@@ -69,8 +71,9 @@ class Bench:
             f"{self.hosts} hosts, {self.snapshots} snapshots, {self.at_once} at once, {os.cpu_count()} processors"
         )
         self._fill()
-        self._stored()
-        self._shared()
+        if not self.only_look:
+            self._stored()
+            self._shared()
         for name in over:
             getattr(self, f"_{name}")()
 
@@ -141,6 +144,9 @@ class Bench:
             # Objects are never changed in place, so they may be shared between the copies.
             subprocess.run(["cp", "-al", str(self.first), str(folder / f"host-{number}.git")], check=True)
         alone = _timed(lambda: self._push_one(f"{base}/host-0.git", login))[0]
+        if self.only_look:
+            print(f"{what}: one push alone {alone:.2f} s")
+            return
         refused: Counter[str] = Counter()
         took: list[float] = []
 

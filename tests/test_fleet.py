@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from harness import git_servers
 from hosts import Host, bare
 
 from configvault.usecases.fleet import _letters
@@ -98,6 +100,23 @@ def test_a_host_that_is_away(tmp_path: Path) -> None:
         ("web-1", True),
         ("web-2", False),
     ]
+
+
+@pytest.mark.skipif(git_servers.why_not("sshd") is not None, reason=str(git_servers.why_not("sshd")))
+def test_a_server_that_turns_some_away(tmp_path: Path) -> None:
+    """An sshd that lets one log in at a time turns the others away, and every host is seen all the same."""
+    host = Host(tmp_path / "h", "web-0", replicas=[{"url": str(bare(tmp_path / "web-0.git"))}])
+    host.record()
+    host.works("replicate")
+    names = [f"web-{number}" for number in range(4)]
+    for name in names[1:]:
+        shutil.copytree(tmp_path / "web-0.git", tmp_path / f"{name}.git")
+    (tmp_path / "names").write_text("\n".join(names))
+    with git_servers.sshd(tmp_path / "ssh", listening=True, settings="MaxStartups 1") as server:
+        login = {"key": str(server.key), "known_hosts": str(server.known_hosts)}
+        host.configure(replicas=[{"url": f"{server.url}{tmp_path}/{{host}}.git", **login}])
+        found = host.works("fleet", "status", "--hosts", str(tmp_path / "names"), "--at-once", "4")
+    assert [(one["host"], one["error"]) for one in found["hosts"]] == [(name, None) for name in names]
 
 
 def test_a_pattern_needs_names_where_folders_cannot_be_seen(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hosts import Host, Ran, bare, content, git, refs
 
 from configvault.core.replicas import ReplicaStatus
 from configvault.core.settings import ReplicaSettings
-from configvault.replica import Remote, resolve
+from configvault.replica import resolve
 from configvault.usecases.replicator import Replicator
 
 Transport = Callable[[Path], Any]

@@ -29,6 +29,9 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
      "it holds another history", None),
     (Why.BUSY, r"cannot lock ref|unable to create .*\.lock|failed to update ref|reference already exists|incorrect old value",
      "somebody else pushes there at this moment", None),
+    # Source: sshd_config(5), MaxStartups. It hangs up on some of those that come while others are still logging in.
+    (Why.BUSY, r"kex_exchange_identification: .*(reset|closed)",
+     "it turns away some who come at once", "try again; on the server: MaxStartups 200 in sshd_config"),
     (Why.MISSING, r"does not appear to be a git repository|repository .*not found|not found|does not exist|not exported"
      r"|no such file or directory",
      "there is no repository", "create it: git init --bare --initial-branch=main"),

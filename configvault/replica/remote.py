@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Sequence
 
@@ -15,6 +16,9 @@ from configvault.replica.program import Git
 # there, and may begin where this vault's history does. One that has what lies below the bound keeps it.
 _SERVED_SO = ("core.fsync=all", "core.fsyncMethod=fsync", "receive.shallowUpdate=true")
 _OWN_RECEIVER = f"--receive-pack=git {' '.join(f'-c {setting}' for setting in _SERVED_SO)} receive-pack"
+
+# How long to wait for a server that is busy before it is asked again.
+_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 
 
 class RemoteError(ConfigvaultError):
@@ -35,6 +39,7 @@ class Remote:
         """Connect to nothing yet; `stop` ends whatever is going on."""
         self.address = address
         self._stop = stop
+        self._idle = stop or threading.Event()
 
     @property
     def name(self) -> str:
@@ -85,10 +90,23 @@ class Remote:
         self._fetch(git, [f"{theirs}:{mine}" for mine, theirs in self.address.layout.pairs()])
 
     def peek(self, git: Git) -> None:
-        """Fetch the latest snapshot of this host and what is said of it, without history; raises like `receive`."""
+        """Fetch the latest snapshot of this host and what is said of it, without history; raises like `receive`.
+
+        Many look at one server at once, so one that is busy is asked again.
+        """
         layout = self.address.layout
-        marks = f"+{layout.others}mark*:{OTHERS}mark*"
-        self._fetch(git, [f"+{layout.main}:{HEADS}main", marks], "--depth=1")
+        specs = [f"+{layout.main}:{HEADS}main", f"+{layout.others}mark*:{OTHERS}mark*"]
+        for pause_s in _PAUSES_S:
+            try:
+                self._fetch(git, specs, "--depth=1")
+            except RemoteError as error:
+                if error.trouble.why is not Why.BUSY:
+                    raise
+            else:
+                return
+            # Not when all the others come back.
+            self._idle.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        self._fetch(git, specs, "--depth=1")
 
     def _fetch(self, git: Git, specs: Sequence[str], *more: str) -> None:
         args = ["-c", "fetch.fsckObjects=true", "fetch", "--atomic", "--no-tags", "--no-write-fetch-head"]

@@ -84,8 +84,8 @@ class Ssh:
 
 
 @contextlib.contextmanager
-def sshd(folder: Path, *, listening: bool = False) -> Iterator[Ssh]:
-    """Serve this user's login by key; keys and settings go into `folder`.
+def sshd(folder: Path, *, listening: bool = False, settings: str = "") -> Iterator[Ssh]:
+    """Serve this user's login by key; keys and `settings` go into `folder`.
 
     `listening`: one sshd that takes all connections, with its own limits on them.
     """
@@ -100,7 +100,7 @@ def sshd(folder: Path, *, listening: bool = False) -> Iterator[Ssh]:
     config.write_text(
         f"HostKey {folder}/host\nAuthorizedKeysFile {authorized}\nStrictModes no\nUsePAM no\nPidFile none\n"
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
-        "ListenAddress 127.0.0.1\n"
+        f"ListenAddress 127.0.0.1\n{settings}\n"
     )
     with (
         _listening(config)

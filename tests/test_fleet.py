@@ -125,6 +125,13 @@ def test_a_pattern_needs_names_where_folders_cannot_be_seen(tmp_path: Path) -> N
     assert (ran.code, "--hosts FILE" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["#", "../web-1", "web/1"])
+def test_a_name_that_no_host_can_have(tmp_path: Path, name: str) -> None:
+    """What stands in an inventory and is no name never becomes a part of a path or URL."""
+    ran = Host(tmp_path / "h").run("fleet", "status", "--from", f"{tmp_path}/{{host}}.git", "--host", name)
+    assert (ran.code, "cannot be the name of a host" in ran.err) == (2, True)
+
+
 def test_groups_are_named_like_columns() -> None:
     """After Z comes AA."""
     assert [_letters(number) for number in (0, 25, 26, 27, 52, 701, 702)] == [

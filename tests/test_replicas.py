@@ -237,6 +237,19 @@ def test_a_replica_that_is_not_there(tmp_path: Path) -> None:
     assert once("git://127.0.0.1:1/r.git", tmp_path / "b") == "unreachable"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
+def test_a_folder_that_belongs_to_another_user(tmp_path: Path) -> None:
+    """git refuses it, as its hooks would run as us; who reads the reason knows what to do."""
+    repository = bare(tmp_path / "r.git")
+    os.chown(repository, 1234, 1234)
+    host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
+    host.record()
+    ran = host.run("replicate", "--json")
+    assert trouble(ran) == "refused"
+    [one] = ran.document["replicas"]
+    assert ("belongs to another user" in one["error"], "chown" in one["hint"]) == (True, True)
+
+
 def test_a_replica_that_asks_for_a_password(tmp_path: Path) -> None:
     """Without a login, or with a wrong token, a forge is refused at once: nothing waits for an answer."""
     bare(tmp_path / "r.git")

@@ -25,10 +25,16 @@ def find(one: ReplicaSettings, names: Iterable[str], git: Git) -> dict[str, Remo
         git: runs `ls-remote`.
 
     Raises:
-        UsageError: the URL has `{host}`, and only its server knows which repositories there are.
+        UsageError: the URL has `{host}`, and only its server knows which repositories there are; or what is named
+            cannot be a host.
         RemoteError: it cannot be asked.
     """
     wanted = tuple(names)
+    for name in wanted:
+        if not is_host(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a host", "letters, digits, dots, dashes; one a line"
+            )
     if HOST in one.url:
         return {name: Remote(resolve(one, name)) for name in wanted or _folders(one.url)}
     plain = Remote(resolve(replace(one, shared=False), ""))

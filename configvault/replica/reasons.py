@@ -22,6 +22,9 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.LOGIN, r"could not read (username|password)|terminal prompts disabled|authentication failed|permission denied"
      r" \(|returned error: 40[13]|invalid credentials|too many authentication failures|load key .*: ",
      "it asks for a login that was not given", "set `key` (ssh), or `user` and `token` (https), of this replica"),
+    # git runs no program of a repository that somebody else could have put there, and we may be root.
+    (Why.REFUSED, r"dubious ownership",
+     "it belongs to another user", "chown -R it to the user that configvault runs as, or reach it by ssh as its owner"),
     (Why.SHALLOW, r"shallow update not allowed",
      "it lacks commits that were cut off here, and may not begin without them",
      "git config receive.shallowUpdate true, in that repository; or copy a replica that has them there"),

@@ -239,7 +239,7 @@ def test_a_replica_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a folder away needs root")
 def test_a_folder_that_belongs_to_another_user(tmp_path: Path) -> None:
-    """git refuses it, as its hooks would run as us; who reads the reason knows what to do."""
+    """Git refuses it, as its hooks would run as us; who reads the reason knows what to do."""
     repository = bare(tmp_path / "r.git")
     os.chown(repository, 1234, 1234)
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])

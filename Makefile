@@ -74,7 +74,7 @@ dist: $(VENV)/.run ## sdist and wheel, the same bytes each time, into dist/
 deb: $(VENV)/.run ## a Debian package with units, completion and manual, into dist/
 	packages/deb.sh $(BIN)/python
 
-test-packages: $(VENV)/.dev ## build the packages, install, upgrade and remove them (root, systemd)
+test-packages: $(VENV)/.dev ## build packages and image, install, upgrade and remove them (root, systemd, debootstrap)
 	$(PYTEST) tests/packages $(ARGS)
 
 pins: ## resolve the requirements anew

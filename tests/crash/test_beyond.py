@@ -27,17 +27,26 @@ from configvault.vault import maintenance
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 
 FAULTS = [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")]
-SAMPLE = 4
+SAMPLE = 3
 POLICY = "retention: {snapshots: {keep_last: 1}, history: 3d}"
 OLD_DAYS = (9, 8, 7, 6)
 PINNED_DAYS = 5
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """Return a path for a world, in memory where that is possible."""
+@pytest.fixture(scope="module")
+def made() -> Iterator[tuple[Scene, World]]:
+    """Make the world once, in memory where that is possible; each test begins from a copy of it."""
     with tempfile.TemporaryDirectory(prefix="configvault-beyond-", dir=crash.memory()) as base:
-        yield Path(base, "place")
+        world = replicated(Path(base, "place"))
+        yield kept(world, "made"), world
+
+
+@pytest.fixture
+def world(made: tuple[Scene, World]) -> World:
+    """Return the world with everything in its place."""
+    scene, world = made
+    scene.set()
+    return World(world.place, dict(world.states), dict(world.reported))
 
 
 @pytest.fixture
@@ -98,9 +107,10 @@ def _recorded(site: Site, world: World, day: int) -> str:
     return snapshot.id
 
 
-def kept(world: World) -> Scene:
+def kept(world: World, name: str = "scene") -> Scene:
     """Make the place as it is now a scene."""
-    scene = Scene(world.place.with_name("scene"), world.place)
+    scene = Scene(world.place.with_name(name), world.place)
+    shutil.rmtree(scene.folder, ignore_errors=True)
     subprocess.run(["cp", "-a", "--", world.place, scene.folder], check=True)
     return scene
 
@@ -131,9 +141,8 @@ def lost(world: World, states: dict[str, State]) -> str | None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_prune(place: Path, fault: Fault, sample: int | None) -> None:
+def test_prune(world: World, fault: Fault, sample: int | None) -> None:
     """A prune that cuts history, struck anywhere, loses nothing it keeps; the next one ends what it began."""
-    world = replicated(place)
     scene = kept(world)
     pinned, newest = sorted(world.reported)
     states = {pinned: world.states.pop("pinned"), newest: world.states["new"]}
@@ -151,7 +160,7 @@ def test_prune(place: Path, fault: Fault, sample: int | None) -> None:
 
     losses = crash.series(scene, world.fork("prune"), fault, check, sample=sample)
     assert "\n".join(map(str, losses)) == ""
-    assert not _fsck(place.with_name("replica.git"))
+    assert not _fsck(world.place.with_name("replica.git"))
 
 
 def uncut(world: World, old: list[str]) -> str | None:
@@ -187,9 +196,8 @@ def _fsck(repository: Path) -> str:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["into an empty folder", "over a full one"])
-def test_recover(place: Path, fault: Fault, force: tuple[str, ...], sample: int | None) -> None:
+def test_recover(world: World, fault: Fault, force: tuple[str, ...], sample: int | None) -> None:
     """A recovery that is struck anywhere goes on when it is called again; what it replaces is in the vault."""
-    world = replicated(place)
     states = dict(zip(sorted(world.reported), (world.states.pop("pinned"), world.states["new"]), strict=True))
     world.states.pop("old", None)
     shutil.rmtree(world.vault)
@@ -212,9 +220,9 @@ def test_recover(place: Path, fault: Fault, force: tuple[str, ...], sample: int 
     assert "\n".join(map(str, losses)) == ""
 
 
-def test_a_killed_fetch_keeps_no_pack(place: Path) -> None:
+def test_a_killed_fetch_keeps_no_pack(tmp_path: Path) -> None:
     """A pack that arrived when the recovery was killed can be packed again after the next one, as any other."""
-    host = Host(place, replicas=[{"url": str(bare(place / "replica.git"))}])
+    host = Host(tmp_path, replicas=[{"url": str(bare(tmp_path / "replica.git"))}])
     for number in range(150):
         host.write(f"{number}.yaml", f"number: {number}\n")
     host.record()
@@ -227,7 +235,7 @@ def test_a_killed_fetch_keeps_no_pack(place: Path) -> None:
         arrives = call.name == "link" and call.paths[-1].endswith(".idx")
         return tracer.Kill() if arrives else None
 
-    ran = tracer.run(command, under=[place], cwd=place, decide=decide)
+    ran = tracer.run(command, under=[tmp_path], cwd=tmp_path, decide=decide)
     packs = host.vault / "objects" / "pack"
     assert (ran.status, len(list(packs.glob("*.keep")))) == (-9, 1), ran.output
     host.works("recover")

@@ -98,6 +98,45 @@ def test_everything_arrives_and_comes_back(transport: Transport, tmp_path: Path)
     fresh.git("fsck", "--strict")
 
 
+@pytest.fixture
+def lost(tmp_path: Path) -> tuple[Host, Host]:
+    """A host whose replica has everything, and the machine that takes its place."""
+    replicas = [{"url": str(bare(tmp_path / "r.git"))}]
+    host, fresh = (Host(tmp_path / name, "web-1", replicas=replicas) for name in ("lost", "fresh"))
+    host.record(text="x: 1\n")
+    host.record(text="x: 2\n")
+    host.works("replicate")
+    return host, fresh
+
+
+@pytest.mark.parametrize("text", ["here: 1\n", "no: [\n"], ids=["valid", "invalid"])
+def test_recovery_over_a_full_root(lost: tuple[Host, Host], tmp_path: Path, text: str) -> None:
+    """A root with something in it is refused; forced, that is kept in the vault first, and once is enough."""
+    host, fresh = lost
+    fresh.write("here.yaml", text)
+    before = content(fresh.root)
+    ran = fresh.run("recover")
+    assert (ran.code, "is not empty" in ran.err, content(fresh.root)) == (1, True, before)
+    kept = fresh.works("recover", "--force")["kept"]
+    assert content(fresh.root) == content(host.root)
+    fresh.works("export", kept, "--output", str(tmp_path / "kept"))
+    assert (tmp_path / "kept" / "here.yaml").read_text() == text
+    assert fresh.works("status")["live"]["matches"] == fresh.ids()[0]
+    ids = fresh.ids()
+    assert set(ids) >= set(host.ids())
+    again = fresh.works("recover", "--force")
+    assert (again["kept"], again["snapshot"]["id"], fresh.ids()) == (None, host.ids()[0], ids)
+
+
+def test_recovery_into_a_vault_that_has_gone_on(lost: tuple[Host, Host]) -> None:
+    """What was recorded after a recovery is never left behind by another one."""
+    _, fresh = lost
+    fresh.works("recover")
+    newest = fresh.record(text="x: 3\n")
+    ran = fresh.run("recover", "--force")
+    assert (ran.code, "another history" in ran.err, fresh.ids()[0]) == (1, True, newest)
+
+
 def test_shared_repository(tmp_path: Path) -> None:
     """Several hosts in one repository keep apart: each goes below its own name and comes back alone."""
     repository = bare(tmp_path / "all.git")

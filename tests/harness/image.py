@@ -6,6 +6,7 @@ memory and goes with the mount namespace of the thread that builds (`apart`).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shlex
@@ -54,10 +55,18 @@ def instructions(dockerfile: Path) -> Iterator[tuple[str, str]]:
             yield word, rest.strip()
 
 
-def debian(place: Path, suite: str) -> Path:
-    """Make the base that the Dockerfile begins from, in memory at `place`."""
-    place.mkdir()
+@contextlib.contextmanager
+def memory(place: Path) -> Iterator[Path]:
+    """Mount room in memory at `place`, and take away at the end what was mounted below it, too."""
     sh("mount", "-t", "tmpfs", "-o", "mode=755", "image", place)
+    try:
+        yield place
+    finally:
+        sh("umount", "--recursive", place)
+
+
+def debian(place: Path, suite: str) -> Path:
+    """Make the base that the Dockerfile begins from in the folder `place`."""
     base = place / "base"
     done = sh("debootstrap", "--variant=minbase", suite, base, check=False)
     if done.returncode:

@@ -32,13 +32,15 @@ def test_the_steps_make_an_image_that_works(tmp_path: Path) -> None:
     """Built step by step it tells its version, records, runs as nobody else than its user, and knows its health."""
 
     def inside() -> None:
-        with tempfile.TemporaryDirectory(prefix="configvault-image-") as place:
-            base = image.debian(Path(place, "memory"), "bookworm")
+        with (
+            tempfile.TemporaryDirectory(prefix="configvault-image-") as place,
+            image.memory(Path(place)) as memory,
+        ):
+            base = image.debian(memory, "bookworm")
             libraries = image.wheels(PROJECT / "requirements" / "run.txt", tmp_path / "wheels")
             made = image.build(PROJECT / "Dockerfile", base, libraries)
             apart.own_network()
             works(made)
-            apart.sh("umount", "--recursive", Path(place, "memory"))
 
     try:
         apart.apart(inside)

@@ -11,7 +11,8 @@ import pytest
 from harness import git_servers
 from hosts import Host, bare, content, git, refs
 
-from configvault.usecases import record
+from configvault.core.outcome import Outcome, UpkeepOutcome
+from configvault.usecases import record, upkeep
 from configvault.usecases.site import Site
 
 
@@ -187,6 +188,45 @@ def test_replicas_come_before_the_cut(tmp_path: Path) -> None:
     fresh.works("recover")
     assert (fresh.ids()[0], len(fresh.git("rev-list", "main").split())) == (tip, 7)
     git(repository, "fsck", "--strict")
+
+
+def told(host: Host) -> list[UpkeepOutcome]:
+    """Let housekeeping do what it does after a scheduled backup, and return what it told."""
+    heard: list[Outcome] = []
+    site = host.site()
+    site.observers.append(heard.append)
+    upkeep.keep_up(site)
+    return [one for one in heard if isinstance(one, UpkeepOutcome)]
+
+
+def test_the_schedule_prunes_by_the_configuration(tmp_path: Path) -> None:
+    """Housekeeping thins and cuts as `prune` without rules does, tells of it, and has nothing to tell the next time."""
+    host = cuttable(tmp_path / "host")
+    ids = host.ids()
+    [done] = told(host)
+    assert (done.pruned, done.cut > 0, done.refused) == (tuple(ids[2:]), True, None)
+    assert host.ids() == ids[:2]
+    assert told(host) == []
+    host.git("fsck", "--strict")
+
+
+def test_the_schedule_asks_no_replica_in_trouble(tmp_path: Path) -> None:
+    """Where a replica is known to fail, housekeeping thins and cuts nothing off, until it is well again."""
+    host = cuttable(tmp_path / "host", replicas=[{"url": str(tmp_path / "r.git")}])
+    assert host.run("replicate").code == 6
+    [done] = told(host)
+    assert (len(done.pruned), done.cut, done.refused) == (4, 0, None)
+    bare(tmp_path / "r.git")
+    host.works("replicate")
+    [done] = told(host)
+    assert done.cut > 0
+
+
+def test_looking_once_prunes(tmp_path: Path) -> None:
+    """`run --once`, from a timer, does what the daemon's schedule does."""
+    host = cuttable(tmp_path / "host")
+    assert host.run("run", "--once").code == 0
+    assert len(host.ids()) == 2
 
 
 def test_a_new_replica_after_a_cut(tmp_path: Path) -> None:

@@ -172,8 +172,13 @@ def _verified(outcome: VerifyOutcome) -> Event:
 
 
 def _kept_up(outcome: UpkeepOutcome) -> Event:
-    document = {"packed": outcome.packed, "dropped": list(outcome.dropped)}
-    return Event("upkeep", INFO, f"housekeeping dropped {len(outcome.dropped)} refused states", document)
+    document = asdict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
+    done = f"housekeeping dropped {len(outcome.dropped)} refused states, pruned {len(outcome.pruned)} snapshots"
+    if outcome.refused is not None:
+        done += f", could not cut off {outcome.cut} commits of old history: {outcome.refused}"
+    elif outcome.cut:
+        done += f", cut off {outcome.cut} commits of old history"
+    return Event("upkeep", INFO, done, document)
 
 
 ROWS: Mapping[type, Callable[[Any], Event]] = {

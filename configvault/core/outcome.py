@@ -217,10 +217,16 @@ class VerifyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class UpkeepOutcome:
-    """What housekeeping did: whether it packed, and the ids of the refused states it dropped."""
+    """What housekeeping did: whether it packed, the ids of the refused states it dropped and the snapshots it pruned.
+
+    `cut` old commits were cut off, unless `refused` says why they could not be.
+    """
 
     packed: bool
     dropped: tuple[str, ...]
+    pruned: tuple[str, ...] = ()
+    cut: int = 0
+    refused: str | None = None
 
 
 Outcome = (

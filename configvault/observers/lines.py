@@ -173,9 +173,14 @@ def _verify(outcome: VerifyOutcome) -> Line:
 
 
 def _upkeep(outcome: UpkeepOutcome) -> Line:
-    return Line(
-        "info", "vault.kept_up", {"packed": outcome.packed, "dropped": list(outcome.dropped[:_MOST_NAMED])}
-    )
+    values = {
+        "packed": outcome.packed,
+        "dropped": list(outcome.dropped[:_MOST_NAMED]),
+        "pruned": list(outcome.pruned[:_MOST_NAMED]),
+        "cut_commits": outcome.cut,
+        "refused": outcome.refused,
+    }
+    return Line("info", "vault.kept_up", values)
 
 
 ROWS: dict[type, Callable[[Any], Line]] = {

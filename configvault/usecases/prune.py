@@ -8,7 +8,7 @@ when every replica has them. What is good, pinned, live, loaded or pending stays
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +17,7 @@ from configvault.core.model import Snapshot
 from configvault.core.retention import Decision, decide, is_empty
 from configvault.core.settings import KeepSnapshots
 from configvault.usecases import live as live_
+from configvault.usecases import replicate
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 from configvault.vault import shallow
@@ -51,14 +52,33 @@ class Pruned:
         return tuple(one.snapshot for one in self.decisions if not one.reasons)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the replicas have: the tip of each by name, or why one could not be asked."""
+
+    tips: Mapping[str, str | None]
+    trouble: str | None = None
+
+
 def keep_up(site: Site) -> Pruned | None:
-    """Prune by the configured retention, for a schedule; None where none is configured."""
+    """Prune by the configured retention, for a schedule; None where none is configured.
+
+    A replica that is known to be in trouble is not asked, as it might hang: then nothing is cut off this time.
+    """
     policy = site.settings.retention.snapshots
-    return None if is_empty(policy) else prune(site, policy)
+    if is_empty(policy):
+        return None
+    return prune(site, policy, ask=all(one.trouble is None for one in replicate.standing(site)))
 
 
-def prune(site: Site, policy: KeepSnapshots, *, dry_run: bool = False) -> Pruned:
+def prune(site: Site, policy: KeepSnapshots, *, dry_run: bool = False, ask: bool = True) -> Pruned:
     """Thin the snapshots by `policy`, then cut history; `dry_run` only says what would be done.
+
+    Args:
+        site: what to work on.
+        policy: what to keep.
+        dry_run: change nothing.
+        ask: whether replicas may be asked what they have; nothing is cut off otherwise.
 
     Raises:
         UsageError: no rule is set, so that everything would go.
@@ -68,13 +88,15 @@ def prune(site: Site, policy: KeepSnapshots, *, dry_run: bool = False) -> Pruned
             "no rule says what to keep, so nothing is removed",
             "configvault prune -n --keep-last 10 --keep-daily 30, or set retention.snapshots",
         )
+    decisions = _decide(site, policy)
+    # Before the lock is taken: who records waits for no replica, and what one has it keeps.
+    asked = _ask(site) if ask and _below(site, decisions)[1] else None
     if dry_run:
-        decisions = _decide(site, policy)
-        return Pruned(decisions, _cut(site, decisions, dry_run=True), dry_run=True)
+        return Pruned(decisions, _cut(site, decisions, asked, dry_run=True), dry_run=True)
     with writing(site):
         decisions = _decide(site, policy)
         site.vault.drop_tags(one.snapshot for one in decisions if not one.reasons)
-        return Pruned(decisions, _cut(site, decisions))
+        return Pruned(decisions, _cut(site, decisions, asked))
 
 
 def _decide(site: Site, policy: KeepSnapshots) -> tuple[Decision, ...]:
@@ -110,13 +132,15 @@ def _pending(site: Site) -> set[str]:
         return set()
 
 
-def _cut(site: Site, decisions: Iterable[Decision], *, dry_run: bool = False) -> Cut | None:
-    """Cut off what lies below the lower bound of history."""
+def _cut(
+    site: Site, decisions: Iterable[Decision], asked: _Asked | None, *, dry_run: bool = False
+) -> Cut | None:
+    """Cut off what lies below the lower bound of history, if the replicas were asked and have it."""
     commits, below = _below(site, decisions)
-    if not below:
+    if not below or asked is None:
         unfinished = shallow.is_unfinished(site.vault) and not dry_run
         return Cut(0, shallow.finish(site.vault)) if unfinished else None
-    refused = _refused(site, commits - set(below))
+    refused = _refused(asked, commits - set(below))
     if refused or dry_run:
         return Cut(len(below), refused=refused)
     return Cut(len(below), shallow.cut(site.vault, below))
@@ -138,13 +162,18 @@ def _below(site: Site, decisions: Iterable[Decision]) -> tuple[set[str], list[st
     return {one.commit for one in commits}, below
 
 
-def _refused(site: Site, above: set[str]) -> str | None:
-    """Return why a replica forbids to cut: it must have what is cut off, and is asked, not believed to."""
+def _ask(site: Site) -> _Asked:
+    """Ask every replica what it has; what is known of it here is not believed."""
+    tips: dict[str, str | None] = {}
     for remote in site.remotes():
         try:
-            tip = remote.held(site.vault.git).get(MAIN)
+            tips[remote.name] = remote.held(site.vault.git).get(MAIN)
         except ConfigvaultError as error:
-            return error.message
-        if tip not in above:
-            return f"replica {remote.name} does not have it yet"
-    return None
+            return _Asked(tips, error.message)
+    return _Asked(tips)
+
+
+def _refused(asked: _Asked, above: set[str]) -> str | None:
+    """Return why a replica forbids to cut: it must have what is cut off."""
+    late = next((name for name, tip in asked.tips.items() if tip not in above), None)
+    return asked.trouble or (f"replica {late} does not have it yet" if late else None)

@@ -1,4 +1,4 @@
-"""Keep the vault in shape: pack what has piled up, drop refused states past their time, prove that all is whole."""
+"""Keep the vault in shape: pack what has piled up, let go of what retention no longer keeps, prove that all is whole."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import timedelta
 from configvault.core.errors import IntegrityError
 from configvault.core.model import RejectedState, Trigger
 from configvault.core.outcome import UpkeepOutcome, VerifyOutcome
+from configvault.usecases import prune, waiting
 from configvault.usecases import verify as verify_
-from configvault.usecases import waiting
+from configvault.usecases.prune import Pruned
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance
@@ -38,17 +39,26 @@ def verify(site: Site) -> VerifyOutcome:
 
 
 def keep_up(site: Site) -> UpkeepOutcome:
-    """Drop refused states that `retention.rejected` no longer keeps, and pack where enough has piled up."""
+    """Drop and prune what `retention` no longer keeps, and pack where enough has piled up."""
+    pruned = prune.keep_up(site)
     with writing(site):
         dropped = _drop_rejected(site)
         loose, packs = maintenance.counts(site.vault)
         packed = loose > MOST_LOOSE or packs > MOST_PACKS
         if packed:
             maintenance.pack(site.vault, all_into_one=packs > MOST_PACKS)
-    outcome = UpkeepOutcome(packed, dropped)
-    if packed or dropped:
+    outcome = _outcome(packed, dropped, pruned)
+    if outcome != UpkeepOutcome(packed=False, dropped=()):
         site.tell(outcome)
     return outcome
+
+
+def _outcome(packed: bool, dropped: tuple[str, ...], pruned: Pruned | None) -> UpkeepOutcome:
+    if pruned is None:
+        return UpkeepOutcome(packed, dropped)
+    cut = pruned.cut
+    ids = tuple(one.id for one in pruned.removed)
+    return UpkeepOutcome(packed, dropped, ids, cut.commits if cut else 0, cut.refused if cut else None)
 
 
 def _drop_rejected(site: Site) -> tuple[str, ...]:

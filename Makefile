@@ -61,8 +61,8 @@ test-crash-sample: $(VENV)/.dev ## the same at a fixed sample of the calls
 test-systemd: $(VENV)/.dev ## the units under a real systemd (root)
 	$(PYTEST) tests/systemd $(ARGS)
 
-bench: $(VENV)/.dev ## what things cost on this machine
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+bench: $(VENV)/.dev ## what things cost beside others, into docs/benchmarks/ (ARGS='--sizes 20,1000,10000,100000', '--quick', '--help')
+	$(BIN)/python -m benchmarks $(ARGS)
 
 man: $(VENV)/.run ## the manual page, into build/
 	@mkdir -p build

@@ -1,6 +1,6 @@
 """Measure everything in one run, and write table and plots.
 
-    python -m benchmarks [--quick] [--sizes 20,1000,10000] [--only TOPIC,...] [--output DIR]
+python -m benchmarks [--quick] [--sizes 20,1000,10000] [--only TOPIC,...] [--output DIR]
 """
 
 from __future__ import annotations
@@ -11,21 +11,39 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import PROJECT, peers, rollback, snapshot, unchanged
+from benchmarks import (
+    PROJECT,
+    idle,
+    listing,
+    peers,
+    report,
+    rollback,
+    snapshot,
+    storage,
+    storm,
+    unchanged,
+    validation,
+)
 from benchmarks.bench import Bench, places
 from benchmarks.measure import Row
 
-Topic = Callable[[Bench], Iterator[Row]]
-TOPICS: dict[str, Topic] = {
+TOPICS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "snapshot": snapshot.run,
     "unchanged": unchanged.run,
+    "storage": storage.run,
+    "listing": listing.run,
+    "validation": validation.run,
+    "idle": idle.run,
+    "storm": storm.run,
+    # Last: what its peer deletes makes new files dear for a while.
     "rollback": rollback.run,
 }
+SIZES, QUICK_SIZES = [20, 1_000, 10_000], [20, 300]
 
 
 def main() -> None:
     """Measure and write."""
-    asked = _parser().parse_args()
+    asked = _asked()
     began_s = time.monotonic()
     kinds, missing = peers.installed()
 
@@ -43,21 +61,28 @@ def main() -> None:
                     say(f"{row}")
         finally:
             bench.end()
-    for row in bench.rows:
-        goal = "" if row.goal is None else f"{row.goal:g}"
-        miss = "MISSED" if row.goal is not None and row.value > row.goal else ""
-        print(f"{row.what:90} | {row.against:60} | {row.value:10.4g} {row.unit:4} | {goal:6} | {miss}")
+    report.write(bench, asked.output, missing, (time.monotonic() - began_s) / 60)
+    print("\n".join(report.table(bench.rows)))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="few rounds, small trees: whether it works at all")
-    parser.add_argument("--sizes", type=_sizes, default=None)
-    parser.add_argument("--only", type=lambda text: text.split(","), default=list(TOPICS))
+    parser.add_argument("--sizes", type=_sizes, help="files in the trees (default: 20,1000,10000)")
+    parser.add_argument("--only", type=lambda text: text.split(","), help=f"of {', '.join(TOPICS)}")
     parser.add_argument("--disk", type=Path, help="a directory on the file system to measure on")
-    parser.add_argument("--directory", type=Path, help="a plugin directory to judge in place of an invented one")
-    parser.add_argument("--output", type=Path, default=PROJECT / "docs" / "benchmarks")
-    return parser
+    parser.add_argument(
+        "--directory", type=Path, help="a plugin directory to judge in place of an invented one"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="where to write (default: docs/benchmarks, or build/benchmarks of a part)"
+    )
+    asked = parser.parse_args()
+    is_all = not (asked.quick or asked.only)
+    asked.sizes = asked.sizes or (QUICK_SIZES if asked.quick else SIZES)
+    asked.only = asked.only or list(TOPICS)
+    asked.output = asked.output or PROJECT / ("docs" if is_all else "build") / "benchmarks"
+    return asked
 
 
 def _sizes(text: str) -> list[int]:

@@ -16,13 +16,17 @@ from benchmarks.trees import Tree
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
 GOAL_SIZE = 10_000
+# No contest takes much longer than this.
+BUDGET_S = 60.0
 ROUNDS = {20: 15, 1_000: 15, 10_000: 11, 100_000: 3}
 
 
 class Field:
     """A tree of so many files, with configvault and its peers on it."""
 
-    def __init__(self, place: Path, files: int, kinds: list[type[peers.Peer]], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, place: Path, files: int, kinds: list[type[peers.Peer]], say: Callable[[str], None]
+    ) -> None:
         """Build the tree, and let everybody take the first copy."""
         self.files = files
         self.tree = Tree(place / "root" / "conf", files)
@@ -36,7 +40,9 @@ class Field:
             if kind.owns_tree:
                 tree = Tree(place / "own" / kind.name, files)
                 tree.build()
-            contender = measure.Contender(kind.name, lambda kind=kind, tree=tree: self._begin(kind, tree, place))
+            contender = measure.Contender(
+                kind.name, lambda kind=kind, tree=tree: self._begin(kind, tree, place)
+            )
             self.first_s[kind.name] = measure.once(contender)
             say(f"{files} files: first copy of {kind.name} {self.first_s[kind.name]:.2f} s")
 
@@ -94,7 +100,7 @@ class Bench:
 
     def contest(self, topic: str, size: int, contenders: list[measure.Contender]) -> measure.Times:
         """Hold a contest and keep its medians."""
-        times = measure.contest(contenders, self.rounds(size))
+        times = measure.contest(contenders, self.rounds(size), BUDGET_S)
         for name in times.taken:
             self.note(topic, name, size, times.median(name))
         said = ", ".join(f"{name} {times.median(name) * 1000:.1f}" for name in times.taken)

@@ -1,29 +1,51 @@
-"""What `configvault list` costs on a long history, beside `python -c "import git"` and `git log` of the same length.
-
-    python benchmarks/listing.py [SNAPSHOTS]
-
-Prints medians and the ratio (goal: at most 2). Each is a process of its own, taken in turns, so that a noisy
-machine is noisy for all of them.
-"""
+"""What `configvault list` costs on a long history."""
 
 from __future__ import annotations
 
 import os
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks import ours as ours_
+from benchmarks.bench import Bench
+from benchmarks.measure import Contender, Row
+from benchmarks.ours import Ours
 from configvault.core import gitformat
 from configvault.core.model import Entry, Folder, Kind
 from configvault.vault import maintenance
 from configvault.vault.repository import Note, create_vault
 
-ROUNDS = 9
-GOAL = 2.0
+SNAPSHOTS = 10_000
+LIST, LOG, LIBRARIES = "configvault list", "git log", "python"
+
+
+def run(bench: Bench) -> Iterator[Row]:
+    """List the newest twenty and all, beside what any such program needs: a parser, JSON, YAML and `git log`."""
+    count = 1000 if bench.quick else SNAPSHOTS
+    place = bench.memory / "listing"
+    (place / "root").mkdir(parents=True)
+    ours = Ours(place / "root", place / "ours")
+    fill(ours.vault, count)
+    libraries = Contender(
+        LIBRARIES, lambda: ours_.run([sys.executable, "-c", "import argparse, json, yaml"], ours.environ)
+    )
+    for limit in ("20", str(count)):
+        log = ["git", "-C", str(ours.vault), "log", f"-{limit}", "--format=%H %T %cI %B", "main"]
+        times = bench.contest(
+            f"list --limit {limit}",
+            count,
+            [
+                Contender(LIST, lambda limit=limit: ours.command("list", "--limit", limit)),
+                Contender(LOG, lambda log=log: ours_.run(log, ours.environ)),
+                libraries,
+            ],
+        )
+        ratio = times.ratio(LIST, LOG, LIBRARIES)
+        what = f"`configvault list --limit {limit}`, {count:,} snapshots"
+        against = f'`python -c "import argparse, json, yaml"` and `git log -{limit}` together'
+        yield Row(what, against, ratio, bench.goal(1.5, count, SNAPSHOTS) if limit == "20" else None)
 
 
 def fill(vault_path: Path, count: int) -> None:
@@ -43,44 +65,3 @@ def fill(vault_path: Path, count: int) -> None:
         before = state
     maintenance.pack(vault)
     vault.close()
-
-
-def seconds(argv: list[str], env: dict[str, str]) -> float:
-    """Return how long a command takes."""
-    started = time.perf_counter()
-    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, env=env)
-    return time.perf_counter() - started
-
-
-def main() -> None:
-    """Measure and print."""
-    count = int(sys.argv[1]) if sys.argv[1:] else 1000
-    with tempfile.TemporaryDirectory() as name:
-        base = Path(name)
-        (base / "root").mkdir()
-        config = base / "config.yaml"
-        config.write_text(f"root: {base}/root\nvault: {base}/vault\n")
-        fill(base / "vault", count)
-        commands = {
-            "configvault list": [sys.executable, "-m", "configvault", "-c", str(config), "list"],
-            'python -c "import git"': [sys.executable, "-c", "import git"],
-            "git log": ["git", "-C", str(base / "vault"), "log", "--format=%H %T %cI %B", "main"],
-        }
-        # As installed: every library compiled once, ours too, even where this shell forbids it for the checkout.
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-        env["PYTHONPYCACHEPREFIX"] = str(base / "compiled")
-        taken: dict[str, list[float]] = {label: [] for label in commands}
-        for number in range(ROUNDS + 1):
-            for label, argv in commands.items():
-                once = seconds(argv, env)
-                if number:
-                    taken[label].append(once)
-    medians = {label: statistics.median(times) for label, times in taken.items()}
-    for label, median in medians.items():
-        print(f"{label:24} {median * 1000:7.1f} ms  (least {min(taken[label]) * 1000:.1f})")
-    ours, *theirs = medians.values()
-    print(f"ratio at {count} snapshots: {ours / sum(theirs):.2f} (goal: at most {GOAL:g})")
-
-
-if __name__ == "__main__":
-    main()

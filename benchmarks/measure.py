@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+FEWEST_ROUNDS = 2
+
 
 def nothing() -> None:
     """Do nothing."""
@@ -55,13 +57,19 @@ class Times:
     def ratio(self, ours: str, *theirs: str) -> float:
         """Return the median over the rounds of `ours` divided by all of `theirs` together."""
         rounds = zip(self.taken[ours], *(self.taken[name] for name in theirs), strict=False)
-        return statistics.median(mine / sum(others) for mine, *others in rounds)
+        return float(statistics.median(mine / sum(others) for mine, *others in rounds))
 
 
-def contest(contenders: Sequence[Contender], rounds: int, times: Times | None = None) -> Times:
-    """Let each act in each round, beginning with another one each time; the first round only warms up."""
-    times = times if times is not None else Times()
+def contest(contenders: Sequence[Contender], rounds: int, budget_s: float) -> Times:
+    """Let each act in each round, beginning with another one each time; the first round only warms up.
+
+    Where rounds are long there are fewer of them, at least two: none begins after `budget_s` seconds.
+    """
+    times = Times()
+    ends_s = time.monotonic() + budget_s
     for number in range(rounds + 1):
+        if number > FEWEST_ROUNDS and time.monotonic() > ends_s:
+            break
         start = number % len(contenders)
         for contender in (*contenders[start:], *contenders[:start]):
             took = once(contender)

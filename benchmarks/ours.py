@@ -9,6 +9,7 @@ import threading
 import time
 from pathlib import Path
 
+from benchmarks import PROJECT
 from configvault import app
 from configvault.core.model import Trigger
 from configvault.core.outcome import Outcome, Recording
@@ -34,7 +35,7 @@ class Ours:
             f"root: {root}\nvault: {self.vault}\nreload: {{kind: none}}\nhttp: {{listen: 'off'}}\n"
             f"log: {{level: debug, format: json}}\nwatch: {{quiet: 200ms}}\n{more}"
         )
-        self.environ = environ(folder)
+        self.environ = environ()
 
     # --- commands
 
@@ -121,10 +122,10 @@ class Ours:
         }
 
 
-def environ(folder: Path) -> dict[str, str]:
+def environ() -> dict[str, str]:
     """Return the environment of commands as installed: every library compiled once, even where a shell forbids it."""
     found = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return found | {"PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    return found | {"PYTHONPYCACHEPREFIX": str(PROJECT / "build" / "compiled")}
 
 
 def run(argv: list[str], env: dict[str, str]) -> str:

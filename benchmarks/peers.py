@@ -9,7 +9,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.trees import Tree
@@ -122,8 +122,8 @@ class Restic(Peer):
                     "RESTIC_CACHE_DIR": str(self.store / "cache")}  # fmt: skip
         sh("restic init -q", self.env)
 
-    def command(self, number: int) -> str:
-        """Back up."""
+    def command(self, number: int) -> str:  # noqa: ARG002 - as the others'
+        """Back up; restic names its copies itself."""
         return f"restic backup -q {shlex.quote(str(self.tree.root))}"
 
 
@@ -153,8 +153,13 @@ class Etckeeper(Peer):
         """Make a repository in the tree."""
         root = shlex.quote(str(self.tree.root))
         self.env = {"HOME": str(self.store), "GIT_CONFIG_GLOBAL": "/dev/null"}
-        self.env |= {f"GIT_{who}_{what}": "bench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        sh(f"etckeeper init -d {root} >&2; git -C {root} config gc.auto 0; git -C {root} config core.fsync all", self.env)
+        self.env |= {
+            f"GIT_{who}_{what}": "bench" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        sh(
+            f"etckeeper init -d {root} >&2; git -C {root} config gc.auto 0; git -C {root} config core.fsync all",
+            self.env,
+        )
 
     def command(self, number: int) -> str:
         """Commit, where there is something to commit."""
@@ -175,6 +180,3 @@ def version(program: str) -> str:
     asked = {"restic": "version", "etckeeper": "--version"}.get(program, "--version")
     done = subprocess.run([program, asked], capture_output=True, text=True, check=False)
     return (done.stdout or done.stderr).split("\n")[0].strip()
-
-
-Act = Callable[[], object]

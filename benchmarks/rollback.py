@@ -23,13 +23,15 @@ def run(bench: Bench) -> Iterator[Row]:
     for size in bench.sizes:
         if size <= bench.most:
             yield from _looking(bench, size)
-    yield _everything(bench)
+    yield from _everything(bench)
 
 
 def _one_file(bench: Bench, size: int) -> Iterator[Row]:
     """Roll one file back; the copying script comes last, for what it deletes makes new files dear for a while."""
     here = bench.field(size)
-    back = Contender("configvault rollback", lambda: here.ours.command("rollback", "previous"), lambda: _change(here))
+    back = Contender(
+        "configvault rollback", lambda: here.ours.command("rollback", "previous"), lambda: _change(here)
+    )
     times = bench.contest("rollback", size, [back, Contender(STATUS, here.git.status, lambda: _touch(here))])
     what = f"`configvault rollback` of one file, whole command, {size:,} files"
     if size == bench.most:
@@ -37,7 +39,9 @@ def _one_file(bench: Bench, size: int) -> Iterator[Row]:
     copies = bench.disk / f"copies-{size}"
     copies.mkdir()
     script = Script(here.tree, copies)
-    beside = bench.contest("rollback beside a script", size, [back, Contender(SCRIPT, script.back, script.prepare)])
+    beside = bench.contest(
+        "rollback beside a script", size, [back, Contender(SCRIPT, script.back, script.prepare)]
+    )
     bench.note("rollback", SCRIPT, size, beside.median(SCRIPT))
     if size == bench.most:
         yield Row(what, "`rm -rf; cp -r` in fresh places", beside.ratio("configvault rollback", SCRIPT), bench.goal(0.1, size))  # fmt: skip
@@ -88,10 +92,10 @@ def _looking(bench: Bench, size: int) -> Iterator[Row]:
         ],
     )
     for name in ("configvault status", "configvault rollback -n"):
-        yield Row(f"`{name}`, {size:,} files", "`python -c \"import git\"`", times.ratio(name, IMPORT), 2)
+        yield Row(f"`{name}`, {size:,} files", '`python -c "import git"`', times.ratio(name, IMPORT), 2)
 
 
-def _everything(bench: Bench) -> Row:
+def _everything(bench: Bench) -> Iterator[Row]:
     """Restore a root that is gone, in memory, beside a copy."""
     size = bench.most
     place = bench.memory / "restore"
@@ -104,6 +108,9 @@ def _everything(bench: Bench) -> Row:
     def lose() -> None:
         tree.root.rename(place / f"lost-{next(number)}")
 
+    def export() -> None:
+        ours.command("export", "latest", "--output", f"{place}/out-{next(number)}")
+
     def copy() -> None:
         sh(f"cp -r {shlex.quote(str(tree.root))} {shlex.quote(str(place))}/copy-{next(number)}")
 
@@ -112,9 +119,18 @@ def _everything(bench: Bench) -> Row:
         size,
         [
             Contender("configvault rollback", lambda: ours.command("rollback", "latest"), lose),
-            Contender("configvault export", lambda: ours.command("export", "latest", "--output", f"{place}/out-{next(number)}")),  # fmt: skip
+            Contender("configvault export", export),
             Contender("cp -r", copy),
         ],
     )
-    bench.rows.append(Row(f"`configvault export` of {size:,} files, in memory", "`cp -r`", times.ratio("configvault export", "cp -r")))  # fmt: skip
-    return Row(f"full restore of {size:,} files, whole command, in memory", "`cp -r`", times.ratio("configvault rollback", "cp -r"), bench.goal(2, size))  # fmt: skip
+    yield Row(
+        f"full restore of {size:,} files, whole command, in memory",
+        "`cp -r`",
+        times.ratio("configvault rollback", "cp -r"),
+        bench.goal(2, size),
+    )
+    yield Row(
+        f"`configvault export` of {size:,} files, in memory",
+        "`cp -r`",
+        times.ratio("configvault export", "cp -r"),
+    )

@@ -7,7 +7,20 @@ from pathlib import Path
 
 FILES_A_FOLDER = 20
 _SEED = 20260101
-_NOUNS = "tide ferry port berth crane cargo buoy pilot quay tug anchor manifest customs weather depth lock".split()  # noqa: SIM905
+_NOUNS = (
+    "tide",
+    "ferry",
+    "port",
+    "berth",
+    "crane",
+    "cargo",
+    "buoy",
+    "pilot",
+    "quay",
+    "tug",
+    "anchor",
+    "customs",
+)
 _OPERATION = """\
   /{noun}/{number}:
     get:

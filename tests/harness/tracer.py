@@ -33,6 +33,8 @@ _SETOPTIONS, _GETEVENTMSG = 0x4200, 0x4201
 # sysgood, fork, vfork, clone, exec, seccomp, exitkill
 _OPTIONS = 1 | 2 | 4 | 8 | 16 | 0x80 | 0x100000
 _EVENT_CLONES, _EVENT_SECCOMP = (1, 2, 3), 7
+# fork and vfork; clone alone makes a thread.
+_EVENT_PROCESSES = (1, 2)
 _WALL_THIS_THREAD = 0x40000000 | 0x20000000
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
 # struct user_regs_struct of x86_64: 27 words.
@@ -86,12 +88,16 @@ Observe = Callable[[Call, int], None]
 
 @dataclass
 class Ran:
-    """What became of a command: its exit status (negative: the signal), its output, the calls under the folders."""
+    """What became of a command: its exit status (negative: the signal), its output, the calls under the folders.
+
+    `spawned` counts the processes it made, threads not among them.
+    """
 
     status: int | None = None
     output: str = ""
     calls: list[Call] = field(default_factory=list)
     timed_out: bool = False
+    spawned: int = 0
 
 
 Command = Sequence[str] | Callable[[], NoReturn]
@@ -107,15 +113,23 @@ def run(
     decide: Decide | None = None,
     observe: Observe | None = None,
     timeout_s: float = 60,
+    looks: bool = False,
 ) -> Ran:
-    """Run `command` to its end, counting and judging its changes under the given folders."""
-    return _Tracer(under, decide, observe).run(
+    """Run `command` to its end, counting and judging its changes under the given folders; with `looks` all reads, too."""
+    return _Tracer(under, decide, observe, syscalls.LOOKS_BY_NUMBER if looks else syscalls.BY_NUMBER).run(
         command, cwd, dict(os.environ if env is None else env), timeout_s
     )
 
 
 class _Tracer:
-    def __init__(self, under: Sequence[Path], decide: Decide | None, observe: Observe | None) -> None:
+    def __init__(
+        self,
+        under: Sequence[Path],
+        decide: Decide | None,
+        observe: Observe | None,
+        table: Mapping[int, syscalls.Syscall],
+    ) -> None:
+        self._table = table
         self._under = [os.path.realpath(path) for path in under]
         self._decide = decide
         self._observe = observe
@@ -128,7 +142,7 @@ class _Tracer:
 
     def run(self, command: Command, cwd: Path, env: dict[str, str], timeout_s: float) -> Ran:
         output = os.memfd_create("output")
-        self._first = _start(command, cwd, env, output)
+        self._first = _start(command, cwd, env, output, self._table)
         self._alive.add(self._first)
         os.waitpid(self._first, _WALL_THIS_THREAD)
         _ptrace(_SETOPTIONS, self._first, None, _OPTIONS)
@@ -177,6 +191,7 @@ class _Tracer:
         if event == _EVENT_SECCOMP:
             _ptrace(_SYSCALL if self._at_call(pid) else _CONT, pid)
         elif event:
+            self._ran.spawned += event in _EVENT_PROCESSES
             if event in _EVENT_CLONES:
                 child = ctypes.c_ulong()
                 _ptrace(_GETEVENTMSG, pid, None, ctypes.addressof(child))
@@ -196,7 +211,7 @@ class _Tracer:
     def _at_call(self, pid: int) -> bool:
         """Judge the call `pid` is stopped at; return whether its return is to be waited for."""
         registers = _registers(pid)
-        known = syscalls.BY_NUMBER.get(registers[_NUMBER])
+        known = self._table.get(registers[_NUMBER])
         if known is None:
             return False
         arguments = tuple(registers[i] for i in _ARGUMENTS)
@@ -241,9 +256,11 @@ class _Tracer:
         return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in self._under)
 
 
-def _start(command: Command, cwd: Path, env: dict[str, str], output: int) -> int:
+def _start(
+    command: Command, cwd: Path, env: dict[str, str], output: int, table: Mapping[int, syscalls.Syscall]
+) -> int:
     """Fork, and in the child become traced, filtered and then the command."""
-    program = syscalls.seccomp_filter(syscalls.BY_NUMBER.values())
+    program = syscalls.seccomp_filter(table.values(), every_open=table is syscalls.LOOKS_BY_NUMBER)
     instructions = ctypes.create_string_buffer(program)
     header = ctypes.create_string_buffer(
         struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(instructions))

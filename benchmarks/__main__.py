@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ TOPICS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 SIZES, QUICK_SIZES = [20, 1_000, 10_000], [20, 300]
 
 
-def main() -> None:
+def main() -> int:
     """Measure and write."""
     asked = _asked()
     began_s = time.monotonic()
@@ -55,14 +56,24 @@ def main() -> None:
     with places(asked.disk) as (disk, memory):
         bench = Bench(asked.sizes, asked.quick, disk, memory, asked.directory, kinds, say)
         try:
-            for name in asked.only:
-                for row in TOPICS[name](bench):
-                    bench.rows.append(row)
-                    say(f"{row}")
+            failed = [name for name in asked.only if not _works(bench, name)]
         finally:
             bench.end()
-    report.write(bench, asked.output, missing, (time.monotonic() - began_s) / 60)
+    report.write(bench, asked.output, [*missing, *failed], (time.monotonic() - began_s) / 60)
     print("\n".join(report.table(bench.rows)))
+    return 1 if failed else 0
+
+
+def _works(bench: Bench, name: str) -> bool:
+    """Measure one topic; where it fails, say so and let the others be measured."""
+    try:
+        for row in TOPICS[name](bench):
+            bench.rows.append(row)
+            bench.say("\n".join(report.table([row])).splitlines()[-1])
+    except Exception:  # a run takes long: what was measured so far is kept
+        bench.say(f"{name} failed:\n{traceback.format_exc()}")
+        return False
+    return True
 
 
 def _asked() -> argparse.Namespace:
@@ -90,4 +101,4 @@ def _sizes(text: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -60,7 +60,7 @@ def machine(bench: Bench, left_out: list[str], minutes: float) -> Iterator[str]:
     )
     yield f"Peers: {', '.join(programs)}."
     if left_out:
-        yield f"Not installed, so left out: {', '.join(left_out)}."
+        yield f"Not installed or failed, so left out: {', '.join(left_out)}."
 
 
 def file_system(place: Path) -> str:

@@ -13,6 +13,7 @@ from benchmarks import measure, peers
 from benchmarks.measure import Row
 from benchmarks.ours import Ours
 from benchmarks.trees import Tree
+from configvault.vault import durable
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
 GOAL_SIZE = 10_000
@@ -94,13 +95,17 @@ class Bench:
         usual = ROUNDS.get(size, 3 if size > GOAL_SIZE else 11)
         return min(usual, 3) if self.quick else usual
 
+    def settle(self) -> None:
+        """Have the disk write what somebody left to be written: it must not be written at another one's expense."""
+        durable.sync_file_system(str(self.disk))
+
     def note(self, topic: str, name: str, size: int, seconds: float) -> None:
         """Keep a point of a plot."""
         self.series.setdefault(topic, {}).setdefault(name, {})[size] = seconds
 
     def contest(self, topic: str, size: int, contenders: list[measure.Contender]) -> measure.Times:
         """Hold a contest and keep its medians."""
-        times = measure.contest(contenders, self.rounds(size), BUDGET_S)
+        times = measure.contest(contenders, self.rounds(size), BUDGET_S, self.settle)
         for name in times.taken:
             self.note(topic, name, size, times.median(name))
         said = ", ".join(f"{name} {times.median(name) * 1000:.1f}" for name in times.taken)

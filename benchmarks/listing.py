@@ -23,7 +23,7 @@ LIST, LOG, LIBRARIES = "configvault list", "git log", "python"
 
 def run(bench: Bench) -> Iterator[Row]:
     """List the newest twenty and all, beside what any such program needs: a parser, JSON, YAML and `git log`."""
-    count = 1000 if bench.quick else SNAPSHOTS
+    count = 200 if bench.quick else SNAPSHOTS
     place = bench.memory / "listing"
     (place / "root").mkdir(parents=True)
     ours = Ours(place / "root", place / "ours")

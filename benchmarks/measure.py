@@ -6,7 +6,6 @@ that others use, milliseconds drift by twice within minutes; such ratios do not.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -60,10 +59,13 @@ class Times:
         return float(statistics.median(mine / sum(others) for mine, *others in rounds))
 
 
-def contest(contenders: Sequence[Contender], rounds: int, budget_s: float) -> Times:
+def contest(
+    contenders: Sequence[Contender], rounds: int, budget_s: float, settle: Callable[[], object] = nothing
+) -> Times:
     """Let each act in each round, beginning with another one each time; the first round only warms up.
 
-    Where rounds are long there are fewer of them, at least two: none begins after `budget_s` seconds.
+    Where rounds are long there are fewer of them, at least two: none begins after `budget_s` seconds. `settle` is called before the
+    clock starts.
     """
     times = Times()
     ends_s = time.monotonic() + budget_s
@@ -72,17 +74,16 @@ def contest(contenders: Sequence[Contender], rounds: int, budget_s: float) -> Ti
             break
         start = number % len(contenders)
         for contender in (*contenders[start:], *contenders[:start]):
-            took = once(contender)
+            took = once(contender, settle)
             if number:
                 times.add(contender.name, took)
     return times
 
 
-def once(contender: Contender) -> float:
+def once(contender: Contender, settle: Callable[[], object] = nothing) -> float:
     """Return the seconds that `contender` takes now."""
     contender.before()
-    # What somebody else left to be written must not be written at this one's expense.
-    os.sync()
+    settle()
     began_s = time.perf_counter()
     own_s = contender.act()
     return own_s if isinstance(own_s, float) else time.perf_counter() - began_s

@@ -8,7 +8,7 @@ from html import escape
 
 OURS = "configvault"
 WIDTH, HEIGHT = 760, 400
-LEFT, RIGHT, TOP, BOTTOM = 62, 190, 54, 46
+LEFT, RIGHT, TOP, BOTTOM = 62, 200, 54, 46
 _LINE_HEIGHT = 15
 # Grey reads on both grounds; the reader's scheme decides where the viewer passes it on.
 _STYLE = """
@@ -74,11 +74,11 @@ class _Frame:
 
 def _lines(frame: _Frame, series: Mapping[str, Mapping[int, float]]) -> Iterator[str]:
     # Ours last, so that it lies on top.
-    ordered = sorted(series, key=lambda name: name == OURS)
+    ordered = sorted(series, key=_is_ours)
     ends = {name: frame.y(series[name][max(series[name])]) for name in ordered}
     labels = _apart(ends)
     for name in ordered:
-        ours = name == OURS
+        ours = _is_ours(name)
         points = [(frame.x(size), frame.y(value)) for size, value in sorted(series[name].items())]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         yield f'<polyline class="line{" ours" if ours else ""}" points="{path}"/>'
@@ -87,6 +87,10 @@ def _lines(frame: _Frame, series: Mapping[str, Mapping[int, float]]) -> Iterator
         x, y = points[-1]
         kind = ' class="ours-text"' if ours else ""
         yield f'<text{kind} x="{x + 10:.1f}" y="{labels[name] + 4:.1f}">{escape(name)}</text>'
+
+
+def _is_ours(name: str) -> bool:
+    return name.split(maxsplit=1)[0] == OURS
 
 
 def _apart(places: Mapping[str, float]) -> dict[str, float]:

@@ -12,6 +12,7 @@ from benchmarks import peers
 from benchmarks.bench import Bench
 from benchmarks.measure import Row, slope
 from benchmarks.plot import OURS, cost_against_size
+from benchmarks.snapshot import FLOOR
 from benchmarks.trees import FILES_A_FOLDER
 
 MILLION = 1_000_000
@@ -47,8 +48,9 @@ def write(bench: Bench, folder: Path, left_out: list[str], minutes: float) -> No
     kept = {"rows": [row._asdict() for row in bench.rows], "seconds": bench.series}
     (folder / "results.json").write_text(json.dumps(kept, indent=1) + "\n")
     for topic, title in PLOTS.items():
-        if any(len(points) > 1 for points in bench.series.get(topic, {}).values()):
-            (folder / f"{topic}.svg").write_text(cost_against_size(title, bench.series[topic]))
+        series = {name: points for name, points in bench.series.get(topic, {}).items() if name != FLOOR}
+        if any(len(points) > 1 for points in series.values()):
+            (folder / f"{topic}.svg").write_text(cost_against_size(title, series))
 
 
 def machine(bench: Bench, left_out: list[str], minutes: float) -> Iterator[str]:

@@ -18,7 +18,8 @@ def run(bench: Bench) -> Iterator[Row]:
     """Record one-file changes; the copies are not made: each takes what the tree takes."""
     changes = 20 if bench.quick else CHANGES
     place = bench.disk / "storage"
-    tree = Tree(place / "root" / "conf", FILES)
+    files = 100 if bench.quick else FILES
+    tree = Tree(place / "root" / "conf", files)
     tree.build()
     ours = Ours(tree.root, place / "ours")
     ours.start()
@@ -32,7 +33,7 @@ def run(bench: Bench) -> Iterator[Row]:
     ours.end()
     bench.say(f"{changes} changes: {loose} bytes as written, {packed} maintained, {copy} for one copy")
     copies = changes * copy
-    what = f"bytes after {changes} one-file changes to {FILES:,} files"
+    what = f"bytes after {changes} one-file changes to {files:,} files"
     goal = bench.goal(0.002, changes, CHANGES)
     yield Row(f"{what}, maintained", f"{changes} x `cp -r`", packed / copies, goal)
     yield Row(f"{what}, before maintenance", f"{changes} x `cp -r`", loose / copies)

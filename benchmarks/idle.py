@@ -56,8 +56,8 @@ def _memory(bench: Bench, running: list[Running]) -> Iterator[Row]:
 
 
 def _idle(bench: Bench, running: list[Running]) -> Row:
-    seconds = 5.0 if bench.quick else 60.0
-    threading.Event().wait(3.0)
+    seconds = 2.0 if bench.quick else 60.0
+    threading.Event().wait(1.0)
     began = [cpu_ns(one.daemon.process.pid) for one in running]
     threading.Event().wait(seconds)
     used_ms = [(cpu_ns(one.daemon.process.pid) - was) / 1e6 for one, was in zip(running, began, strict=True)]

@@ -90,8 +90,8 @@ def once(contender: Contender, settle: Callable[[], object] = nothing) -> float:
 
 
 def slope(points: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """Return offset and slope of the straight line through the first and the last of some points."""
+    """Return offset and slope of the straight line through the first and the last of some points, never falling."""
     ordered = sorted(points)
     (x0, y0), (x1, y1) = ordered[0], ordered[-1]
-    rise = (y1 - y0) / (x1 - x0) if x1 != x0 else 0.0
+    rise = max((y1 - y0) / (x1 - x0), 0.0) if x1 != x0 else 0.0
     return y0 - rise * x0, rise

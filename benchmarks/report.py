@@ -133,11 +133,12 @@ def million(bench: Bench) -> Iterator[str]:
         points = {size: value for size, value in points.items() if size}
         if len(points) > 1:
             offset, rise = slope(points.items())
-            yield f"| {what} | {rise * 1e6:,.3g} ms | {offset + rise * MILLION:,.3g} s |"
+            yield f"| {what} | {figure(rise * 1e6)} ms | {figure(offset + rise * MILLION)} s |"
     held = {size: value for size, value in bench.series.get("memory", {}).get(OURS, {}).items() if size}
     if len(held) > 1:
         offset, rise = slope(held.items())
-        yield f"| resident memory of the daemon | {rise * 1000 / 1e6:,.3g} MB | {(offset + rise * MILLION) / 1e6:,.0f} MB |"
+        at_million = figure((offset + rise * MILLION) / 1e6)
+        yield f"| resident memory of the daemon | {figure(rise * 1000 / 1e6)} MB | {at_million} MB |"
     folders = round(MILLION / FILES_A_FOLDER * (1 + 1 / FILES_A_FOLDER + 1 / FILES_A_FOLDER**2))
     yield f"| folders, so inotify watches | {folders / 1000:.0f} | {folders:,} |"
     yield ""

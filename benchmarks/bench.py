@@ -103,9 +103,15 @@ class Bench:
         """Keep a point of a plot."""
         self.series.setdefault(topic, {}).setdefault(name, {})[size] = seconds
 
-    def contest(self, topic: str, size: int, contenders: list[measure.Contender]) -> measure.Times:
-        """Hold a contest and keep its medians."""
-        times = measure.contest(contenders, self.rounds(size), BUDGET_S, self.settle)
+    def contest(
+        self,
+        topic: str,
+        size: int,
+        contenders: list[measure.Contender],
+        each: Callable[[], object] = measure.nothing,
+    ) -> measure.Times:
+        """Hold a contest, each round of it begun by `each`, and keep its medians."""
+        times = measure.contest(contenders, self.rounds(size), BUDGET_S, self.settle, each)
         for name in times.taken:
             self.note(topic, name, size, times.median(name))
         said = ", ".join(f"{name} {times.median(name) * 1000:.1f}" for name in times.taken)

@@ -60,18 +60,23 @@ class Times:
 
 
 def contest(
-    contenders: Sequence[Contender], rounds: int, budget_s: float, settle: Callable[[], object] = nothing
+    contenders: Sequence[Contender],
+    rounds: int,
+    budget_s: float,
+    settle: Callable[[], object] = nothing,
+    each: Callable[[], object] = nothing,
 ) -> Times:
     """Let each act in each round, beginning with another one each time; the first round only warms up.
 
-    Where rounds are long there are fewer of them, at least two: none begins after `budget_s` seconds. `settle` is called before the
-    clock starts.
+    Where rounds are long there are fewer of them, at least two: none begins after `budget_s` seconds. `each` begins a
+    round, `settle` is called before the clock starts for each contender.
     """
     times = Times()
     ends_s = time.monotonic() + budget_s
     for number in range(rounds + 1):
         if number > FEWEST_ROUNDS and time.monotonic() > ends_s:
             break
+        each()
         start = number % len(contenders)
         for contender in (*contenders[start:], *contenders[:start]):
             took = once(contender, settle)

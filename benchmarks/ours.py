@@ -23,6 +23,10 @@ from configvault.usecases.observe import Look, Seen, observe
 from configvault.vault import maintenance
 
 
+# A probe is given up after two seconds, which a busy machine may need.
+_PATIENCE = 15
+
+
 class Ours:
     """A vault for `root`, with its configuration, in `folder`."""
 
@@ -75,7 +79,8 @@ class Ours:
 
     def gather(self) -> None:
         """Let the events of what was just changed come in, as they do while the daemon waits for quiet."""
-        assert self._sight.flush()
+        if not any(self._sight.flush() for _ in range(_PATIENCE)):
+            raise RuntimeError("no probe came back: is this machine too busy?")
 
     def snapshot(self) -> None:
         """Record what the events named: a look as the worker's, from the end of the burst until all is on disk."""

@@ -22,7 +22,6 @@ from configvault.observers.log import Log
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.vault import maintenance
 
-
 # A probe is given up after two seconds, which a busy machine may need.
 _PATIENCE = 15
 

@@ -62,8 +62,8 @@ def main() -> int:
             failed = [name for name in asked.only if not _works(bench, name)]
         finally:
             bench.end()
-    report.write(bench, asked.output, [*missing, *failed], (time.monotonic() - began_s) / 60)
-    print("\n".join(report.table(bench.rows)))
+        report.write(bench, asked.output, [*missing, *failed], (time.monotonic() - began_s) / 60)
+        print("\n".join(report.table(bench.rows)))
     return 1 if failed else 0
 
 

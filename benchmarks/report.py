@@ -87,7 +87,7 @@ def table(rows: list[Row]) -> Iterator[str]:
 
 
 def _times(row: Row) -> str:
-    return f"{row.value / row.goal:.2g} times the goal" if row.goal else "by as many"
+    return f"{row.value / row.goal:.3g} times the goal" if row.goal else "by as many"
 
 
 def _unit(row: Row) -> str:

@@ -142,6 +142,43 @@ def test_a_writing_process_is_seen(place: Place, writers: Writers) -> None:
         shell.communicate("end\n")
 
 
+def test_who_wrote_another_file_is_not_blamed(place: Place, writers: Writers) -> None:
+    """What takes a file's name by a rename is blamed on who wrote it, if that was seen, not on who wrote the old file."""
+    writers.follow([""])
+    shell = subprocess.Popen(["sh", "-c", "echo 2 > a; echo 3 > t; read end"],
+                             cwd=place.root, stdin=subprocess.PIPE, text=True)  # fmt: skip
+    try:
+        wait_for(writers, "a")
+        outside = place.base / "outside"
+        outside.write_text("nobody saw this\n")
+        outside.rename(place.root / "a")
+        assert writers.wrote("a") is None
+        wait_for(writers, "t")
+        (place.root / "t").rename(place.root / "a")
+        assert wait_for(writers, "a").pid == shell.pid
+        (place.root / "a").unlink()
+        assert writers.wrote("a") is None
+    finally:
+        shell.communicate("end\n")
+
+
+def test_an_inode_that_is_used_again_is_another_file(place: Place, writers: Writers) -> None:
+    """A file that got the inode of one that is gone was not written by who wrote that one."""
+    writers.follow([""])
+    subprocess.run(["sh", "-c", "echo 3 > t"], cwd=place.root, check=True)
+    wait_for(writers, "t")
+    inode = os.stat(place.root / "t").st_ino
+    (place.root / "t").unlink()
+    for number in range(100):
+        again = place.base / f"again-{number}"
+        again.write_text("nobody saw this\n")
+        if again.stat().st_ino == inode:
+            again.rename(place.root / "a")
+            assert writers.wrote("a") is None
+            return
+    pytest.skip("this file system did not use the inode again")
+
+
 def test_ourselves_are_not_seen(place: Place, writers: Writers) -> None:
     """What this program writes itself is nobody's change."""
     writers.follow([""])

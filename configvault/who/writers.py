@@ -1,10 +1,11 @@
 """See which process writes: fanotify(7), where the kernel lets us (CAP_SYS_ADMIN).
 
-Folders are marked one by one, so that only what happens in the root wakes us. What is found is kept by path for a
-while, until somebody asks who changed it.
+Folders are marked one by one, so that only what happens in the root wakes us. What is found is kept for a while by the
+file itself, not by its name: an editor writes beside a file and renames, and whoever wrote what had the name before did
+not do that.
 
 Not guaranteed: a process that has ended before we looked leaves only its number; what happens in a new folder before it
-is marked is not seen; a rename or a removal shows only by the writing that came before it.
+is marked is not seen; who renamed a file is not known, only who wrote it; who removed one is not known at all.
 """
 
 from __future__ import annotations
@@ -27,9 +28,16 @@ MOST_KEPT = 10_000
 _CLOEXEC, _NONBLOCK, _UNLIMITED_MARKS = 0x1, 0x2, 0x20
 _MARK_ADD, _MARK_ONLYDIR, _MARK_DONT_FOLLOW = 0x1, 0x8, 0x4
 _MODIFY, _CLOSE_WRITE, _OVERFLOW, _ON_CHILD = 0x2, 0x8, 0x4000, 0x0800_0000
+# Source: statx(2) and linux/stat.h: the offsets of stx_mask and stx_btime.
+_BTIME, _EMPTY_PATH, _NO_FOLLOW, _STATX_BYTES = 0x800, 0x1000, 0x100, 256
+_MASK, _BIRTH = struct.Struct("=I"), struct.Struct("=80xqI")
 _HEADER = struct.Struct("=IBBHQii")
 _VERSION = 3
 _LONGEST_COMMAND_BYTES = 4096
+
+
+Identity = tuple[int, int, int, int]
+"""A file whatever its name: device, inode, and when it was made, since inodes are used again."""
 
 
 class UnseenError(Exception):
@@ -51,7 +59,7 @@ class Writers:
             "fanotify_init", _CLOEXEC | _NONBLOCK | _UNLIMITED_MARKS, os.O_RDONLY | os.O_CLOEXEC
         )
         self._marked: dict[str, tuple[int, int]] = {}
-        self._seen: OrderedDict[str, Writer] = OrderedDict()
+        self._seen: OrderedDict[Identity, Writer] = OrderedDict()
         self._lock = threading.Lock()
         self._stop, self._stopping = os.pipe()
         self._thread = threading.Thread(target=self._run, name="writers", daemon=True)
@@ -69,9 +77,14 @@ class Writers:
                     self._marked[path] = (found.st_dev, found.st_ino)
 
     def wrote(self, path: str) -> Writer | None:
-        """Return who wrote last to the file at `path`, relative to the root; None where nobody was seen."""
+        """Return who wrote last to the file that is at `path`, relative to the root; None where nobody was seen."""
+        place = os.path.join(self._root, path)
+        try:
+            file = self._identity(os.lstat(place), -1, place)
+        except OSError:
+            return None
         with self._lock:
-            return self._seen.get(os.path.join(self._root, path))
+            return self._seen.get(file)
 
     def close(self) -> None:
         """Stop watching."""
@@ -123,17 +136,26 @@ class Writers:
             if fd >= 0:
                 try:
                     if not mask & _OVERFLOW and pid != os.getpid():
-                        self._note(os.readlink(f"/proc/self/fd/{fd}").removesuffix(" (deleted)"), pid)
+                        self._note(self._identity(os.fstat(fd), fd, ""), pid)
                 finally:
                     os.close(fd)
 
-    def _note(self, path: str, pid: int) -> None:
+    def _identity(self, found: os.stat_result, fd: int, path: str) -> Identity:
+        """Return which file it is that was `found` at `path`, or open as `fd` where that is empty."""
+        said = ctypes.create_string_buffer(_STATX_BYTES)
+        flags = _NO_FOLLOW if path else _EMPTY_PATH
+        failed = self._libc.statx(fd, os.fsencode(path), flags, _BTIME, said)
+        # Not every file system knows when a file was made.
+        known = not failed and _MASK.unpack_from(said)[0] & _BTIME
+        return found.st_dev, found.st_ino, *(_BIRTH.unpack_from(said) if known else (0, 0))
+
+    def _note(self, file: Identity, pid: int) -> None:
         with self._lock:
-            known = self._seen.get(path)
+            known = self._seen.get(file)
         writer = _process(pid, known)
         with self._lock:
-            self._seen[path] = writer
-            self._seen.move_to_end(path)
+            self._seen[file] = writer
+            self._seen.move_to_end(file)
             while len(self._seen) > MOST_KEPT:
                 self._seen.popitem(last=False)
 

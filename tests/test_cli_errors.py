@@ -602,6 +602,23 @@ def test_quiet(place: Place) -> None:
     fails(place.run("show", "nonsense", "-q"), 4)
 
 
+def test_quiet_does_not_silence_warnings(place: Place) -> None:
+    """What was recorded or restored with a reservation, and what was refused, says so however quiet it is to be."""
+    place.write({"twice.yaml": "a: 1\na: 2\n"})
+    warned = place.run("snapshot", "-q")
+    assert (warned.code, len(warned.out.splitlines())) == (0, 4), warned
+    assert "warning repeated-key" in warned.out
+    place.write({"twice.yaml": "a: [\n"})
+    refused = place.run("snapshot", "-q")
+    assert (refused.code, "error yaml-syntax" in refused.out, "hint:" in refused.out) == (3, True, True)
+    assert "the latest snapshot" not in refused.out
+    place.configure(reload="kind: command, command: ['false'], attempts: 1")
+    failed = place.run("rollback", "latest", "-q")
+    assert failed.code == 7
+    assert "error: reload (command) failed after 1 attempt" in failed.out
+    assert "recorded as" not in failed.out
+
+
 def test_interrupted(place: Place) -> None:
     """An interrupt while waiting is exit code 130 in one line."""
     with locked(place):

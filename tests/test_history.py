@@ -148,6 +148,19 @@ def test_unchanged(place: Place) -> None:
     assert len(listed(place)) == 3
 
 
+def test_a_reason_that_comes_after_the_daemon_is_kept(place: Place) -> None:
+    """`-m` for what is recorded already is added to what is said of it, once; of a refused state git tells it."""
+    for _ in range(2):
+        assert place.ok("snapshot", "-m", " agreed with ops ")["snapshot"]["annotations"] == ["agreed with ops"]
+    assert "the reason is added" in place.run("snapshot", "-m", "and with dev").out
+    assert len(listed(place)) == 3
+    place.snapshot({"a": "9\n"}, "-m", "why")
+    assert place.ok("snapshot", "-m", "why")["snapshot"]["annotations"] == []
+    place.write({"x.json": "{"})
+    refused = place.run("snapshot", "-m", "half done", "--json").json["rejected"]
+    assert "Configvault-Reason: half done" in place.git("log", "-1", f"refs/configvault/rejected/{refused}")
+
+
 def test_pins(place: Place) -> None:
     """A pin names one snapshot, moves only when taken away first, and a snapshot may have several."""
     newest, middle, _ = listed(place)

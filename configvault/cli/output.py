@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LEAST_WORDS = 20
+# Such a line begins with the word, or is a finding: `place: warning rule: message`.
+_LOUD = re.compile(r"(?:^ *|: )(error|warning)(?::| \S+: )")
 STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim", "head": "bold"}
 
 
@@ -53,10 +56,16 @@ class Output:
         self._console.print(shown, style=STYLES[style] if style is not None and self._color else None)
 
     def lines(self, texts: Iterable[str], *, asked: bool = False) -> None:
-        """Print lines; those that begin like an error or a warning are coloured."""
+        """Print lines; those that begin like an error or a warning are coloured, and no quiet silences them.
+
+        Deeper lines below one (the place in the file, a hint) go with it.
+        """
+        loud, depth = False, 0
         for text in texts:
-            style = next((word for word in ("error", "warning") if f" {word} " in f" {text[:200]} "), None)
-            self.line(text, style if not text.startswith(" ") else None, asked=asked)
+            found = _LOUD.search(text)
+            indented = len(text) - len(text.lstrip(" "))
+            loud, depth = (True, indented) if found else (loud and indented > depth, depth)
+            self.line(text, found[1] if found and not indented else None, asked=asked or loud)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table. It is what was asked for, so quiet does not silence it."""

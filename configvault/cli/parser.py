@@ -47,7 +47,9 @@ def global_flags(*, top: bool = False) -> _Parser:
     group = flags.add_argument_group("global flags")
     group.add_argument("-c", "--config", metavar="FILE", help="configuration file")
     group.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    group.add_argument("-q", "--quiet", action="store_true", help="print only what was asked for, and errors")
+    group.add_argument(
+        "-q", "--quiet", action="store_true", help="print only what was asked for, warnings and errors"
+    )
     group.add_argument("-v", "--verbose", action="store_true", help="say more")
     group.add_argument("--no-color", action="store_true", help="no colour, as with NO_COLOR")
     group.add_argument(

@@ -83,6 +83,8 @@ def recorded(outcome: RecordOutcome) -> Iterator[str]:
         yield f"{word} {outcome.snapshot.id}: {printable(outcome.snapshot.subject)}"
         if outcome.outcome is Recording.RECORDED:
             yield from changes(outcome.changes)
+        if outcome.annotated:
+            yield "  the reason is added to what is said of it"
 
 
 _ENDS = {

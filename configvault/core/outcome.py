@@ -28,7 +28,8 @@ class Recording(enum.StrEnum):
 class RecordOutcome:
     """What came of looking at live: `snapshot` is the new one, or the latest where nothing had changed.
 
-    `repeated` says that this very content had been refused before.
+    `repeated` says that this very content had been refused before, `annotated` that the reason given for recording
+    what was recorded already was added to what is said of it.
     """
 
     outcome: Recording
@@ -38,6 +39,7 @@ class RecordOutcome:
     changes: tuple[Change, ...]
     findings: tuple[Finding, ...]
     repeated: bool = False
+    annotated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,11 +68,16 @@ def annotate(site: Site, reference: str, text: str) -> Snapshot:
         raise UsageError("the annotation is empty", "configvault annotate REF -m 'why it was done'")
     with writing(site):
         snapshot = references.resolve(site, reference)
-        site.vault.mark(
-            lambda said: said.with_annotation(snapshot.id, text.strip()),
-            site.note(Trigger.MANUAL, f"Annotate {snapshot.id}"),
-        )
+        annotate_snapshot(site, snapshot, text.strip())
         return site.vault.at(snapshot.commit)
+
+
+def annotate_snapshot(site: Site, snapshot: Snapshot, text: str) -> None:
+    """Add `text` to what is said of `snapshot`; the caller holds the lock."""
+    site.vault.mark(
+        lambda said: said.with_annotation(snapshot.id, text),
+        site.note(Trigger.MANUAL, f"Annotate {snapshot.id}"),
+    )
 
 
 def drop_rejected(site: Site, reference: str) -> RejectedState:

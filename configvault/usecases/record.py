@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from configvault.core.describe import describe, plugins_touched
 from configvault.core.model import Change, Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
@@ -24,7 +26,8 @@ def record(
     Args:
         site: what to work on.
         trigger: why (a `Trigger`).
-        reason: the operator's words.
+        reason: the operator's words; added to what is said of the latest snapshot where nothing is new, since the
+            daemon may have been faster.
         pin: a name for the snapshot.
         force: record although most of the files are gone; never an invalid state.
     """
@@ -37,6 +40,8 @@ def record(
             live_.remember(site, live.state)
         if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
             outcome = _pinned(site, outcome, pin)
+        if reason is not None and outcome.outcome is Recording.UNCHANGED:
+            outcome = _annotated(site, outcome, reason.strip())
     site.tell(outcome)
     return outcome
 
@@ -49,7 +54,7 @@ def record_live(
         return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.seen))
     verdict = live_.judge(site, live)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
-    return _reject(site, trigger, live, verdict) if refused else _commit(site, trigger, live, verdict, reason)
+    return (_reject if refused else _commit)(site, trigger, live, verdict, reason)
 
 
 def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
@@ -79,12 +84,13 @@ def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[F
     return new_secrets(changes, live.read, Redactor(site.vault.redaction_key()))
 
 
-def _reject(site: Site, trigger: str, live: Live, verdict: Verdict) -> RecordOutcome:
+def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
     changes = live.changes
     subject = f"Refuse: {_summary(verdict.errors[0])}"
     newest = site.vault.rejected()
     touched = plugins_touched(changes, live.read, live.before, live.state)
-    note = site.note(trigger, subject, plugins=touched, actor=site.actor_of(trigger, changes, live.state))
+    actor = site.actor_of(trigger, changes, live.state)
+    note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
     state = site.vault.reject(live.state, live.before, live.stage, note, verdict.findings)
     repeated = any(state.id == kept.id for kept in newest)
     return RecordOutcome(Recording.REJECTED, trigger, live.latest, state, changes, verdict.findings, repeated)
@@ -98,5 +104,14 @@ def _summary(finding: Finding) -> str:
 def _pinned(site: Site, outcome: RecordOutcome, pin: str) -> RecordOutcome:
     assert outcome.snapshot is not None
     notes.pin_snapshot(site, outcome.snapshot, pin)
-    pinned = site.vault.at(outcome.snapshot.commit)
-    return RecordOutcome(outcome.outcome, outcome.trigger, pinned, None, outcome.changes, outcome.findings)
+    return replace(outcome, snapshot=site.vault.at(outcome.snapshot.commit))
+
+
+def _annotated(site: Site, outcome: RecordOutcome, reason: str) -> RecordOutcome:
+    """Add `reason` to what is said of the latest snapshot, unless it is said already."""
+    latest = outcome.snapshot
+    assert latest is not None
+    if not reason or reason in (latest.reason, *latest.annotations):
+        return outcome
+    notes.annotate_snapshot(site, latest, reason)
+    return replace(outcome, snapshot=site.vault.at(latest.commit), annotated=True)

@@ -136,6 +136,7 @@ def open_site(
         wait_s=wait_s,
         machine=machine,
         remotes=partial(remotes, settings, settings.host or machine, stop),
+        signers=partial(allowed_signers, settings, environ),
     )
 
 

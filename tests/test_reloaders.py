@@ -250,7 +250,7 @@ def test_redirects_to_another_host_fail(status: int) -> None:
         report = reload(http(service.url, headers={"Authorization": "can4ry"}))
         assert (report.ok, report.status, other.asked) == (False, status, [])
     assert f"a redirect to http://127.0.0.1:{other.port}, which is not followed" in (report.error or "")
-    assert "can4ry" not in (report.error or "")
+    assert "can4r" not in (report.error or "")
 
 
 @pytest.mark.parametrize(
@@ -320,6 +320,18 @@ def test_a_command_runs_apart(tmp_path: Path) -> None:
         ("print('a\\x1b[31m'); print('b'); raise SystemExit(2)", "exited with code 2 and said:\na \\[31m\nb$"),
         ("print('a\\ntoken=can4ry\\nb'); exit(1)", "said:\na\n\\(a line that may hold a secret\\)\nb$"),
         ("print('can4ry' * 9); exit(1)", "exited with code 1: \\(a line that may hold a secret\\)$"),
+        (
+            "print('wJalrXUtnFEMI/K7MDENG/bPxRfican4ryEXAMPLE'); exit(1)",
+            "exited with code 1: \\(a line that may hold a secret\\)$",
+        ),
+        (
+            "print('/srv/app/backend/conf/plugin/pluginproduct/plugin_meta.yaml: no'); exit(1)",
+            "1: /srv/app/backend/conf/plugin/pluginproduct/plugin_meta.yaml: no$",
+        ),
+        (
+            "print('see lark_authentication_authorization.yaml'); exit(1)",
+            "_authorization.yaml$",
+        ),
         ("print('x \\n' * 99999 + 'end'); exit(1)", "x\nend$"),
         ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11$"),
     ],
@@ -330,7 +342,7 @@ def test_a_command_that_fails_says_why(script: str, error: str) -> None:
     assert not report.ok
     assert re.search(error, report.error or "")
     assert len(report.error or "") < 5000
-    assert "can4ry" not in (report.error or "")
+    assert "can4r" not in (report.error or "")
 
 
 def test_a_command_that_is_not_there_is_said() -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sites import Place
 
+from configvault.usecases import upkeep
+
 NEEDS_SSH = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="ssh-keygen is not installed")
 
 
@@ -130,6 +132,22 @@ def test_who_signs_with_another_key_is_not_trusted(tmp_path: Path) -> None:
     fourth = place.snapshot({"a": "4\n"})
     assert damaged(place) == [f"{third} is not signed"]
     assert fourth
+
+
+@NEEDS_SSH
+def test_the_scheduled_check_asks_for_signatures(tmp_path: Path) -> None:
+    """What the daemon does on its schedule finds what the command finds; without its key it proves the rest."""
+    own, other = key(tmp_path, "own"), key(tmp_path, "other")
+    place = Place(tmp_path / "place", f"signing: {{key: {other}}}\n")
+    id_ = place.init({"a": "0\n"})
+    for signer, message in (
+        (other, None),
+        (own, f"the vault is damaged: {id_} has a signature that nobody trusted made"),
+        (tmp_path / "gone", None),
+    ):
+        place.configure(f"signing: {{key: {signer}}}\n")
+        with place.parts() as site:
+            assert upkeep.verify(site).message == message
 
 
 @NEEDS_SSH

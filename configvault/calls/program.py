@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from configvault.calls.http import CallError
+from configvault.core.randomness import random_spans
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -28,10 +29,10 @@ _NOT_INHERITED = (
     "LISTEN_PID",
     "LISTEN_FDNAMES",
 )
-_TELLING = (
-    r"(?i)token|secret|passw|credential|authorization|bearer|cookie|api[-_ ]?key|private[-_ ]?key|://[^/\s]*@"
-)
-_LONG_WORD = r"[A-Za-z0-9+/_=-]{32,}"
+_TELLING = r"(?i)token|secret|passw|credential|authorization(?![\w.])|bearer|cookie|api[-_ ]?key|private[-_ ]?key|://[^/\s]*@"
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{32,}")
+# A long word that is a path or a name: all its parts are words, numbers or short.
+_NAMED = re.compile(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]{0,4}|[0-9]+|[A-Za-z0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +129,18 @@ def _watch(process: Popen[bytes], said: IO[bytes], deadline: float, stop: thread
             raise TimeoutError
 
 
+def _looks_random(line: str) -> bool:
+    """Return whether part of a line may be a key: it is long, and no path or name."""
+    words = (part for word in _LONG_WORD.findall(line) for part in re.split("[/_-]", word))
+    return any(len(part) >= 32 or not _NAMED.fullmatch(part) for part in words) or any(random_spans(line))
+
+
 def _printable(output: bytes) -> str:
     """Return the lines of `output` that look like no secret; nothing in it moves a terminal's cursor."""
     lines = []
     for line in output.decode("utf-8", "replace").splitlines():
         text = "".join(char if char.isprintable() else " " for char in line).rstrip()
-        if re.search(_TELLING, text) or re.search(_LONG_WORD, text):
+        if re.search(_TELLING, text) or _looks_random(text):
             text = "(a line that may hold a secret)"
         if text:
             lines.append(text)

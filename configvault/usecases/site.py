@@ -68,7 +68,8 @@ class Remote(Protocol):
 class Site:
     """One root, its vault, and the means to judge, reload and tell. `observers` hear every outcome.
 
-    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there.
+    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
+    the file of those whose signatures count, empty where nothing is signed.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class Site:
     machine: str = ""
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
+    signers: Callable[[], str] = str
 
     def note(
         self,

@@ -23,11 +23,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Check objects, refs, chain, tags and signatures; damage is exit code 9, and all of it is named."""
-    from configvault import app
     from configvault.usecases.verify import DamagedError, verify
 
     site = context.site()
-    allowed = app.allowed_signers(site.settings, context.environ)
+    allowed = site.signers()
     try:
         verified = verify(site, allowed, restore=args.restore_test)
     except DamagedError as error:

@@ -72,6 +72,11 @@ def test_status_of_a_running_daemon(place: Place) -> None:
         ]  # fmt: skip
         assert place.run("status", "--check").code == 6
         assert "last proof that changes are seen 2023-12-01 12:00:00" in place.run("status").out
+        never = DaemonState(os.getpid(), NOON, NOON, "events", {}, NOON, {"verify": NOON})
+        daemonstate.write_state(site.vault, never)
+        daemonstate.write_schedule(site.vault, Schedule({"verify": NOON}))
+        assert place.ok("status")["schedule"]["last"] == {}
+        assert "verify  next at 2023-12-01 12:00:00 +0000, not done yet" in place.run("status").out
 
 
 def test_status_when_signing_does_not_work(place: Place, tmp_path: Path) -> None:

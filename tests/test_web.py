@@ -424,6 +424,30 @@ def test_five_thousand_snapshots(tmp_path: Path) -> None:
         assert json.loads(pages.get("/api/snapshots?limit=1000&page=5").body)["pages"] == 6
 
 
+def test_a_page_reads_no_more_of_the_history_than_down_to_it(tmp_path: Path) -> None:
+    """Where an old commit is gone the pages above it are there still: nobody reads down to it for them."""
+    place = Place(tmp_path / "deep")
+    place.init({"a": "0"})
+    _fast_import(place, 400)
+    place.write({"x.json": "{"})
+    assert place.run("snapshot").code == 3
+    gone = place.git("rev-parse", "main~300").strip()
+    [pack] = (place.vault / "objects" / "pack").glob("*.pack")
+    moved = pack.rename(tmp_path / "pack")
+    pack.with_suffix(".idx").unlink()
+    with moved.open("rb") as file:
+        subprocess.run(["git", "-C", place.vault, "unpack-objects", "-q"], stdin=file, check=True)
+    (place.vault / "objects" / gone[:2] / gone[2:]).unlink()
+    with showing(place) as pages:
+        assert "1 to 50 of 402" in page(pages, "/").text
+        assert "201 to 250 of 402" in page(pages, "/?page=5").text
+        assert "1 to 1 of 1" in page(pages, "/?only=rejected").text
+        assert json.loads(pages.get("/api/snapshots").body)["total"] == 401
+        assert page(pages, "/diff/before..latest").tags.count("table") == 1
+        assert pages.get("/?page=9").status == 500
+        assert pages.get("/?actor=ann").status == 500
+
+
 def _fast_import(place: Place, count: int) -> None:
     """Add `count` snapshots to the vault, as old as minutes apart, in one go of git."""
     lines = []

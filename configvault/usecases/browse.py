@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from configvault.core.errors import UnknownReferenceError
 from configvault.core.model import Change, RejectedState, Snapshot
@@ -20,6 +20,8 @@ from configvault.usecases.history import Filter
 from configvault.usecases.site import Site
 
 MOST_FILES = 200
+# The plugins and actors of so many entries are offered where no filter reads them all.
+MOST_OFFERED = 200
 BEFORE = "before"
 
 
@@ -56,17 +58,14 @@ class Browser:
             UsageError: a time cannot be read.
         """
         with self.looking() as site:
+            if wanted == Wanted(page=wanted.page, per_page=wanted.per_page, only=wanted.only):
+                return _newest(site, wanted)
             times = Filter(
                 since=wanted.since or None, until=wanted.until or None, all=wanted.only != "snapshots"
             )
             found = history.listing(site, times)
         chosen = [one for one in found if _matches(one, wanted)]
-        pages = max(1, -(-len(chosen) // wanted.per_page))
-        page = min(max(wanted.page, 1), pages)
-        entries = chosen[(page - 1) * wanted.per_page : page * wanted.per_page]
-        plugins = sorted({name for one in found for name in one.plugins})
-        actors = sorted({one.actor.partition(" (")[0] for one in found})
-        return Timeline(tuple(entries), len(chosen), page, pages, tuple(plugins), tuple(actors))
+        return _page(chosen, len(chosen), found, wanted)
 
     def snapshot(self, reference: str) -> tuple[Snapshot, tuple[Change, ...]]:
         """Return a snapshot and what it changed.
@@ -110,12 +109,39 @@ class Browser:
         return Compared(found.old, found.new, files, max(0, len(found.changes) - MOST_FILES))
 
 
+def _newest(site: Site, wanted: Wanted) -> Timeline:
+    """Return a page of everything, reading no more of a long history than down to that page."""
+    refused = site.vault.rejected() if wanted.only != "snapshots" else []
+    total = len(refused) + (history.count(site) if wanted.only != "rejected" else 0)
+    if wanted.only == "rejected":
+        return _page(refused, total, refused, wanted)
+    last = min(wanted.page, _pages(total, wanted)) * wanted.per_page
+    found = history.listing(site, Filter(all=wanted.only != "snapshots", limit=max(last, MOST_OFFERED)))
+    return _page(found, total, found, wanted)
+
+
+def _page(chosen: Sequence[Listed], total: int, among: Sequence[Listed], wanted: Wanted) -> Timeline:
+    """Return the page of `chosen` that is `wanted`; plugins and actors `among` these can be asked for."""
+    pages = _pages(total, wanted)
+    page = min(max(wanted.page, 1), pages)
+    entries = chosen[(page - 1) * wanted.per_page : page * wanted.per_page]
+    plugins = sorted({name for one in among for name in one.plugins})
+    actors = sorted({one.actor.partition(" (")[0] for one in among})
+    return Timeline(tuple(entries), total, page, pages, tuple(plugins), tuple(actors))
+
+
+def _pages(total: int, wanted: Wanted) -> int:
+    return max(1, -(-total // wanted.per_page))
+
+
 def _below(site: Site, reference: str) -> str:
     commit = references.resolve_any(site, reference).commit
     below = site.vault.parent_of(commit)
     if below is None:
         raise UnknownReferenceError(f"nothing is before {reference!r}", "configvault list")
-    return below
+    # By its id it is found without reading all of the history, unless it was pruned.
+    id_ = site.vault.at(below).id
+    return id_ if site.vault.named(id_) is not None else below
 
 
 def _matches(one: Listed, wanted: Wanted) -> bool:

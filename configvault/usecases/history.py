@@ -13,6 +13,7 @@ from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, 
 from configvault.usecases import live as live_
 from configvault.usecases import references
 from configvault.usecases.site import Site
+from configvault.vault.repository import TAGS
 from configvault.vault.stage import Stage
 
 Listed = Snapshot | RejectedState
@@ -41,7 +42,8 @@ def listing(site: Site, wanted: Filter) -> list[Listed]:
     plain = since is until is None and not wanted.good
     found: list[Listed]
     if wanted.all and not wanted.good:
-        found = [one for one in _with_rejected(site) if wanted.path is None or _touches(site, one, wanted.path)]
+        every = _with_rejected(site, wanted.limit if plain and wanted.path is None else None)
+        found = [one for one in every if wanted.path is None or _touches(site, one, wanted.path)]
     else:
         log = _log(site, wanted.path, wanted.limit if plain else None)
         found = [snapshot for snapshot in log if snapshot.good or not wanted.good]
@@ -64,16 +66,28 @@ def _log(site: Site, path: str | None, limit: int | None) -> Iterator[Snapshot]:
     return itertools.islice(found, limit)
 
 
-def _with_rejected(site: Site) -> Iterator[Listed]:
-    """Yield everything newest first: a rejected state stands just above the snapshot that was the latest then."""
+def _with_rejected(site: Site, limit: int | None) -> Iterator[Listed]:
+    """Yield everything newest first: a rejected state stands just above the snapshot that was the latest then.
+
+    Of more than `limit` the first that many are right.
+    """
     above: dict[str | None, list[RejectedState]] = {}
     for state in site.vault.rejected():
         above.setdefault(site.vault.parent_of(state.commit), []).append(state)
-    for snapshot in site.vault.log():
+    for snapshot in site.vault.log(limit=limit):
         yield from above.pop(snapshot.commit, ())
         yield snapshot
     for states in above.values():
         yield from states
+
+
+def count(site: Site) -> int:
+    """Return how many snapshots there are, without reading one of them."""
+    latest = site.vault.latest()
+    if latest is None:
+        return 0
+    # The newest may be without its tag where a writer was killed.
+    return len({name for name in site.vault.refs.names(TAGS) if references.ID.fullmatch(name)} | {latest.id})
 
 
 def _touches(site: Site, one: Listed, path: str) -> bool:

@@ -15,7 +15,7 @@ from configvault.usecases.site import Site
 FORMS = "an id, its beginning, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
 _LIST = "configvault list"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
-_ID = re.compile(times.SNAPSHOT_PREFIX + r"[0-9]{8}_[0-9]{6}")
+ID = re.compile(times.SNAPSHOT_PREFIX + r"[0-9]{8}_[0-9]{6}")
 _BEGINNING = re.compile(times.SNAPSHOT_PREFIX + r"(?:[0-9]{1,8}(?:_[0-9]{0,6})?)?|[0-9]{1,8}(?:_[0-9]{0,6})?")
 _MOST_CANDIDATES = 5
 
@@ -44,7 +44,7 @@ def resolve_any(site: Site, text: str, live: Live | None = None) -> Snapshot | R
     if text.startswith(times.REJECTED_PREFIX):
         return _rejected(site, text)
     # Only what has an id's form is looked up: anybody may put other tags into a git repository.
-    if _ID.fullmatch(text) and (exact := site.vault.named(text)) is not None:
+    if ID.fullmatch(text) and (exact := site.vault.named(text)) is not None:
         return exact
     if not (_COMMIT.fullmatch(text) or _BEGINNING.fullmatch(text)):
         raise UnknownReferenceError(f"{text!r} is not a reference; allowed: {FORMS}", _LIST)

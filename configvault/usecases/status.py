@@ -126,9 +126,11 @@ def _refused_as(site: Site, live: live_.Live) -> RejectedState | None:
 def daemon(vault: Vault) -> DaemonStatus:
     """Return what is known of the daemon of this vault."""
     kept = daemonstate.read_schedule(vault)
+    # What was never done counts from the first start on, so that it can be missed; to say it was done would be a lie.
+    last = {name: at for name, at in kept.last.items() if name != "verify" or kept.verified is not None}
     holder = lock.holder(vault.state_file(daemonstate.LOCK))
     if holder is None:
-        return DaemonStatus(last=kept.last, verified=kept.verified)
+        return DaemonStatus(last=last, verified=kept.verified)
     pid, since = holder.get("pid"), holder.get("since")
     said = daemonstate.read_state(vault)
     return DaemonStatus(
@@ -137,7 +139,7 @@ def daemon(vault: Vault) -> DaemonStatus:
         since=str(since) if since else None,
         last_proof=said.last_proof if said else None,
         watching=said.watching if said else None,
-        last=kept.last,
+        last=last,
         next=said.next if said else {},
         verified=kept.verified,
         degraded=tuple(said.degraded.values()) if said else (),

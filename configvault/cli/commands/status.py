@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
@@ -57,9 +58,10 @@ def _words(found: Status) -> Iterator[str]:
         if replica.trouble is not None and replica.trouble.hint:
             yield f"        hint: {printable(replica.trouble.hint)}"
     if found.pending is not None:
+        until = words.when(datetime.fromisoformat(found.pending["until"]))
         yield (
             f"pending warning: the rollback to {found.pending['target']} is undone in "
-            f"{found.pending['seconds_left']:.0f}s ({found.pending['until']}), unless: configvault confirm"
+            f"{found.pending['seconds_left']:.0f}s ({until}), unless: configvault confirm"
         )
     for path, reason in found.left_out:
         yield f"warning {printable(path)} is left out: {reason}"
@@ -92,9 +94,10 @@ def _daemon(found: Status) -> Iterator[str]:
     if not daemon.running:
         yield "daemon  does not run: changes are not recorded by themselves"
         return
-    yield f"daemon  runs as process {daemon.pid} since {daemon.since}"
+    since = f" since {words.when(datetime.fromisoformat(daemon.since))}" if daemon.since else ""
+    yield f"daemon  runs as process {daemon.pid}{since}"
     if daemon.last_proof is not None:
         yield f"watch   {daemon.watching}, last proof that changes are seen {words.when(daemon.last_proof)}"
     for name, at in sorted(daemon.next.items()):
-        last = f", last done {words.when(daemon.last[name])}" if name in daemon.last else ""
+        last = f", last done {words.when(daemon.last[name])}" if name in daemon.last else ", not done yet"
         yield f"{name:7} next at {words.when(at)}{last}"

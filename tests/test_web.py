@@ -119,6 +119,37 @@ def test_history_shows_snapshots_refusals_and_how_things_stand(pages: Pages) -> 
     assert "b" not in found.tags
 
 
+def test_how_things_stand_is_what_status_says(
+    place: Place, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback that waits, names that are left out, a daemon that polls and a service behind are all told of."""
+    real = pages.source.status()
+    newest, oldest = ids(pages)[0]
+    at = "2023-12-01T12:00:00+00:00"
+    daemon = {"running": True, "pid": 1, "since": at, "watching": "polling", "last_proof": at}
+    pending = {"target": oldest, "until": at}
+    left_out = [{"path": f"{name}/<b>", "reason": "git reserves this name"} for name in "abcde"]
+    said = {
+        **real,
+        "daemon": daemon,
+        "pending": pending,
+        "left_out": left_out,
+        "latest": newest,
+        "loaded": oldest,
+    }
+    monkeypatch.setattr(pages.source, "status", lambda: said)
+    text = page(pages, "/").text
+    for expected in (
+        f"pending the rollback to {oldest} is undone at 2023-12-01 12:00:00 +0000 unless confirmed",
+        "left out a/<b>: git reserves this name", "left out and 2 more", "watch polling, last proof 2023-12-01 12:00:00",
+        "daemon runs since 2023-12-01 12:00:00 +0000",
+    ):  # fmt: skip
+        assert expected in text
+    assert re.search(
+        rf'<li class="warn"><strong>loaded</strong> <a href="/snapshots/{oldest}">', pages.get("/").body
+    )
+
+
 def test_history_can_be_filtered(pages: Pages) -> None:
     """By plugin, actor, time and sort; what cannot be read as a time is said to be so."""
     snapshots, refused = ids(pages)
@@ -195,6 +226,14 @@ def test_rows_of_a_difference() -> None:
         Row(None, (4, "newest")),
         Row((4, "end"), (5, "end")),
     ]
+
+
+def test_a_missing_end_of_line_parts_no_rows() -> None:
+    """That a side ends without a line end is said below both, once."""
+    end = "\\ No newline at end of file"
+    lines = ["--- a/x", "+++ b/x", "@@ -1 +1 @@", "-old", end, "+new", end]
+    said = Row(None, None, "No newline at end of file")
+    assert list(side_by_side(lines))[1:] == [Row((1, "old"), (1, "new")), said]
 
 
 # --- programs
@@ -408,6 +447,7 @@ def test_hostile_names_and_contents(tmp_path: Path) -> None:
             found = Checked(got.body)
             assert {"script", "img", "svg", "b", "i"} & set(found.tags) == set(), path
             assert "\x1b" not in got.body
+            assert "a\nb" not in found.text, path
 
 
 def test_five_thousand_snapshots(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def _name(new: str) -> Markup:
 
 def _file(one: FileDiff, *, show: bool) -> Markup:
     title = el(
-        "h2", el("code", one.change.path), el("small", f"{one.change.kind.value}, +{one.added} -{one.removed}")
+        "h2", layout.path(one.change.path), el("small", f"{one.change.kind.value}, +{one.added} -{one.removed}")
     )
     about = [line for line in one.header[1:] if "mode" in line or "owner" in line]
     notes = el("p", "; ".join(about), class_="about") if about else None
@@ -71,7 +71,7 @@ def _file(one: FileDiff, *, show: bool) -> Markup:
 def _table(one: FileDiff) -> Markup:
     head = [el("th", text, scope="col") for text in ("Line", "Before", "Line", "After")]
     body = [_row(row) for row in side_by_side(one.lines)]
-    caption = el("caption", f"Changes of {one.change.path}", class_="unseen")
+    caption = el("caption", "Changes of ", layout.path(one.change.path), class_="unseen")
     return el("table", caption, el("thead", el("tr", head)), el("tbody", body), class_="diff")
 
 
@@ -102,6 +102,7 @@ def side_by_side(lines: Iterable[str]) -> Iterator[Row]:
     old = new = 0
     gone: list[tuple[int, str]] = []
     come: list[tuple[int, str]] = []
+    notes: list[str] = []
     for line in list(lines)[2:]:
         sign, text = line[:1], line[1:]
         if sign == "-":
@@ -110,9 +111,12 @@ def side_by_side(lines: Iterable[str]) -> Iterator[Row]:
         elif sign == "+":
             come.append((new, text))
             new += 1
+        elif sign == "\\":
+            # Between what went and what came: it must not part them.
+            notes.append(text.strip())
         else:
-            yield from _paired(gone, come)
-            gone, come = [], []
+            yield from _block(gone, come, notes)
+            gone, come, notes = [], [], []
             if hunk := _HUNK.match(line):
                 old, new = int(hunk[1]), int(hunk[2])
                 yield Row(None, None, line)
@@ -120,8 +124,13 @@ def side_by_side(lines: Iterable[str]) -> Iterator[Row]:
                 yield Row((old, text), (new, text))
                 old, new = old + 1, new + 1
             else:
-                yield Row(None, None, line.lstrip("\\ "))
+                yield Row(None, None, line)
+    yield from _block(gone, come, notes)
+
+
+def _block(gone: list[tuple[int, str]], come: list[tuple[int, str]], notes: list[str]) -> Iterator[Row]:
     yield from _paired(gone, come)
+    yield from (Row(None, None, note) for note in dict.fromkeys(notes))
 
 
 def _paired(gone: list[tuple[int, str]], come: list[tuple[int, str]]) -> Iterator[Row]:

@@ -11,6 +11,7 @@ from configvault.web.markup import Child, Markup, el, join
 from configvault.web.source import Source
 
 Document = Mapping[str, Any]
+_MOST_LEFT_OUT = 3
 
 
 def page(title: str, *content: Child, state: Markup | None = None) -> Markup:
@@ -54,13 +55,22 @@ Item = tuple[str, str, Child]
 def _troubles(said: Document, source: Source) -> list[Item]:
     items: list[Item] = [("bad", "degraded", source.hide(reason)) for reason in said["degraded"]]
     if said.get("pending"):
-        items.append(("warn", "pending", "a rollback waits for configvault confirm"))
+        until = when(datetime.fromisoformat(said["pending"]["until"]))
+        target = reference(said["pending"]["target"])
+        items.append(
+            ("warn", "pending", ["the rollback to ", target, " is undone at ", until, " unless confirmed"])
+        )
     if said.get("rejected"):
         link = el("a", said["rejected"], href=f"/rejected/{said['rejected']}")
         items.append(("bad", "live", ["was refused: ", link]))
     elif said["live"]["matches"] is None:
-        link = el("a", f"in {len(said['live']['changes'])} places", href="/diff/latest..live")
+        count = len(said["live"]["changes"])
+        link = el("a", "in 1 place" if count == 1 else f"in {count} places", href="/diff/latest..live")
         items.append(("warn", "live", ["differs from the latest snapshot ", link]))
+    left_out = said.get("left_out", ())
+    items += [("warn", "left out", f"{one['path']}: {one['reason']}") for one in left_out[:_MOST_LEFT_OUT]]
+    if len(left_out) > _MOST_LEFT_OUT:
+        items.append(("warn", "left out", f"and {len(left_out) - _MOST_LEFT_OUT} more: configvault status"))
     return items
 
 
@@ -70,18 +80,34 @@ def _standing(said: Document) -> list[Item]:
         items.append(("ok", "live", "is the latest snapshot"))
     for word in ("latest", "loaded", "good"):
         id_ = said[word]
-        items.append(("ok" if id_ else "warn", word, reference(id_) if id_ else "none yet"))
+        # What the service runs is not what was recorded last.
+        behind = word == "loaded" and id_ != said["latest"]
+        items.append(("ok" if id_ and not behind else "warn", word, reference(id_) if id_ else "none yet"))
     if said["daemon"]["running"]:
-        items.append(("ok", "daemon", f"runs since {said['daemon']['since']}"))
+        since = said["daemon"]["since"]
+        items.append(("ok", "daemon", ["runs since ", when(datetime.fromisoformat(since)) if since else "?"]))
+        items += _sight(said["daemon"])
     else:
         items.append(("warn", "daemon", "does not run"))
     return items
+
+
+def _sight(daemon: Document) -> list[Item]:
+    how, proof = daemon["watching"], daemon["last_proof"]
+    sort = "ok" if how == "events" else "warn"
+    seen = ["last proof ", when(datetime.fromisoformat(proof))] if proof else "no proof yet"
+    return [(sort, "watch", [f"{how}, ", seen])] if how else []
 
 
 def reference(id_: str) -> Markup:
     """Return a link to a snapshot or a refused state."""
     place = "rejected" if id_.startswith("rejected_") else "snapshots"
     return el("a", id_, href=f"/{place}/{id_}")
+
+
+def path(text: str) -> Markup:
+    """Return the path of a file on one line: what breaks or widens a line in it shows as an escape."""
+    return el("code", text.replace("\n", "\\n").replace("\t", "\\t"))
 
 
 def when(moment: datetime) -> Markup:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from configvault.core.model import Finding
+from collections.abc import Sequence
+
+from configvault.core.model import Finding, Severity
 from configvault.web.answer import Answer, Query, html
-from configvault.web.markup import Markup, el
+from configvault.web.markup import Markup, el, join
 from configvault.web.pages import layout
 from configvault.web.pages.snapshot import table
 from configvault.web.source import Source
@@ -27,21 +29,28 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
         el("p", source.hide(found.subject), class_="lead"),
         facts,
         el("h2", "Why"),
-        [_finding(source, one) for one in found.findings],
+        [_finding(source, one) for one in found.findings if one.severity is Severity.ERROR],
         el("h2", "What to do"),
-        el("p", "Mend the file and save it: it is looked at again at once. Or put the latest snapshot back:"),
+        el("p", "Mend the file and save it: the daemon looks at it again. Or put the latest snapshot back:"),
         layout.command("configvault rollback latest"),
         el("h2", "What differs from the snapshot before it"),
         el("p", el("a", "Show the lines", href=f"/diff/before..{found.id}")) if changes else None,
         table(changes),
+        _warnings(source, found.findings),
     ]
     return html(layout.page(found.id, content))
+
+
+def _warnings(source: Source, findings: Sequence[Finding]) -> Markup | None:
+    """Return what was found besides, and would not have kept it from being recorded."""
+    found = [one for one in findings if one.severity is not Severity.ERROR]
+    return join(el("h2", "Warnings besides"), [_finding(source, one) for one in found]) if found else None
 
 
 def _finding(source: Source, one: Finding) -> Markup:
     place = one.path if one.line is None else f"{one.path}:{one.line}:{one.column or 1}"
     title = el(
-        "h3", el("span", one.severity.value, class_=f"flag {one.severity.value}"), " ", el("code", place)
+        "h3", el("span", one.severity.value, class_=f"flag {one.severity.value}"), " ", layout.path(place)
     )
     hint = el("p", "Hint: ", source.hide(one.hint)) if one.hint else None
     said = el("p", source.hide(one.message), " ", el("small", f"({one.rule})"))

@@ -57,7 +57,7 @@ def _links(one: Snapshot) -> Markup:
 def table(changes: Sequence[Change]) -> Markup:
     """Return changed paths and how each changed."""
     rows = [
-        el("tr", el("td", one.kind.value, class_=one.kind.value), el("td", el("code", one.path)))
+        el("tr", el("td", one.kind.value, class_=one.kind.value), el("td", layout.path(one.path)))
         for one in changes[:MOST_CHANGES]
     ]
     head = el("thead", el("tr", el("th", "Change", scope="col"), el("th", "Path", scope="col")))

@@ -13,6 +13,7 @@ import pytest
 from sites import Place
 
 from configvault import app
+from configvault.cli import words
 from configvault.core.model import Change, ChangeKind, Entry, Kind, Trigger
 from configvault.usecases import record
 from configvault.who import caller, people
@@ -219,3 +220,13 @@ def test_a_change_without_witness_names_the_owner(place: Place) -> None:
     assert outcome.snapshot is not None
     assert outcome.snapshot.actor.endswith("owner of what changed)")
     assert place.ok("show", "latest")["actor"] == outcome.snapshot.actor
+    name = outcome.snapshot.actor.partition(" ")[0]
+    [row] = place.run("list", "--limit", "1").out.splitlines()[1:]
+    assert f"  change   {name}  " in row
+
+
+def test_a_list_names_all_who_did_it() -> None:
+    """The names alone, each once; what nobody is known to have done says that."""
+    both = "ann (uid 1000, seen writing, sed -i s/(/x/ a, process 1), root (uid 0, owner of what changed)"
+    assert words.people(both) == "ann, root"
+    assert words.people("unknown (nobody was seen to remove it)") == "unknown"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -59,6 +60,12 @@ def changes(changed: Iterable[Change], lines: Iterable[Lines] = ()) -> Iterator[
 def when(moment: datetime) -> str:
     """Return a moment to the second, with its zone."""
     return moment.strftime("%Y-%m-%d %H:%M:%S %z")
+
+
+def people(actor: str) -> str:
+    """Return the names in an actor; how each is known stands in `show`."""
+    named = dict.fromkeys(re.findall(r"(\S+) \(uid [0-9]+", actor))
+    return ", ".join(named) or actor.partition(" (")[0]
 
 
 def flags(snapshot: Snapshot) -> str:

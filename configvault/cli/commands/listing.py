@@ -11,7 +11,7 @@ from configvault.core.errors import UsageError
 if TYPE_CHECKING:
     from configvault.usecases.history import Listed
 
-COLUMNS = ("id", "taken", "trigger", "said of it", "what changed")
+COLUMNS = ("id", "taken", "trigger", "who", "said of it", "what changed")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -65,4 +65,4 @@ def _row(one: Listed) -> tuple[str, ...]:
     from configvault.core.model import Snapshot
 
     said = words.flags(one) if isinstance(one, Snapshot) else "rejected"
-    return (one.id, words.when(one.taken_at), one.trigger, said, one.subject)
+    return (one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, one.subject)

@@ -25,6 +25,7 @@ ALL = Figures(
     latest_at=NOON,
     live_is_latest=False,
     loaded_is_latest=True,
+    last_load_ok=False,
     refused_since=NOON,
     pending_until=NOON,
     watching=True,

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,3 +139,14 @@ def test_a_taken_port_is_degraded_and_no_more(tmp_path: Path) -> None:
             (place.root / "a.yaml").write_text("version: 2\n")
             daemon.wait("snapshot.recorded")
             assert re.search(rf"cannot listen on 127.0.0.1:{taken.port}", "".join(daemon.raw))
+
+
+def test_a_loading_that_failed_for_a_command_shows_in_the_metrics(running: Running) -> None:
+    """Rollbacks and reloads are mostly given by hand, in another process: what the service made of them is seen."""
+    running.hook.answers[:] = [answer(500)]
+    command = [sys.executable, "-m", "configvault", "-c", str(running.place.config), "reload"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 7
+    assert running.metric("configvault_last_load_successful") == 0
+    running.hook.answers[:] = [answer(200)]
+    running.place.command("reload")
+    assert running.metric("configvault_last_load_successful") == 1

@@ -261,6 +261,8 @@ def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     yield "configvault_last_snapshot_timestamp_seconds", "When the latest snapshot was taken.", _at(f.latest_at)
     yield "configvault_live_is_latest", "1 where the root equals the latest snapshot.", f.live_is_latest
     yield "configvault_loaded_is_latest", "1 where the service loaded the latest snapshot.", f.loaded_is_latest
+    took = f.last_load_ok
+    yield "configvault_last_load_successful", "1 where the service took what it was last told to load.", took
     since = _at(f.refused_since)
     yield "configvault_live_refused_since_timestamp_seconds", "When the state that is live was refused.", since
     until = _at(f.pending_until)

@@ -14,7 +14,9 @@ from configvault.core.figures import Figures, ReplicaFigures
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
 from configvault.usecases import daemonstate, replicate, waiting
 from configvault.usecases.daemonstate import DaemonState
+from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
+from configvault.vault.marks import REF as MARKS
 from configvault.vault.repository import MAIN, REJECTED
 
 
@@ -36,6 +38,8 @@ class Gatherer:
         self._history = _History()
         self._live_is_latest: bool | None = None
         self._refused_since: datetime | None = None
+        self._said: str | None = None
+        self._last_load_ok: bool | None = None
 
     def __call__(self, outcome: Outcome) -> None:
         """Remember what came of the last look at live."""
@@ -50,6 +54,10 @@ class Gatherer:
         tip = latest.commit if latest else None
         if tip != self._history.tip or tip is None:
             self._history = _history(site, tip)
+        if (said := site.vault.refs.read(MARKS)) != self._said:
+            # Commands have the service load something, too, and only the vault hears of it.
+            self._said, newest = said, next(loadings(site, 1), None)
+            self._last_load_ok = newest.ok if newest else None
         kept = daemonstate.read_schedule(site.vault)
         pending = None
         with contextlib.suppress(ConfigvaultError):
@@ -63,6 +71,7 @@ class Gatherer:
             latest_at=latest.taken_at if latest else None,
             live_is_latest=self._live_is_latest,
             loaded_is_latest=None if loaded is None or latest is None else loaded == latest.id,
+            last_load_ok=self._last_load_ok,
             refused_since=self._refused_since,
             pending_until=pending.until if pending else None,
             watching=None if state is None else state.watching != "no",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, healthy
 from configvault.usecases.site import Site
-from configvault.vault.marks import Marks
+from configvault.vault import messages
+from configvault.vault.marks import REF, Marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +65,43 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading)
     )
     note = replace(site.note(trigger, words), more=trail)
     site.vault.mark(change, note, always=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One time that the service was to load a state; `of` is a snapshot's id or `live`."""
+
+    at: datetime
+    of: str
+    actor: str
+    result: str
+    elapsed_seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the service took it, in good health."""
+        return self.result == "success"
+
+
+def loadings(site: Site, limit: int | None = None) -> Iterator[Loaded]:
+    """Yield the times that the service was to load something, newest first, whoever asked it to."""
+    if site.vault.refs.read(REF) is None:
+        return
+    count = [] if limit is None else [f"--max-count={limit}"]
+    argv = ["log", "--first-parent", messages.LOG_FORMAT, "--grep=^Configvault-Loading: ", *count, REF]
+    for _, _, _, at, _, trailers in messages.parse_log(site.vault.git.run(argv)):
+        if "Loading" in trailers:
+            yield Loaded(
+                at,
+                trailers.get("Loading-Of", ""),
+                trailers.get("Actor", ""),
+                trailers["Loading"],
+                _seconds(trailers),
+            )
+
+
+def _seconds(trailers: Mapping[str, str]) -> float:
+    try:
+        return float(trailers.get("Loading-Seconds", ""))
+    except ValueError:
+        return 0.0

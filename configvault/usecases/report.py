@@ -6,7 +6,7 @@ What was thinned out of the vault or dropped from it is not counted; commands an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,9 +15,8 @@ from configvault.core.errors import UsageError
 from configvault.core.model import RejectedState, Trigger
 from configvault.usecases import history
 from configvault.usecases.history import Filter, Listed
+from configvault.usecases.loading import Loaded, loadings
 from configvault.usecases.site import Site
-from configvault.vault import messages
-from configvault.vault.marks import REF
 
 COUNTED = ("changes", "refusals", "rollbacks", "undone", "restores", "failed_loadings")
 SLOWEST = 5
@@ -27,17 +26,6 @@ _BY_TRIGGER = {
     Trigger.RESTORE: "restores",
     Trigger.RECOVER: "restores",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """One time that the service was to load a state; `of` is a snapshot's id or `live`."""
-
-    at: datetime
-    of: str
-    actor: str
-    result: str
-    elapsed_seconds: float
 
 
 @dataclass
@@ -81,11 +69,11 @@ def report(site: Site, since: str | None = None) -> Report:
         loaded[one.id] = one.plugins
         if moment is None or one.taken_at >= moment:
             counted.add(_sort(one), one.taken_at, one.actor, one.plugins)
-    loadings = [one for one in _loadings(site) if moment is None or one.at >= moment]
-    for loading in loadings:
-        if loading.result != "success":
+    told = [one for one in loadings(site) if moment is None or one.at >= moment]
+    for loading in told:
+        if not loading.ok:
             counted.add("failed_loadings", loading.at, loading.actor, loaded.get(loading.of, ()))
-    counted.slowest = sorted(loadings, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
+    counted.slowest = sorted(told, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
     return counted
 
 
@@ -99,26 +87,3 @@ def _sort(one: Listed) -> str:
     if isinstance(one, RejectedState):
         return "refusals"
     return next((what for trigger, what in _BY_TRIGGER.items() if trigger == one.trigger), "changes")
-
-
-def _loadings(site: Site) -> Iterator[Loaded]:
-    """Yield what loading.py left on the branch of marks."""
-    if site.vault.refs.read(REF) is None:
-        return
-    output = site.vault.git.run(["log", "--first-parent", messages.LOG_FORMAT, REF])
-    for _, _, _, at, _, trailers in messages.parse_log(output):
-        if "Loading" in trailers:
-            yield Loaded(
-                at,
-                trailers.get("Loading-Of", ""),
-                trailers.get("Actor", ""),
-                trailers["Loading"],
-                _seconds(trailers),
-            )
-
-
-def _seconds(trailers: Mapping[str, str]) -> float:
-    try:
-        return float(trailers.get("Loading-Seconds", ""))
-    except ValueError:
-        return 0.0

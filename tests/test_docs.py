@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tour
 
 from configvault.cli.commands import COMMANDS
 
@@ -87,3 +88,48 @@ def test_the_chinese_readme_keeps_step_in_links() -> None:
     """Both READMEs lead to the same places, and to each other."""
     links = [re.findall(r"\]\(([^)]+)\)", text) for text in (README, CHINESE)]
     assert sorted(set(links[0]) - {"README.zh-CN.md"}) == sorted(set(links[1]) - {"README.md"})
+
+
+QUOTING = ["README.md", "README.zh-CN.md", "docs/operate.md"]
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Return what the commands that the documents quote printed on a real day."""
+    return tour.take(tmp_path_factory.mktemp("tour"))
+
+
+def _quoted(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each command behind a `$` and the lines that are said to be its output."""
+    for block in re.findall(r"```\n(\$ .*?)```", text, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            said, *lines = part.splitlines()
+            yield said, [line for line in lines if line.strip()]
+
+
+def _is_part(lines: list[str], output: str) -> bool:
+    """Return whether `lines` stand in `output` in that order, what is another each time aside."""
+    rest = iter([tour.normal(line) for line in output.splitlines()])
+    return all(tour.normal(line) in rest for line in lines)
+
+
+@pytest.mark.parametrize("name", QUOTING)
+def test_quoted_output_is_what_is_printed(name: str, printed: dict[str, list[str]]) -> None:
+    """Each line that a document shows as output is one that the program prints for that command."""
+    quoted = list(_quoted((PROJECT / name).read_text()))
+    assert len(quoted) >= 5
+    for said, lines in quoted:
+        if said.startswith("promtool") and said not in printed:
+            continue
+        assert any(_is_part(lines, output) for output in printed[said]), (said, lines, printed[said])
+
+
+def test_a_line_that_is_not_printed_is_found() -> None:
+    """Another time, user or process is the same line; another word, or another order, is not."""
+    output = (
+        "latest  backup_20240101_000000  Update x  (ann (uid 5, sudo))\nlive    is the latest snapshot, valid\n"
+    )
+    assert _is_part(["latest  backup_20250202_111111  Update x  (bob (uid 6, login, pts/3))"], output)
+    assert not _is_part(["latest  backup_20250202_111111  Update y  (bob (uid 6, login, pts/3))"], output)
+    assert not _is_part(["live    is the latest snapshot"], output)
+    assert not _is_part(list(reversed(output.splitlines())), output)

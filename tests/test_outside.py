@@ -150,3 +150,22 @@ def test_a_loading_that_failed_for_a_command_shows_in_the_metrics(running: Runni
     running.hook.answers[:] = [answer(200)]
     running.place.command("reload")
     assert running.metric("configvault_last_load_successful") == 1
+
+
+def test_a_notification_that_failed_is_told_at_once(tmp_path: Path) -> None:
+    """Whoever could not be told is named by log and status without anything else happening; and no more once told."""
+    place = Place(tmp_path)
+    with serving(answer(403)) as hook:
+        place.configure(f"notify: [{{url: '{hook.url}', on: [rejected, degraded]}}]")
+        with place.daemon() as daemon:
+            (place.root / "a.yaml").write_text("a: [\n")
+            said = daemon.wait("daemon.degraded", reason="notify")["message"]
+            assert re.search(
+                r"notify\[0\] was not told of '(rejected|degraded)': 127.0.0.1:[0-9]+ answered 403", said
+            )
+            [shown] = json.loads(place.command("status", "--json"))["degraded"]
+            assert "answered 403" in shown
+            hook.answers[:] = [answer(200)]
+            (place.root / "a.yaml").write_text("a: {\n")
+            daemon.wait("daemon.recovered", reason="notify")
+            assert json.loads(place.command("status", "--json"))["degraded"] == []

@@ -104,14 +104,19 @@ class Outside:
         self._serve(site)
         before, self._teller = self._teller, None
         if site.settings.notify:
-            heard = [self._shown.counted.notified] if self._shown is not None else []
-            self._teller = app.teller(site, *heard)
+            self._teller = app.teller(site, self._heard)
             site.observers.append(self._teller)
         if self._shown is not None:
             site.observers += [self._shown.counted, self._shown.gatherer]
         if before is not None:
             # What waits for the old targets is still told to them.
             threading.Thread(target=before.close, name="notify-last", daemon=True).start()
+
+    def _heard(self, event: str, result: str) -> None:
+        """Count how telling ended, and say at once that it failed: nothing else may happen for long."""
+        if self._shown is not None:
+            self._shown.counted.notified(event, result)
+        self.look()
 
     def look(self) -> None:
         """Say in the standing what could not be told to whom; called now and then."""

@@ -619,6 +619,18 @@ def test_quiet_does_not_silence_warnings(place: Place) -> None:
     assert "recorded as" not in failed.out
 
 
+def test_a_command_says_whom_it_could_not_tell(place: Place) -> None:
+    """A rollback whose notification fails has done its work, and warns of the rest on standard error."""
+    place.configure("notify: [{command: ['false'], on: [rolled_back]}]\n")
+    oldest = place.ok("list")["snapshots"][-1]["id"]
+    for argv in (["rollback", "previous"], ["rollback", oldest, "--force", "--json", "-q"]):
+        place.write({"other": argv[1]})
+        done = place.run(*argv)
+        assert done.code == 0
+        [warning] = done.said("warning")
+        assert warning == "warning: notify[0] was not told of 'rolled_back': 'false' exited with code 1"
+
+
 def test_interrupted(place: Place) -> None:
     """An interrupt while waiting is exit code 130 in one line."""
     with locked(place):

@@ -85,6 +85,8 @@ class Context:
         """End what was started for the command: git children, and what waits to be told after a moment."""
         if self._teller is not None:
             self._teller.close(TELL_S)
+            for trouble in self._teller.troubles:
+                self.say_warning(trouble)
         if self._site is not None:
             self._site.vault.close()
 
@@ -117,6 +119,12 @@ class Context:
         print(f"error: {printable(message)}", file=sys.stderr)
         if hint:
             print(f"hint: {printable(hint)}", file=sys.stderr)
+
+    def say_warning(self, message: str) -> None:
+        """Print on one line what went wrong beside what was asked for."""
+        from configvault.cli.output import printable
+
+        print(f"warning: {printable(message)}", file=sys.stderr)
 
     def fail(self, error: ConfigvaultError) -> None:
         """Print an error and what lies behind it."""

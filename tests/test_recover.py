@@ -160,6 +160,21 @@ def test_stale_locks(place: Place) -> None:
     place.fsck()
 
 
+@pytest.mark.parametrize("head", [b"", b"\0" * 21, None])
+def test_damaged_head_is_made_again(place: Place, head: bytes | None) -> None:
+    """A HEAD that a power cut or a disk ruined stops no command that writes; one that reads names what helps."""
+    path = place.vault / "HEAD"
+    path.unlink() if head is None else path.write_bytes(head)
+    done = place.run("list")
+    assert (done.code, done.said("hint")) == (9, ["hint: configvault snapshot, which makes HEAD again"])
+    assert place.run("rollback", "latest").code == 0
+    assert path.read_bytes() == b"ref: refs/heads/main\n"
+    place.fsck()
+    place.git("symbolic-ref", "HEAD", "refs/heads/another")
+    place.ok("snapshot", "--pin", "mine")
+    assert path.read_bytes() == b"ref: refs/heads/another\n"
+
+
 def test_lost_tag_is_made_again(place: Place) -> None:
     """A snapshot whose tag a crash left out gets it from what its commit says."""
     newest = place.ok("list")["snapshots"][0]

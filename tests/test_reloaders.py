@@ -94,6 +94,14 @@ def test_none_has_nothing_to_do() -> None:
     assert reload(ReloadSettings(kind="none")) == ReloadReport("none", True, 0, None, None, 0.0)
 
 
+def test_a_promise_to_load_is_no_loading() -> None:
+    """202 says that something may happen later; it counts only where the configuration says so."""
+    with serving(answer(202)) as service:
+        report = reload(http(service.url, attempts=1))
+        assert (report.ok, report.status) == (False, 202)
+        assert reload(http(service.url, attempts=1, expect=Expectation(status=(202,)))).ok
+
+
 def test_the_service_learns_what_it_loads() -> None:
     """Method, own headers, the snapshot and one key for all attempts of a reload are sent; no body."""
     with serving(answer(500), answer(204)) as service:

@@ -464,3 +464,20 @@ def test_twenty_push_at_once(transport: Transport, tmp_path: Path, shared: bool)
         comes_back(host, tmp_path / "fresh" / host.name, here)
     for place in base.glob("*.git"):
         git(place, "fsck", "--strict")
+
+
+def test_an_empty_replica_takes_nothing_away(tmp_path: Path) -> None:
+    """Recovering from a repository that holds nothing, or another host, fails and touches neither root nor vault."""
+    empty = bare(tmp_path / "empty.git")
+    host = Host(tmp_path / "host")
+    host.record(text="x: 1\n")
+    before, history = content(host.root), refs(host.vault)
+    fresh = Host(tmp_path / "fresh")
+    fresh.write("precious.yaml", "x: 2\n")
+    for one in (host, fresh):
+        ran = one.run("recover", "--from", str(empty), "--host", "web-1")
+        assert ran.code == 4
+        assert "holds no host 'web-1'" in ran.err
+    assert (content(host.root), refs(host.vault)) == (before, history)
+    assert (fresh.root / "precious.yaml").read_text() == "x: 2\n"
+    assert not fresh.vault.exists()

@@ -54,6 +54,16 @@ class Refs:
                     found[ref] = id_
         return dict(sorted(found.items()))
 
+    def names(self, prefix: str) -> set[str]:
+        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref."""
+        found = {name.removeprefix(prefix) for name, _ in self._packed(prefix)}
+        top = os.path.join(self._path, prefix)
+        for folder, _, names in os.walk(top):
+            inside = folder.removeprefix(top)
+            inside = f"{inside.strip('/')}/" if inside else ""
+            found.update(inside + name for name in names if not name.endswith(".lock"))
+        return found
+
     def present(self, prefix: str, names: Collection[str]) -> set[str]:
         """Return which of the refs `prefix` + a name there are; costs a look for each, however many others there are."""
         loose = {name for name in names if os.path.lexists(os.path.join(self._path, prefix + name))}

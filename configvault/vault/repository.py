@@ -32,6 +32,7 @@ DEEPEST = 200
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
+_HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
 _HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
 # So many snapshots are read at first.
 _NEWEST = 64
@@ -125,7 +126,8 @@ class Vault:
         if asked.returncode:
             # The branch is there, so what git stumbles over is an object that is damaged or gone.
             last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
-            raise IntegrityError(f"git cannot read the history: {last[0]}", "configvault verify")
+            hint = "configvault verify" if self._has_head() else "configvault snapshot, which makes HEAD again"
+            raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
         return asked.stdout
 
     def latest(self) -> Snapshot | None:
@@ -317,6 +319,10 @@ class Vault:
             durable.sync_file_system(self.path)
             self._remove_half_written()
         done = [f"removed the lock file {path} that a killed process left" for path in self._unlock()]
+        if not self._has_head():
+            # Without it git takes the vault for no repository at all, and it never says anything else.
+            durable.write(os.path.join(self.path, "HEAD"), f"ref: {MAIN}\n".encode())
+            done.append("made HEAD again, which was damaged")
         tip = self.refs.read(MAIN)
         if tip is not None:
             newest = self.at(tip)
@@ -324,6 +330,14 @@ class Vault:
                 self.refs.write(TAGS + newest.id, tip)
                 done.append(f"tagged {newest.id}, which a killed process had recorded")
         return done
+
+    def _has_head(self) -> bool:
+        """Return whether HEAD is one that git can read."""
+        try:
+            with open(os.path.join(self.path, "HEAD"), "rb") as file:
+                return _HEAD.fullmatch(file.read(4096)) is not None
+        except FileNotFoundError:
+            return False
 
     def _unlock(self) -> Iterator[str]:
         """Remove git's lock files that no process has open, and yield them: under our own lock they are nobody's.

@@ -79,9 +79,14 @@ def test_the_way_back_is_said_too() -> None:
 
 
 def test_a_refused_state_still_names_its_plugins() -> None:
-    """Where plugin_meta.yaml cannot be read the changed documents tell."""
-    broken = meta(swap(META, "version: v0.3.1", "version: [v0.3.1")) | {TIDES_PATH: TIDES + "#\n"}
-    assert said(broken)[1] == ("tides",)
+    """Where plugin_meta.yaml cannot be read the changed documents tell, and the text of the rows that changed."""
+    broken = swap(META, "version: v0.3.1", "version: [v0.3.1")
+    assert said(meta(broken))[1] == ("ferries",)
+    assert said(meta(broken) | {TIDES_PATH: TIDES + "#\n"})[1] == ("ferries", "tides")
+    assert said(meta(swap(META, "  openapi_doc_file: tides.yaml", "\topenapi_doc_file: 'tides.yaml'")))[1] == (
+        "tides",
+    )
+    assert said(meta("[" * 99))[1] == ("ferries", "tides")
 
 
 def test_many_things_are_counted() -> None:

@@ -6,6 +6,7 @@ value other than a version: what stands in these files may be secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,6 +17,8 @@ from configvault.core.sentence import Detail, Fact, sentence
 META = "pluginproduct/plugin_meta.yaml"
 DEEPEST = 50
 MOST_PLUGINS = 100
+_ROW = re.compile(rb"^(?=- )", re.MULTILINE)
+_DOCUMENT_NAME = re.compile(rb"openapi_doc_file[\"']?:[ \t]*[\"']?([\w.-]{1,200})")
 _FOLDER = META.rpartition("/")[0] + "/"
 _VERBS = {
     ChangeKind.ADDED: "add",
@@ -52,7 +55,7 @@ def plugins_touched(
     """Return the names of the plugins that `changes` touch, by their rows and by their documents, in order.
 
     A name is the document's without its ending, as in the subject. Where plugin_meta.yaml cannot be read, as in many a
-    refused state, the documents alone tell.
+    refused state, the text of its rows tells.
     """
     paths = {change.path for change in changes}
     names = {PurePosixPath(path).stem for path in paths if _is_document(path)}
@@ -60,7 +63,22 @@ def plugins_touched(
         old = _plugins(before, read) if before is not None else {}
         rows = [(old.get(id_), new.get(id_)) for id_ in {**old, **new}]
         names |= {_name(one or other or {}) for one, other in rows if one != other}
+    elif META in paths and before is not None:
+        names |= _names_in_text(_rows(before, read) ^ _rows(after, read))
     return tuple(sorted(_printable(name).replace(", ", ",") for name in names - {""}))[:MOST_PLUGINS]
+
+
+def _rows(state: Folder, read: Read) -> set[bytes]:
+    """Return the rows of plugin_meta.yaml as text: what begins with a dash at the start of a line."""
+    entry = state.find(META)
+    if not isinstance(entry, Entry) or entry.kind is not Kind.FILE:
+        return set()
+    return set(_ROW.split(read(entry.blob)))
+
+
+def _names_in_text(rows: Iterable[bytes]) -> set[str]:
+    found = (name.decode("utf-8", "replace") for row in rows for name in _DOCUMENT_NAME.findall(row))
+    return {PurePosixPath(name).stem for name in found}
 
 
 def _is_document(path: str) -> bool:

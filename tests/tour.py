@@ -57,7 +57,6 @@ class Tour:
             f"root: {self.folder}/plugin\nvault: {self.folder}/vault\ntimezone: UTC\nhost: web-1\n"
             f"watch: {{quiet: 200ms, max_wait: 5s}}\nreload: {{url: '{self.service.url}'}}\n"
             f"http: {{listen: '127.0.0.1:{port}'}}\nlog: {{format: json}}\n"
-            f"notify: [{{url: '{self.service.url}/hook', format: slack, on: [rejected]}}]\n"
         )
         self.config.chmod(0o600)
         if not os.getuid():
@@ -131,8 +130,6 @@ def _day(tour: Tour, daemon: Daemon, port: int) -> None:
         tour.printed["promtool check rules deploy/prometheus/alerts.yaml"] = [
             done.stdout.replace(f"{PROJECT}/", "")
         ]
-    told = next(raw for raw in tour.service.asked if "/hook" in raw.partition("\r\n")[0])
-    tour.printed["notified"] = [told.partition("\r\n\r\n")[2]]
 
 
 # What is another each time, and what stands for it.

@@ -79,6 +79,17 @@ def test_status_of_a_running_daemon(place: Place) -> None:
         assert "verify  next at 2023-12-01 12:00:00 +0000, not done yet" in place.run("status").out
 
 
+@pytest.mark.parametrize("left", ["{", '{"pid": 1, "command": "x", "since": "soon"}'])
+def test_status_of_a_daemon_that_says_nothing_useful(place: Place, left: str) -> None:
+    """A lock whose words were cut off still says that a daemon runs, and no more."""
+    with place.parts() as site:
+        path = site.vault.state_file(daemonstate.LOCK)
+        with lock.hold(path, "configvault run"):
+            Path(path).write_text(left)
+            assert place.ok("status")["daemon"]["since"] is None
+            assert "daemon  runs as process" in place.run("status").out
+
+
 def test_status_when_signing_does_not_work(place: Place, tmp_path: Path) -> None:
     """A snapshot that should be signed and is not is a reason to be degraded."""
     place.configure(f"signing: {{key: {tmp_path}/gone}}\n", profile="coze")

@@ -136,7 +136,7 @@ def daemon(vault: Vault) -> DaemonStatus:
     return DaemonStatus(
         running=True,
         pid=pid if isinstance(pid, int) else None,
-        since=str(since) if since else None,
+        since=_as_time(since),
         last_proof=said.last_proof if said else None,
         watching=said.watching if said else None,
         last=last,
@@ -144,6 +144,14 @@ def daemon(vault: Vault) -> DaemonStatus:
         verified=kept.verified,
         degraded=tuple(said.degraded.values()) if said else (),
     )
+
+
+def _as_time(said: object) -> str | None:
+    """Return what a lock file says of a time, None where that is no time: it may have been cut off."""
+    try:
+        return datetime.fromisoformat(str(said)).isoformat()
+    except ValueError:
+        return None
 
 
 def document(found: Status) -> dict[str, Any]:

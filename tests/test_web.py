@@ -153,7 +153,8 @@ def test_how_things_stand_is_what_status_says(
 def test_history_can_be_filtered(pages: Pages) -> None:
     """By plugin, actor, time and sort; what cannot be read as a time is said to be so."""
     snapshots, refused = ids(pages)
-    assert "1 to 2 of 2" in page(pages, "/?plugin=tides").text
+    assert "1 to 3 of 3" in page(pages, "/?plugin=tides").text
+    assert "1 to 2 of 2" in page(pages, "/?plugin=tides&only=snapshots").text
     assert "0 of 0" in page(pages, "/?plugin=nothing").text
     assert "3 of 3" in page(pages, "/?since=yesterday").text
     assert "0 of 0" in page(pages, "/?until=yesterday").text

@@ -20,7 +20,6 @@ from configvault.core.settings import ReplicaSettings, Settings, ValidateSetting
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Remote, Site
-from configvault.vault import judged
 from configvault.vault.repository import create_vault, open_vault
 
 if TYPE_CHECKING:
@@ -82,6 +81,8 @@ class LazyJudge:
         from configvault.validators import Judge
 
         if self._judge is None:
+            from configvault.vault import judged
+
             self._judge = Judge(self._settings, self._environ)
             if self._memory is not None:
                 self._judge.clean |= judged.load(self._memory, self._judge.rules)
@@ -90,6 +91,8 @@ class LazyJudge:
     def remember(self) -> None:
         """Keep for other processes which folders need not be judged again."""
         if self._judge is not None and self._memory is not None:
+            from configvault.vault import judged
+
             judged.save(self._memory, self._judge.rules, self._judge.clean)
 
 

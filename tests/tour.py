@@ -74,11 +74,14 @@ class Tour:
         command = [*user, "sed", "-i", f"s/{old}/{new}/", "plugin_meta.yaml"]
         subprocess.run(command, cwd=self.meta.parent, check=True)
 
-    def command(self, said: str) -> None:
-        """Run what a document `said` is to be run, and keep what it prints."""
+    def command(self, said: str, until: str = "") -> None:
+        """Run what a document `said` is to be run, until it prints the word `until`, and keep what it prints."""
         argv = [sys.executable, "-m", "configvault", "-c", str(self.config), *said.split()[1:]]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done
+        for _ in range(100):
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done
+            if until in done.stdout:
+                break
         self.printed.setdefault(said, []).append(done.stdout + done.stderr)
 
     def ask(self, port: int, said: str, word: str) -> None:
@@ -116,7 +119,8 @@ def _day(tour: Tour, daemon: Daemon, port: int) -> None:
     tour.edit(BROKEN)
     daemon.wait("change.rejected")
     tour.ask(port, "curl -s http://127.0.0.1:9460/metrics | grep live_", "live_")
-    tour.command("configvault status")
+    # The first proof that changes are seen takes its time.
+    tour.command("configvault status", until="watch")
     tour.command("configvault rejected show rejected_")
     tour.command("configvault rollback latest")
     for said in (

@@ -224,13 +224,14 @@ class _Reader:
         stamps: dict[str, Stamp] = {}
         left_out: dict[str, str] = {}
         old, known = (previous.entries, previous.stamps) if previous else ({}, {})
+        reason_of, seen = self._names.reasons_in(prefix), self._walk.seen
         for name in sorted(os.listdir(fd)):
-            reason = self._names.reason_to_leave_out(name, prefix)
+            reason = reason_of(name)
             stamp = known.get(name)
-            if reason is None and stamp is not None and _stands(fd, name, stamp):
+            if reason is None and stamp is not None and _stands(name, fd, stamp):
                 # A change of type, mode or owner would have changed ctime, and with it the stamp.
                 entries[name] = old[name]
-                stamps[name] = self._walk.seen[prefix + name] = stamp
+                stamps[name] = seen[prefix + name] = stamp
             elif reason is None:
                 reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
             if reason is not None:
@@ -408,7 +409,7 @@ def _equal(old: Entry | Folder, new: Entry | Folder) -> bool:
     return isinstance(old, Entry) and old == new
 
 
-def _stands(fd: int, name: str, stamp: Stamp) -> bool:
+def _stands(name: str, fd: int, stamp: Stamp) -> bool:
     """Return whether what has that name in the folder `fd` has that stamp: asked of every file in every look."""
     try:
         seen = os.stat(name, dir_fd=fd, follow_symlinks=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from configvault.core.model import RESERVED_PREFIX
@@ -27,9 +27,13 @@ class Names:
 
     def reason_to_leave_out(self, name: str, prefix: str) -> str | None:
         """Return why `name` in the folder `prefix` (`""` or ending in `/`) is not captured, None if it is."""
-        if self._has_paths and self._path.match(prefix + name):
-            return IGNORED
-        return self._reason(name)
+        return self.reasons_in(prefix)(name)
+
+    def reasons_in(self, prefix: str) -> Callable[[str], str | None]:
+        """Return what answers that for each name in the folder `prefix`."""
+        if not self._has_paths:
+            return self._reason
+        return lambda name: IGNORED if self._path.match(prefix + name) else self._reason(name)
 
     def _reason_of_name(self, name: str) -> str | None:
         if self._name.match(name):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from configvault.core import compare, metadata
@@ -14,6 +14,8 @@ from configvault.vault import statcache
 from configvault.vault.stage import Stage
 
 CACHE = "stat-cache.json"
+# So many files are read again rather than kept.
+_FEW = 20
 LEFT_OUT_RULE = "left-out"
 
 
@@ -22,6 +24,7 @@ class Live:
     """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault.
 
     `state` is what counts; `captured` has, besides, the folders that hold nothing but ignored files (None: no others).
+    `kept` is what other processes know of it as yet.
     """
 
     state: Folder
@@ -30,6 +33,7 @@ class Live:
     stage: Stage | None
     read_kept: Callable[[str], bytes]
     captured: Folder | None = None
+    kept: Folder | None = None
 
     @property
     def seen(self) -> Folder:
@@ -60,10 +64,11 @@ class Live:
 
 def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
-    known = known if known is not None else remembered(site)
+    kept = remembered(site) if known is None else None
+    known = known if known is not None else kept
     latest, before = latest_beside(site, known)
     seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
-    return of(site, seen, latest, before, stage)
+    return replace(of(site, seen, latest, before, stage), kept=kept)
 
 
 def of(site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None, stage: Stage | None) -> Live:
@@ -96,10 +101,26 @@ def left_out(state: Folder) -> tuple[Finding, ...]:
     )
 
 
-def remember(site: Site, state: Folder) -> None:
-    """Keep the stamps of `state`, which has been recorded, and what the judge knows, for the next process."""
-    statcache.save(site.vault.state_file(CACHE), state)
+def remember(site: Site, state: Folder, kept: Folder | None = None) -> None:
+    """Keep the stamps of `state`, which has been recorded, and what the judge knows, for the next process.
+
+    Not where `kept`, which it finds now, is nearly the same: to read a few files costs less than to write all stamps.
+    """
     site.judge.remember()
+    if kept is None or len(compare.changes(kept, state)) + _unstamped(kept) > _FEW:
+        statcache.save(site.vault.state_file(CACHE), state)
+
+
+def _unstamped(state: Folder) -> int:
+    """Return how many files have to be read again whatever they hold."""
+    return state.count("file", "executable", "link") - sum(len(folder.stamps) for folder in _folders(state))
+
+
+def _folders(state: Folder) -> Iterator[Folder]:
+    yield state
+    for entry in state.entries.values():
+        if isinstance(entry, Folder):
+            yield from _folders(entry)
 
 
 def remembered(site: Site) -> Folder | None:

@@ -37,7 +37,7 @@ def record(
             notes.check_free(site, pin, live.latest.id if live.latest and live.is_latest else None)
         outcome = record_live(site, trigger, live, reason=reason, force=force)
         if outcome.outcome is not Recording.REJECTED and live.state is not live.before:
-            live_.remember(site, live.state)
+            live_.remember(site, live.state, live.kept)
         if pin is not None and outcome.snapshot is not None and outcome.rejected is None:
             outcome = _pinned(site, outcome, pin)
         if reason is not None and outcome.outcome is Recording.UNCHANGED:

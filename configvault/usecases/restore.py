@@ -45,7 +45,14 @@ def new_token() -> str:
     return secrets.token_hex(6)
 
 
-def restore(site: Site, journal: Journal, live: Folder | None, target: Folder, stage: Stage) -> Restored:
+def restore(
+    site: Site,
+    journal: Journal,
+    live: Folder | None,
+    target: Folder,
+    stage: Stage,
+    kept: Folder | None = None,
+) -> Restored:
     """Write the journal, bring the root to `target`, publish and mark what the journal says.
 
     The caller holds the lock, and drops the journal when all has followed.
@@ -56,6 +63,7 @@ def restore(site: Site, journal: Journal, live: Folder | None, target: Folder, s
         live: the root as just captured (`Live.seen`), and kept in the vault; None to capture it.
         target: the state of `journal.commit`.
         stage: where the bytes go that somebody else wrote meanwhile.
+        kept: what other processes know of live (`Live.kept`).
 
     Raises:
         ConfigvaultError: it could not be done. The journal is gone where the root is as it was, and where somebody
@@ -75,7 +83,7 @@ def restore(site: Site, journal: Journal, live: Folder | None, target: Folder, s
         result.kept_folders = steps.kept_folders
         if not steps.steps:
             try:
-                _settle(site, journal, compare.without_bare(live, target), result)
+                _settle(site, journal, compare.without_bare(live, target), kept, result)
             except OSError as error:
                 raise ConfigvaultError(
                     f"the root is restored, but this could not be recorded: {os_error_words(error, site.vault.path)}; "
@@ -209,11 +217,11 @@ def _holding(path: str, entry: Entry | Folder) -> Folder:
     return entry
 
 
-def _settle(site: Site, journal: Journal, live: Folder, result: Restored) -> None:
+def _settle(site: Site, journal: Journal, live: Folder, kept: Folder | None, result: Restored) -> None:
     """Publish the snapshot, remember the root's stamps, mark what was left."""
     if journal.publish:
         result.snapshot = site.vault.publish(site.vault.at(journal.commit))
-        live_.remember(site, live)
+        live_.remember(site, live, kept)
     by = result.snapshot.id if result.snapshot else None
     if by or journal.forgiven:
         site.vault.mark(

@@ -226,10 +226,10 @@ def _carry_out(site: Site, request: Request, aim: _Aim, stage: Stage) -> Rollbac
         raise ConfigvaultError(
             "there is nothing to go back to: the root is missing", "roll back without --confirm"
         )
-    if safety is not None and aim.snapshot and not request.paths:
+    if safety is not None and not aim.live.is_latest and aim.snapshot and not request.paths:
         aim = replace(aim, left=tuple(left_behind(site, aim.target)))
     journal = _journal(site, request, aim, safety)
-    restored = restore_.restore(site, journal, aim.live.seen, aim.state, stage)
+    restored = restore_.restore(site, journal, aim.live.seen, aim.state, stage, aim.live.kept)
     outcome = _outcome(
         RollbackEnd.ROLLED_BACK,
         aim,

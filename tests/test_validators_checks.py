@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -117,10 +116,15 @@ def raising(_: State) -> list[Finding]:
 
 
 @pytest.mark.parametrize(("function", "rule"), [("good", "no-readme"), ("bad", "validator-failed"), ("raising", "validator-failed"), ("gone", "validator-failed")])  # fmt: skip
-def test_validators_from_other_packages(function: str, rule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validators_from_other_packages(
+    function: str, rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They see the state, their findings count like ours, and one that fails rejects."""
-    point = EntryPoint(function, f"{__name__}:{function}", external.GROUP)
-    monkeypatch.setattr(external, "entry_points", lambda group: [point] if group == external.GROUP else [])
+    package = tmp_path / "other-1.0.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[{external.GROUP}]\n{function} = {__name__}:{function}\n")
+    monkeypatch.syspath_prepend(tmp_path)
     assert only(judge({"README": "x"}, profile="generic"), rule)
     if function == "good":
         assert not judge({"README": "x"}, profile="generic", rules={"no-readme": "error"}).accepted

@@ -74,6 +74,7 @@ class Worker:
         self._events = 0
         self._rescan_s: float | None = None
         self._recorded: Folder | None = None
+        self._kept: Folder | None = None
         self._remember_s: float | None = None
 
     # --- the loop
@@ -245,7 +246,7 @@ class Worker:
         """Keep the state recorded last for other processes, which only have more to read where that fails."""
         if self._remember_s is not None and self._recorded is not None:
             with contextlib.suppress(OSError):
-                live_.remember(self._site, self._recorded)
+                self._kept = live_.remember(self._site, self._recorded, self._kept)
         self._remember_s = None
 
     def _rescan(self) -> None:

@@ -101,14 +101,17 @@ def left_out(state: Folder) -> tuple[Finding, ...]:
     )
 
 
-def remember(site: Site, state: Folder, kept: Folder | None = None) -> None:
+def remember(site: Site, state: Folder, kept: Folder | None = None) -> Folder:
     """Keep the stamps of `state`, which has been recorded, and what the judge knows, for the next process.
 
     Not where `kept`, which it finds now, is nearly the same: to read a few files costs less than to write all stamps.
+    Returns what is kept then.
     """
     site.judge.remember()
-    if kept is None or len(compare.changes(kept, state)) + _unstamped(kept) > _FEW:
-        statcache.save(site.vault.state_file(CACHE), state)
+    if kept is not None and len(compare.changes(kept, state)) + _unstamped(kept) <= _FEW:
+        return kept
+    statcache.save(site.vault.state_file(CACHE), state)
+    return state
 
 
 def _unstamped(state: Folder) -> int:

@@ -1,0 +1,187 @@
+"""What one process leaves to the next so that it need not read and judge everything again: only ever a cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from harness.daemon import Place as Watched
+from hypothesis import given
+from hypothesis import strategies as st
+from sites import Place
+from states import Blobs, Content, Link, folder
+
+from configvault.core import metadata
+from configvault.core.model import Entry, Folder, Stamp, State
+from configvault.core.settings import ValidateSettings
+from configvault.root import capture
+from configvault.usecases import live
+from configvault.validators import Judge
+from configvault.vault import judged, statcache
+
+FILES: dict[str, Content] = {
+    "a.yaml": "a: 1\n",
+    "link": Link("a.yaml"),
+    "d/b.yaml": "b: 1\n",
+    os.fsdecode(b"d/\xff"): "",
+    "d/e/c.yaml": "c: 1\n",
+    "empty/": "",
+}
+
+
+@pytest.fixture
+def believing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe the stamps of files that were written a moment ago."""
+    monkeypatch.setattr(capture, "RACY_NS", -(10**18))
+
+
+def stamped(tree: Folder) -> Folder:
+    """Return `tree` with a stamp for every second file, and a name that was left out."""
+    entries = {name: stamped(one) if isinstance(one, Folder) else one for name, one in tree.entries.items()}
+    names = [name for name, one in entries.items() if isinstance(one, Entry)]
+    stamps = {
+        name: Stamp(number, 2, 10**18, 10**18 + 1) for number, name in enumerate(names) if number % 2 == 0
+    }
+    return Folder(tree.mode, tree.uid, tree.gid, entries, stamps, {"x.swp": "ignored"})
+
+
+def facts(tree: Folder) -> list[object]:
+    """Return everything that is known of a folder and of all below it."""
+    own = [tree.attributes, tree.id, tree.summary, dict(tree.stamps), dict(tree.left_out)]
+    return [
+        *own,
+        *((name, facts(one) if isinstance(one, Folder) else one) for name, one in sorted(tree.entries.items())),
+    ]
+
+
+def test_stamps_come_back(tmp_path: Path) -> None:
+    """What was kept is read back as it was: entries, stamps, names left out, ids and sums."""
+    path, tree = str(tmp_path / "cache"), stamped(folder(FILES, Blobs()))
+    statcache.save(path, tree)
+    found = statcache.load(path)
+    assert found is not None
+    assert facts(found) == facts(tree)
+    worked_out = Folder(found.mode, found.uid, found.gid, found.entries)
+    assert (worked_out.id, worked_out.summary.census) == (tree.id, tree.summary.census)
+
+
+def test_damaged_stamps_are_none(tmp_path: Path) -> None:
+    """A file that is not whole is no cache, wherever it was damaged, and neither is another program's."""
+    path = tmp_path / "cache"
+    statcache.save(str(path), stamped(folder(FILES, Blobs())))
+    whole = path.read_bytes()
+    for at in (0, 10, len(statcache.FORMAT) + 3, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        assert statcache.load(str(path)) is None
+    for torn in (whole[:-1], b"", b"{}", b"\0" * len(whole)):
+        path.write_bytes(torn)
+        assert statcache.load(str(path)) is None
+    assert statcache.load(str(tmp_path / "missing")) is None
+
+
+def test_stamps_of_an_older_snapshot_do(tmp_path: Path, believing: None) -> None:
+    """Where the cache is of a snapshot before, only what was changed since is read, and the answer is the same."""
+    place = Place(tmp_path / "place")
+    place.init({f"d{n}/{n}.yaml": f"n: {n}\n" for n in range(9)})
+    cache = place.vault / "configvault" / live.CACHE
+    older = cache.read_bytes()
+    place.snapshot({f"d{n}/{n}.yaml": f"changed: {n}\n" for n in range(3)})
+    place.write({"d5/5.yaml": "unrecorded: 1\n"})
+    cache.write_bytes(older)
+    with place.parts() as site, site.vault.stage() as stage:
+        seen = live.look(site, stage)
+        read = [entry.blob for _, entry in seen.state.files() if entry.blob in stage]
+        fresh = site.root.capture(None, None)
+        latest = site.vault.latest()
+    assert len(read) == 4
+    assert seen.before is not None
+    assert latest is not None
+    assert metadata.snapshot_tree(seen.before).id == latest.tree
+    assert [change.path for change in seen.changes] == ["d5/5.yaml"]
+    assert metadata.snapshot_tree(fresh).id == seen.tree
+
+
+def test_the_daemon_leaves_its_stamps(tmp_path: Path) -> None:
+    """What a daemon recorded before it ended is known to the next process."""
+    place = Watched(tmp_path)
+    with place.daemon() as daemon:
+        (place.root / "a.yaml").write_text("a: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        assert daemon.stop() == 0
+    kept = statcache.load(str(place.vault / "configvault" / live.CACHE))
+    assert kept is not None
+    assert metadata.snapshot_tree(kept).id == place.git("rev-parse", "main^{tree}").strip()
+
+
+def test_clean_folders_are_for_one_set_of_rules(tmp_path: Path) -> None:
+    """What was found clean by other rules, or by a file that is no such list, is not believed."""
+    path = str(tmp_path / "judged")
+    judged.save(path, "these rules", {"a" * 40, "b" * 40})
+    assert judged.load(path, "these rules") == {"a" * 40, "b" * 40}
+    assert judged.load(path, "other rules") == set()
+    (tmp_path / "judged").write_bytes((tmp_path / "judged").read_bytes()[:-20])
+    assert len(judged.load(path, "these rules")) == 1
+    assert judged.load(str(tmp_path / "missing"), "these rules") == set()
+    assert (
+        Judge(ValidateSettings(profile="generic"), {}).rules
+        != Judge(ValidateSettings(profile="generic", max_file_size=1), {}).rules
+    )
+
+
+def test_what_is_known_to_be_clean_is_not_read() -> None:
+    """A folder in which nothing was found is not entered again, by another judge neither; one with a finding is."""
+    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    files: dict[str, Content] = {"good/a.yaml": "a: 1", "good/deep/b.yaml": "b: 1", "bad/c.yaml": "c: ["}
+    tree = folder(files, blobs)
+    assert [one.path for one in judge.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    blobs.reads.clear()
+    another = Judge(ValidateSettings(profile="generic"), {})
+    another.clean |= judge.clean
+    assert [one.path for one in another.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    bad = tree.find("bad/c.yaml")
+    assert isinstance(bad, Entry)
+    assert set(blobs.reads) == {bad.blob}
+    blobs.reads.clear()
+    assert [one.path for one in another.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    assert blobs.reads == []
+
+
+def test_a_name_from_elsewhere_is_looked_at_each_time() -> None:
+    """What a file is known by may come from a link to it: its folder being clean under its own name says nothing."""
+    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    hidden: dict[str, Content] = {"..v1/data": "a: ["}
+    assert judge.judge(State(folder(hidden, blobs), blobs.read)).accepted
+    assert not judge.judge(State(folder({**hidden, "a.yaml": Link("..v1/data")}, blobs), blobs.read)).accepted
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
+def test_a_judge_that_remembers_says_the_same(changes: list[int]) -> None:
+    """Whatever was judged before, the verdict is that of a new judge."""
+    files: dict[str, Content] = {f"d{n}/f.yaml": "a: 1" for n in range(4)}
+    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    for number, which in enumerate(changes):
+        path = f"d{which}/f.yaml"
+        files[path] = "a: [" if files[path] != "a: [" else f"a: {number}"
+        state = State(folder(files, blobs), blobs.read)
+        assert judge.judge(state) == Judge(ValidateSettings(profile="generic"), {}).judge(state)
+
+
+def test_the_log_goes_on_behind_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All snapshots are told once and in order, however many are read at first."""
+    from configvault.vault import repository
+
+    place = Place(tmp_path / "place")
+    place.init({"a": "0\n"})
+    for number in range(6):
+        place.snapshot({"a": f"{number + 1}\n"})
+    with place.parts() as site:
+        every = [one.id for one in site.vault.log()]
+        assert len(every) == 7
+        for newest in (1, 2, 6, 7, 8):
+            monkeypatch.setattr(repository, "_NEWEST", newest)
+            assert [one.id for one in site.vault.log()] == every
+            assert [one.id for one in site.vault.log(limit=3)] == every[:3]
+        place.git("tag", "-d", every[1], every[2])
+        assert [one.id for one in site.vault.log(limit=3)] == [every[0], *every[3:5]]
+        assert [one.id for one in site.vault.log(limit=9)] == [every[0], *every[3:]]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import plugins
 import pytest
 from sites import Place
 
@@ -73,3 +74,12 @@ def test_the_table_sees_what_is_loaded(place: Place, tmp_path: Path) -> None:
     assert "git" in loaded(place, "verify")
     (tmp_path / "d").mkdir()
     assert "configvault.validators.judge" in loaded(place, "check", str(tmp_path / "d"))
+
+
+def test_judging_loads_nothing_to_fetch_with(tmp_path: Path) -> None:
+    """The library that judges documents comes without the one it would fetch with, and works."""
+    place = Place(tmp_path / "place", profile="coze")
+    place.write(plugins.GOOD)
+    names = loaded(place, "check", str(place.root))
+    assert "openapi_spec_validator" in names
+    assert not names & {"requests", "charset_normalizer", "certifi"}

@@ -6,6 +6,8 @@ already found to lead inside the document. It must not open anything, and it cou
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -41,7 +43,8 @@ def check(root: Mapping, references: References) -> Iterator[Fault]:
 
 
 def _complaints(document: dict[str, Json]) -> Iterator[tuple[list[Any], str]]:
-    from openapi_spec_validator import OpenAPIV30SpecValidator
+    with _offline():
+        from openapi_spec_validator import OpenAPIV30SpecValidator
 
     try:
         for error in OpenAPIV30SpecValidator(document).iter_errors():
@@ -50,6 +53,19 @@ def _complaints(document: dict[str, Json]) -> Iterator[tuple[list[Any], str]]:
         yield [], "nested too deep, or it refers to itself"
     except Exception as error:  # it raises types of its own and of its libraries
         yield [], f"{type(error).__name__} in openapi-spec-validator"
+
+
+@contextlib.contextmanager
+def _offline() -> Iterator[None]:
+    """Import without `requests`, which is there to fetch what is never asked for, and is a twelfth of an idle daemon."""
+    absent = "requests" not in sys.modules
+    if absent:
+        sys.modules["requests"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if absent:
+            del sys.modules["requests"]
 
 
 def _first_line(message: str) -> str:

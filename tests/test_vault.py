@@ -13,6 +13,7 @@ import pytest
 from sites import Done, Place, look
 
 from configvault.core import gitformat
+from configvault.core.errors import IntegrityError
 from configvault.core.model import Entry, Folder, Kind
 from configvault.vault.repository import Note, create_vault
 
@@ -383,6 +384,26 @@ def test_damaged_object(place: Place, which: str, damage: bytes | None) -> None:
         done = place.run(*command.split())
         assert (done.code, len(done.said("error")), len(done.said("hint"))) == (9, 1, 1), done
         assert len(done.err.splitlines()) == 2, done.err
+
+
+@pytest.mark.parametrize("number", [0, 60, 99], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("damage", [b"garbage", None], ids=["garbage", "missing"])
+def test_damaged_object_among_many(tmp_path: Path, number: int, damage: bytes | None) -> None:
+    """Where the sizes of many files are asked for at once a missing one is damage as well."""
+    place = Place(tmp_path)
+    place.init({f"f{number:02}": f"{number}\n" for number in range(100)})
+    (place.vault / "configvault" / "stat-cache.json").unlink()
+    with place.parts() as site:
+        state = site.vault.tree(site.vault.latest().tree)
+        assert {entry.size for _, entry in state.files()} == {2, 3}
+    file = _object(place, f"main:f{number:02}")
+    file.chmod(0o644)
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage)
+    with place.parts() as site, pytest.raises(IntegrityError):
+        site.vault.tree(site.vault.latest().tree)
 
 
 def test_damaged_object_in_a_pack(tmp_path: Path) -> None:

@@ -76,6 +76,21 @@ class Objects:
         except FileNotFoundError:
             return self._ask("--batch-check", id_)[1]
 
+    def sizes_in(self, tree: str) -> dict[str, int]:
+        """Return the size of every blob in a tree and below it, by id.
+
+        Raises:
+            IntegrityError: one of them, or a tree, is missing or damaged.
+        """
+        asked = self._git.result(["ls-tree", "-r", "-l", "-z", "--full-tree", tree], ok=range(-255, 256))
+        if asked.returncode:
+            raise _damaged(tree)
+        rows = (row.split(b"\t", 1)[0].decode().split() for row in asked.stdout.split(b"\0") if row)
+        sizes = {id_: size for _, _, id_, size in rows}
+        if bad := next((id_ for id_, size in sizes.items() if not size.isdigit()), None):
+            raise _damaged(bad)
+        return {id_: int(size) for id_, size in sizes.items()}
+
     def has(self, id_: str) -> bool:
         """Return whether an object is here (a loose one by its name, a packed one by its index)."""
         if os.path.exists(self._path(id_)):

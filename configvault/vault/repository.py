@@ -29,6 +29,7 @@ from configvault.vault.stage import Stage
 FORMAT = "configvault 1\n"
 CREATING = "configvault creating\n"
 DEEPEST = 200
+_ASKED_ALONE = 32
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
@@ -440,7 +441,7 @@ def _load(objects: Objects, tree: str, base: Folder | None) -> Folder:
         ) from error
     if base is not None and metadata.encode(base) != body:
         base = None
-    loader = _Loader(objects, said)
+    loader = _Loader(objects, said, tree)
     root = loader.folder([row for row in rows if row[1] != METADATA_NAME], "", said.root[1:], base)
     return loader.with_empty_folders(root) if said.empty_folders and root is not base else root
 
@@ -448,9 +449,11 @@ def _load(objects: Objects, tree: str, base: Folder | None) -> Folder:
 class _Loader:
     """Builds folders from trees; refuses names that could lead out of the root."""
 
-    def __init__(self, objects: Objects, said: metadata.Metadata) -> None:
+    def __init__(self, objects: Objects, said: metadata.Metadata, tree: str) -> None:
         self._objects = objects
         self._said = said
+        self._tree = tree
+        self._sizes: dict[str, int] = {}
 
     def folder(
         self,
@@ -486,7 +489,16 @@ class _Loader:
             return self.folder(rows, path, attributes, old if isinstance(old, Folder) else None)
         if isinstance(old, Entry) and old.blob == id_ and old.git_mode == git_mode:
             return old
-        return Entry(metadata.kind_of(git_mode), *attributes, id_, self._objects.size(id_))
+        return Entry(metadata.kind_of(git_mode), *attributes, id_, self._size(id_))
+
+    def _size(self, id_: str) -> int:
+        """Return the size of a blob: a few are asked for one by one, and then all of the tree at once."""
+        if id_ not in self._sizes:
+            if len(self._sizes) == _ASKED_ALONE:
+                self._sizes |= self._objects.sizes_in(self._tree)
+            else:
+                self._sizes[id_] = self._objects.size(id_)
+        return self._sizes[id_]
 
     def with_empty_folders(self, root: Folder) -> Folder:
         for path in self._said.empty_folders:

@@ -26,6 +26,9 @@ def new_secrets(changes: Iterable[Change], read: Read, redactor: Redactor) -> tu
         redactor: hides a secret behind a mark of its own; without a key all marks are alike, and nothing is said.
     """
     changed = tuple(changes)
+    now = [(one, list(_marks(one.new, read, redactor))) for one in changed]
+    if not any(marks for _, marks in now):
+        return ()
     known = {mark for one in changed for _, mark in _marks(one.old, read, redactor)}
     found = (
         Finding(
@@ -37,8 +40,8 @@ def new_secrets(changes: Iterable[Change], read: Read, redactor: Redactor) -> tu
             f"a secret enters the history here ({mark})",
             hint="it stays in every copy of the vault: keep those private, and change the secret if one gets lost",
         )
-        for one in changed
-        for line, mark in _once(_marks(one.new, read, redactor), known)
+        for one, marks in now
+        for line, mark in _once(marks, known)
     )
     return tuple(islice(found, MOST_TOLD))
 

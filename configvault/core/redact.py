@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from itertools import compress
 
 from configvault.core import secretnames, secretvalues
 from configvault.core.secretvalues import MARK, Span
@@ -51,18 +52,20 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a whole file or a part of one, redacted."""
-        if not secretvalues.may_hold(text):
-            return text
         lines = text.split("\n")
-        beside = _values_of_named(lines)
+        held = [secretvalues.may_hold(line) for line in lines]
+        if not any(held):
+            return text
+        beside = _values_of_named(lines) if any(map(_is_name, compress(lines, held))) else set()
         carry = _Carry()
-        return "\n".join(self._one(line, carry, i in beside) for i, line in enumerate(lines))
+        return "\n".join(
+            self._one(line, carry, i in beside) if held[i] or i in beside or not carry.is_empty else line
+            for i, line in enumerate(lines)
+        )
 
     def _one(self, line: str, carry: _Carry, beside: bool) -> str:
         if len(line) > LONGEST_LINE:
             return self._whole(line)
-        if carry.is_empty and not beside and not secretvalues.may_hold(line):
-            return line
         spans, start = carry.continued(line)
         if start < len(line):
             spans += carry.read(line, start, beside)
@@ -241,6 +244,12 @@ def _column(line: str, start: int) -> int:
     while start and line[start - 1] in "\"'\\":
         start -= 1
     return start
+
+
+def _is_name(line: str) -> bool:
+    """Return whether a line is `name: ...` or its like."""
+    member = _MEMBER.match(line)
+    return member is not None and member[2].lower() in secretnames.NAME_NAMES
 
 
 def _values_of_named(lines: list[str]) -> set[int]:

@@ -57,7 +57,8 @@ def _memory(bench: Bench, running: list[Running]) -> Iterator[Row]:
 
 def _idle(bench: Bench, running: list[Running]) -> Row:
     seconds = 2.0 if bench.quick else 60.0
-    threading.Event().wait(1.0)
+    # Some seconds after a change the daemon writes the stamps down for others; then nothing is left to do.
+    threading.Event().wait(1.0 if bench.quick else 15.0)
     began = [cpu_ns(one.daemon.process.pid) for one in running]
     threading.Event().wait(seconds)
     used_ms = [(cpu_ns(one.daemon.process.pid) - was) / 1e6 for one, was in zip(running, began, strict=True)]

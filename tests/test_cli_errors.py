@@ -638,6 +638,8 @@ def test_interrupted(place: Place) -> None:
             [sys.executable, "-u", "-c",
              "import signal, sys, threading, os\n"
              "from configvault.cli.main import run\n"
+             # A shell's background job is born deaf to it.
+             "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
              "signal.signal(signal.SIGALRM, lambda *a: os.kill(os.getpid(), signal.SIGINT))\n"
              "signal.setitimer(signal.ITIMER_REAL, 0.7)\n"
              f"sys.exit(run(['-c', {str(place.config)!r}, 'snapshot']))"],

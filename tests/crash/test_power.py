@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 import scenes
 from harness import power, tracer
 from harness.power import EXT4, XFS, Cut, FileSystem
+from harness.tracer import Kill
 from scenes import World
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 
 SAMPLE = 8
+SWAPS = 5
 
 
 @pytest.fixture(params=[EXT4, XFS], ids=lambda system: system.name)
@@ -42,6 +45,7 @@ def lost(
     sample: int | None,
     ends: int = 0,
     before: Callable[[World], str | None] = lambda _: None,
+    prints: bool = True,
 ) -> list[str]:
     """Cut the power while a command runs in a scene, and say what is lost.
 
@@ -54,6 +58,7 @@ def lost(
         sample: before how many calls to cut, None for all.
         ends: its exit status.
         before: what to do before anything is checked; it may find something wrong itself.
+        prints: whether the command prints what it has done, as all do but the daemon.
     """
     scene, world = scenes.make(base / "mnt", act)
     shutil.rmtree(world.place)
@@ -61,7 +66,7 @@ def lost(
     def check(cut: Cut) -> str | None:
         if cut.call is None and cut.status != ends:
             return f"the undisturbed run exits {cut.status}: {cut.output}"
-        lost = scenes.unkept(world, cut.output) if cut.call is None else None
+        lost = scenes.unkept(world, cut.output) if cut.call is None and prints else None
         return lost or before(world) or scenes.wrong(world, must_be=new if cut.call is None else None)
 
     return power.cuts(system, base, scene.folder, command(world), check, sample=sample)
@@ -80,6 +85,49 @@ def test_rollback(tmp_path: Path, system: FileSystem, sample: int | None) -> Non
         return world.command("rollback", min(world.reported))
 
     assert lost(tmp_path, system, scenes.recorded_new, command, "old", sample) == []
+
+
+@pytest.mark.parametrize("recovery", [("snapshot",), ("run", "--once")], ids="-".join)
+def test_recovery(tmp_path: Path, system: FileSystem, recovery: tuple[str, ...], sample: int | None) -> None:
+    """The recovery from a killed rollback may itself be cut short, by a command or by the daemon's start."""
+
+    def killed(world: World) -> None:
+        scenes.recorded_new(world)
+        world.note_reported()
+        swaps = itertools.count(1)
+
+        def decide(call: tracer.Call) -> Kill | None:
+            return Kill() if call.name == "renameat2" and next(swaps) == SWAPS else None
+
+        rollback = world.command("rollback", min(world.reported))
+        ran = tracer.run(rollback, under=[world.place], cwd=world.place, decide=decide)
+        assert ran.status == -9, ran.output
+
+    def command(world: World) -> list[str]:
+        return world.command(*recovery)
+
+    prints = recovery[0] != "run"
+    assert lost(tmp_path, system, killed, command, "old", sample, prints=prints) == []
+
+
+def test_undo(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
+    """A rollback that the service does not take and that is undone is wholly there or wholly not."""
+
+    def refused(world: World) -> None:
+        scenes.recorded_new(world)
+        scenes.configure(
+            world,
+            "reload: {kind: command, command: ['false'], attempts: 1}",
+            "rollback: {on_reload_failure: undo}",
+        )
+
+    def taken(world: World) -> None:
+        scenes.configure(world)
+
+    def command(world: World) -> list[str]:
+        return world.command("rollback", min(world.reported))
+
+    assert lost(tmp_path, system, refused, command, "new", sample, ends=8, before=taken) == []
 
 
 def test_first_vault(tmp_path: Path, system: FileSystem, sample: int | None) -> None:

@@ -271,3 +271,23 @@ def test_lock_held_by_a_command(place: Place) -> None:
         holder.wait()
         daemon.wait("snapshot.recorded", trigger="change")
         assert "record.failed" not in daemon.events()
+
+
+def test_a_thread_that_dies_is_said(place: Place) -> None:
+    """A thread that ends by a fault makes the daemon degraded, without what the fault's text quotes; the others go on."""
+    (place.folder / "sitecustomize.py").write_text(
+        "import threading\n"
+        "run = threading.Thread.run\n"
+        "threading.Thread.run = lambda self: int('s3cret') if self.name == 'web' else run(self)\n"
+    )
+    place.configure("http: {listen: '127.0.0.1:0'}")
+    with place.daemon({"PYTHONPATH": str(place.folder)}) as daemon:
+        daemon.rewind()
+        said = daemon.wait("daemon.degraded", reason="thread web")
+        assert said["message"].startswith(
+            "the thread web has died: unexpected ValueError at sitecustomize.py:3"
+        )
+        assert "the thread web has died" in place.command("status")
+        change(place)
+        daemon.wait("snapshot.recorded", trigger="change")
+        assert "s3cret" not in "".join(daemon.raw)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from harness import apart, git_servers
 from hosts import Host, Ran, bare, content, git, refs
 
+from configvault.core.outcome import FailureOutcome, Outcome
 from configvault.core.replicas import ReplicaStatus
 from configvault.core.settings import ReplicaSettings
 from configvault.replica import resolve
@@ -386,6 +389,37 @@ def test_the_background_catches_up(tmp_path: Path) -> None:
     assert [one.trouble.why.value if one.trouble else None for one in told] == ["missing", None]
     assert refs(tmp_path / "r.git") == refs(host.vault)
     assert [(one.behind, one.current) for one in replicator.lag()] == [(0, True)]
+
+
+def test_a_fault_does_not_end_the_background(tmp_path: Path) -> None:
+    """What no one foresaw in one push is told without its text, and the push is tried again."""
+    repository = bare(tmp_path / "r.git")
+    host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
+    host.record()
+    site = host.site()
+    told: list[Outcome] = []
+    faults = iter([KeyError("s3cret")])
+
+    def at_first_broken() -> datetime:
+        for fault in faults:
+            raise fault
+        return host.site().now()
+
+    site.observers.append(told.append)
+    site.now = at_first_broken
+    replicator = Replicator(site, first_pause_s=0.01, longest_pause_s=0.05)
+    deadline_s = time.monotonic() + 60
+    try:
+        replicator.wake()
+        while refs(repository) != refs(host.vault) and time.monotonic() < deadline_s:
+            threading.Event().wait(0.05)
+    finally:
+        replicator.close()
+    assert refs(repository) == refs(host.vault)
+    [failure] = told
+    assert isinstance(failure, FailureOutcome)
+    assert (failure.doing, failure.kind) == ("replicate", "unexpected")
+    assert "s3cret" not in f"{failure}"
 
 
 def test_one_bad_replica_keeps_no_other_waiting(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from harness.daemon import DEADLINE_S, Place
 
 from configvault import app
-from configvault.core.outcome import Outcome, RecordOutcome, Watching, WatchOutcome
+from configvault.core.outcome import FailureOutcome, Outcome, RecordOutcome, Watching, WatchOutcome
 from configvault.daemon import supervisor as supervisor_
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Task
@@ -124,3 +124,21 @@ def test_unproven_watch_starves_the_watchdog(parts: Parts, monkeypatch: pytest.M
     parts.supervisor._probe = threading.Event()
     assert parts.fed()
     assert not parts.fed()
+
+
+def test_a_fault_does_not_end_the_worker(parts: Parts) -> None:
+    """What no one foresaw is told with the lines it came by, without its text, and the worker works on."""
+
+    def faulty() -> object:
+        raise KeyError("s3cret")
+
+    assert not parts.worker._attempt("record", faulty)
+    failure = parts.until(FailureOutcome)
+    assert isinstance(failure, FailureOutcome)
+    assert (failure.doing, failure.kind) == ("record", "unexpected")
+    assert failure.message.startswith("unexpected KeyError at test_supervisor.py:")
+    assert "worker.py:" in str(failure.hint)
+    assert "s3cret" not in f"{failure}"
+    Path(parts.site.root.path, "later.yaml").write_text("l: 1\n")
+    while "later.yaml" not in [one.path for one in getattr(parts.until(RecordOutcome), "changes", ())]:
+        pass

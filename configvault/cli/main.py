@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from configvault.cli import parser
 from configvault.cli.context import Context
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import ConfigvaultError, FaultError
 
 INTERRUPTED = 130
 
@@ -48,7 +48,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
         failure = from_os_error(error)
         return _failed(context, error, failure)
     except Exception as error:
-        return _failed(context, error, from_fault(error))
+        return _failed(context, error, FaultError(error))
     finally:
         context.close()
 
@@ -74,13 +74,3 @@ def from_os_error(error: OSError) -> ConfigvaultError:
     }
     hint = hints.get(error.errno or 0, "look at that file, then try again; --verbose shows where it happened")
     return ConfigvaultError(what[:1].lower() + what[1:] if not name else what, hint)
-
-
-def from_fault(error: Exception) -> ConfigvaultError:
-    """Return a fault of this program as an error; its text may quote a file's content and stays out."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{os.path.basename(last.filename)}:{last.lineno}"
-    return ConfigvaultError(
-        f"unexpected {type(error).__name__} at {place}, this is a fault of configvault",
-        "run it again with --verbose and report what it prints",
-    )

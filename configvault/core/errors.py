@@ -6,6 +6,9 @@ thing, with which value; a hint is the command or action that helps. Neither eve
 
 from __future__ import annotations
 
+import os
+import traceback
+
 from configvault.core.model import Finding
 
 
@@ -79,3 +82,18 @@ class ConfigError(ConfigvaultError):
         """Keep `faults`, each `FILE:LINE: KEY: what is wrong with which value, what is allowed`."""
         super().__init__(message, hint)
         self.faults = faults
+
+
+class FaultError(ConfigvaultError):
+    """A fault of this program itself. The text of what was raised may quote a file's content and stays out."""
+
+    kind = "unexpected"
+
+    def __init__(self, raised: BaseException) -> None:
+        """Say what kind of exception it was, and by which lines of code it came, the last one first."""
+        frames = reversed(traceback.extract_tb(raised.__traceback__))
+        came = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames] or ["nowhere"]
+        super().__init__(
+            f"unexpected {type(raised).__name__} at {came[0]}, this is a fault of configvault",
+            f"report it, and that it came by {', '.join(came[:6])}",
+        )

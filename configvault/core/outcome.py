@@ -144,7 +144,7 @@ class RestoreOutcome:
 class FailureOutcome:
     """Something that the daemon does by itself did not work; it will be tried again.
 
-    `doing` is one word (record, restore, reload, verify, pack, configure), `kind` an error's kind.
+    `doing` is one word (record, restore, reload, verify, pack, configure, replicate, serve), `kind` an error's kind.
     """
 
     doing: str

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from configvault import app
-from configvault.core.errors import BusyError, ConfigError, ConfigvaultError
+from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
 from configvault.core.model import Trigger
 from configvault.core.outcome import (
     DaemonOutcome,
@@ -159,6 +159,7 @@ class _Daemon:
         self._latest = ""
 
     def run(self) -> int:
+        threading.excepthook = self._thread_died
         self._site.observers.append(self._hear)
         self._outside.attach(self._site)
         signals = Signals()
@@ -198,6 +199,13 @@ class _Daemon:
     def _hear_standing(self, outcome: Outcome) -> None:
         # Of the site as it is then: a new configuration brings a new one.
         self._site.tell(outcome)
+
+    def _thread_died(self, died: threading.ExceptHookArgs) -> None:
+        """Say that a thread ended by a fault: what it was for is not done any more."""
+        name = died.thread.name if died.thread is not None else "unknown"
+        fault = FaultError(died.exc_value or died.exc_type())
+        hint = f"systemctl restart configvault, and {fault.hint}"
+        self._standing.degrade(f"thread {name}", f"the thread {name} has died: {fault.message}", hint)
 
     def _status(self) -> str:
         state = self._standing.state

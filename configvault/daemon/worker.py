@@ -9,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.errors import BusyError, ConfigvaultError, FaultError
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
     FailureOutcome,
@@ -335,8 +334,8 @@ class Worker:
             where = f" ({error.filename})" if error.filename else ""
             self._failed(doing, "system", f"{error.strerror or error}{where}", None)
         except Exception as error:  # the boundary: a daemon that ends protects nothing
-            trace = "".join(traceback.format_exception(error)[-3:]).strip()
-            self._failed(doing, "unexpected", f"{type(error).__name__}: {error}", trace)
+            fault = FaultError(error)
+            self._failed(doing, fault.kind, fault.message, fault.hint)
         else:
             self._busy_since_s = None
             if doing != "record":

@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import ConfigvaultError, FaultError
+from configvault.core.outcome import FailureOutcome
 from configvault.core.replicas import ReplicaStatus, Why
 from configvault.usecases import replicate
 from configvault.usecases.site import Remote, Site
@@ -111,8 +112,10 @@ class Replicator:
         try:
             failed = self._sent(due)
         except (ConfigvaultError, OSError):
-            # The vault itself is in trouble, a full disk for instance: whoever records says so. Try again later.
-            failed = True
+            pass  # The vault itself is in trouble, a full disk for instance: whoever records says so.
+        except Exception as error:  # the boundary of this thread: whatever it was, it is tried again
+            fault = FaultError(error)
+            self._site.tell(FailureOutcome("replicate", fault.kind, fault.message, fault.hint))
         finally:
             with self._changed:
                 due.busy = False

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
-from configvault.core.errors import BusyError, ConfigvaultError, UnknownReferenceError, UsageError
+from configvault.core.errors import BusyError, ConfigvaultError, FaultError, UnknownReferenceError, UsageError
 from configvault.web import api, guard
 from configvault.web.answer import Answer, Query, html
 from configvault.web.pages import difference, failure, refused, snapshot, timeline
@@ -94,8 +94,7 @@ class Application:
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
             return self._failed(path, status, error)
         except Exception as error:  # the boundary: a fault in one page is no fault of the others
-            # Not its text, which may quote what stands in the root.
-            self._source.complain(f"the page {path.split('/')[1]!r} failed with {type(error).__name__}")
+            self._source.complain(f"the page {path.split('/')[1]!r} failed: {FaultError(error).message}")
             return self._failed(path, 500, ConfigvaultError("this page failed; the log says with what"))
 
     def _page(self, path: str, query: Query) -> Answer:

@@ -67,6 +67,20 @@ def test_usage(place: Place, argv: list[str]) -> None:
     fails(place.run(*argv), 2)
 
 
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["rolback", "latest"], "configvault rollback"),
+        (["-c", "x", "snapshto"], "configvault snapshot"),
+        (["quux"], "configvault --help"),
+        (["rollback", "--dry-rn", "latest"], "configvault rollback --help"),
+    ],
+)
+def test_misspelt(place: Place, argv: list[str], hint: str) -> None:
+    """The hint of a misspelt command is the nearest one, that of a misspelt flag the help of its command."""
+    assert fails(place.run(*argv), 2).said("hint") == [f"hint: {hint}"]
+
+
 def test_no_command(place: Place) -> None:
     """Without any word the help is printed to standard error, exit code 2."""
     done = place.process()

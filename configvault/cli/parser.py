@@ -101,16 +101,29 @@ def _add(commands: argparse._SubParsersAction[_Parser], command: Command, after:
 
 
 def _called(words: Sequence[str]) -> tuple[str | None, int]:
-    """Return the command in `words` and where it stands: the first that is no flag, if there is such a command."""
-    known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
+    """Return the command in `words` and where it stands: the first that is no flag.
+
+    Raises:
+        UsageError: there is no such command.
+    """
     before = ""
     for at, word in enumerate(words):
         if not word.startswith("-") and before not in ("-c", "--config", "--wait"):
-            return (word if word in known else None), at
+            _check_known(word)
+            return word, at
         if word in ("-h", "--help"):
             break
         before = word
     return None, len(words)
+
+
+def _check_known(word: str) -> None:
+    known = [name for command in COMMANDS for name in (command.name, *command.aliases)]
+    if word not in known:
+        from difflib import get_close_matches
+
+        near = get_close_matches(word, known, n=1)
+        raise UsageError(f"there is no command {word!r}", f"configvault {near[0] if near else '--help'}")
 
 
 def complete(environ: Mapping[str, str]) -> None:
@@ -141,8 +154,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         # argparse forgets where `--` stood, and here it divides references from paths.
         at = list(words).index("--")
         words, behind = words[:at], list(words[at + 1 :])
-    # For the list of commands, or to say that there is no such command, their names are enough.
-    args = build(called or NAMES_ONLY).parse_args(words)
+    # For the list of commands their names are enough.
+    args, unknown = build(called or NAMES_ONLY).parse_known_args(words)
+    if unknown:
+        where = f"configvault {called}" if called else "configvault"
+        raise UsageError(f"{where} takes no {' '.join(unknown)}", f"{where} --help")
     args.behind = behind
     if args.command is None:
         if words:

@@ -422,3 +422,35 @@ def test_every_known_form_begins_as_the_sieve_knows(token: str) -> None:
 def test_the_sieve_holds_back_most_lines() -> None:
     """A line as most lines of a document are is not read a second time."""
     assert not secretvalues.may_hold("      summary: what the weather is\n      operationId: forecast\n")
+
+
+def test_a_secret_is_hidden_wherever_it_stands_again() -> None:
+    """What one line names as a secret is one in a comment and under any other name, too, behind the same mark."""
+    text = f"# was {CANARY} before\npassword: {CANARY}\ndescription: 'use {CANARY}'\nport: 8080\n"
+    mark = REDACTOR.mark(CANARY)
+    assert REDACTOR.text(text) == text.replace(CANARY, mark)
+
+
+def test_a_secret_of_one_version_is_hidden_in_the_other() -> None:
+    """A secret that moved under a harmless name, or stood there before, is hidden on both sides of a difference."""
+    named, harmless = f"password: {CANARY}\n", f"remark: {CANARY}\n"
+    mark = REDACTOR.mark(CANARY)
+    assert REDACTOR.both(named, harmless) == (f"password: {mark}\n", f"remark: {mark}\n")
+    assert REDACTOR.both(harmless, named) == (f"remark: {mark}\n", f"password: {mark}\n")
+
+
+@pytest.mark.parametrize("word", ["required", "bearer", "changeme", "oauth-token", "s3cret"])
+def test_a_plain_word_is_no_secret_elsewhere(word: str) -> None:
+    """A password of one short word does not make the file unreadable."""
+    text = f"password: {word}\ntitle: a {word} thing\n"
+    assert REDACTOR.text(text).endswith(f"title: a {word} thing\n")
+
+
+@given(st.lists(st.sampled_from([*SHAPES.values(), CANARY, "remark: {}", "a: 1"]), max_size=5))
+def test_repetitions_leave_lines_and_themselves_alone(shapes: list[str]) -> None:
+    """However often it stands there, no line comes or goes, and what was redacted once does not change again."""
+    text = "\n".join(shape.replace("{}", CANARY) for shape in shapes)
+    hidden = REDACTOR.text(text)
+    assert hidden.count("\n") == text.count("\n")
+    assert REDACTOR.text(hidden) == hidden
+    assert CANARY not in hidden or hidden == text

@@ -4,8 +4,8 @@ The same value always gets the same short mark, made with a key that stays in th
 a secret shows in a diff while the secret does not. Lines are never added, removed or moved. Redacting twice
 changes nothing. What is found and how is said in `secretnames`, `secretvalues` and `randomness`.
 
-Not guaranteed: a secret that no name announces and that does not look random stays. The vault's history is
-never redacted.
+Not guaranteed: a secret that no name announces in any version at hand, and that does not look random, stays. The
+vault's history is never redacted.
 """
 
 from __future__ import annotations
@@ -13,14 +13,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import compress
+from itertools import compress, islice
 
 from configvault.core import secretnames, secretvalues
 from configvault.core.secretvalues import MARK, Span
 
 # A longer line is shown as one mark: nobody reads it, and its cost has to stay bounded.
 LONGEST_LINE = 256 * 1024
+# A secret value is hidden wherever it stands again, if it has a digit and is this long, or is longer than a word is.
+LEAST_REPEATED = 8
+LEAST_WORDS = 20
+_LONGEST_REPEATED = 1024
+_MOST_REPEATED = 500
 
 _PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = "-----END"
@@ -52,34 +58,71 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a whole file or a part of one, redacted."""
-        lines = text.split("\n")
-        held = [secretvalues.may_hold(line) for line in lines]
-        if not any(held):
+        return self._texts(text)[0]
+
+    def both(self, old: str, new: str) -> tuple[str, str]:
+        """Return two versions of a file, redacted; what is secret in one of them is hidden in the other, too."""
+        hidden = self._texts(old, new)
+        return hidden[0], hidden[1]
+
+    def _texts(self, *texts: str) -> list[str]:
+        found = [_secrets(text) for text in texts]
+        values = _telling(text[a:b] for text, spans in zip(texts, found, strict=True) for a, b in spans)
+        return [
+            self._hide(text, _merged(text, [*spans, *_repeated(text, values)]) if values else spans)
+            for text, spans in zip(texts, found, strict=True)
+        ]
+
+    def _hide(self, text: str, spans: list[Span]) -> str:
+        if not spans:
             return text
-        beside = _values_of_named(lines) if any(map(_is_name, compress(lines, held))) else set()
-        carry = _Carry()
-        return "\n".join(
-            self._one(line, carry, i in beside) if held[i] or i in beside or not carry.is_empty else line
-            for i, line in enumerate(lines)
-        )
-
-    def _one(self, line: str, carry: _Carry, beside: bool) -> str:
-        if len(line) > LONGEST_LINE:
-            return self._whole(line)
-        spans, start = carry.continued(line)
-        if start < len(line):
-            spans += carry.read(line, start, beside)
-        return self._hide(line, spans) if spans else line
-
-    def _whole(self, line: str) -> str:
-        return self._hide(line, [(0, len(line))])
-
-    def _hide(self, line: str, spans: list[Span]) -> str:
         parts, at = [], 0
-        for start, end in _merged(line, spans):
-            parts += [line[at:start], self.mark(line[start:end])]
+        for start, end in spans:
+            parts += [text[at:start], self.mark(text[start:end])]
             at = end
-        return "".join([*parts, line[at:]])
+        return "".join([*parts, text[at:]])
+
+
+def _secrets(text: str) -> list[Span]:
+    """Return where the secrets of a text are that show by where they stand or by their looks."""
+    lines = text.split("\n")
+    held = [secretvalues.may_hold(line) for line in lines]
+    if not any(held):
+        return []
+    beside = _values_of_named(lines) if any(map(_is_name, compress(lines, held))) else set()
+    carry, spans, at = _Carry(), [], 0
+    for i, line in enumerate(lines):
+        if held[i] or i in beside or not carry.is_empty:
+            spans += [(at + a, at + b) for a, b in _merged(line, _in_line(line, carry, i in beside))]
+        at += len(line) + 1
+    return spans
+
+
+def _in_line(line: str, carry: _Carry, beside: bool) -> list[Span]:
+    if len(line) > LONGEST_LINE:
+        return [(0, len(line))]
+    spans, start = carry.continued(line)
+    return spans + carry.read(line, start, beside) if start < len(line) else spans
+
+
+def _telling(values: Iterable[str]) -> list[str]:
+    """Return those of the secret values that are no plain word: wherever else one stands, it is the secret again."""
+    kept = {
+        value
+        for value in values
+        if len(value) >= LEAST_REPEATED
+        and (len(value) >= LEAST_WORDS or any(map(str.isdigit, value)))
+        and not MARK.search(value)
+    }
+    return list(islice((value for value in kept if len(value) <= _LONGEST_REPEATED), _MOST_REPEATED))
+
+
+def _repeated(text: str, values: Iterable[str]) -> Iterator[Span]:
+    for value in values:
+        at = text.find(value)
+        while at >= 0:
+            yield at, at + len(value)
+            at = text.find(value, at + len(value))
 
 
 def _merged(line: str, spans: list[Span]) -> list[Span]:

@@ -15,7 +15,7 @@ MOST_LINES = 20_000
 NO_END = "\\ No newline at end of file"
 
 Read = Callable[[str], bytes]
-Hide = Callable[[str], str]
+Hide = Callable[[str, str], tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class FileDiff:
 
 
 def file_diff(change: Change, read_old: Read, read_new: Read, hide: Hide) -> FileDiff:
-    """Return the difference at one path; `hide` redacts a whole text.
+    """Return the difference at one path; `hide` redacts a text before and after.
 
     What a patch cannot say (owners, folders) stands in lines that `git apply` and `patch` pass over.
     """
@@ -73,7 +73,7 @@ def _part(path: str, old: Entry | None, new: Entry | None, read_old: Read, read_
     names = _name("a/", path, old), _name("b/", path, new)
     if texts[0] is None or texts[1] is None:
         return _Part(header, (f"Binary files {names[0]} and {names[1]} differ",), binary=True)
-    before, after = _lines(hide(texts[0])), _lines(hide(texts[1]))
+    before, after = map(_lines, hide(texts[0], texts[1]))
     if len(before) + len(after) > MOST_LINES:
         said = f"Files {names[0]} and {names[1]} differ ({len(before)} and {len(after)} lines)"
         return _Part(header, (said,), len(after), len(before), binary=True)

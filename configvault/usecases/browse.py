@@ -102,7 +102,7 @@ class Browser:
             if old == BEFORE:
                 old = _below(site, new)
             found = history.difference(site, old, None if new == history.LIVE else new, (), stage)
-            hide = Redactor(site.vault.redaction_key()).text
+            hide = Redactor(site.vault.redaction_key()).both
             files = tuple(
                 file_diff(change, found.read_old, found.read_new, hide) for change in found.changes[:MOST_FILES]
             )

@@ -92,7 +92,7 @@ def dry_run(site: Site, request: Request) -> RollbackOutcome:
 
 def _lines(change: Change, old: Read, new: Read) -> Lines:
     """Return how many lines come and go."""
-    found = file_diff(change, old, new, lambda text: text)
+    found = file_diff(change, old, new, lambda before, after: (before, after))
     return Lines(change.path, None, None) if found.binary else Lines(change.path, found.added, found.removed)
 
 

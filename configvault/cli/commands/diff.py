@@ -12,12 +12,11 @@ from configvault.cli.output import printable
 if TYPE_CHECKING:
     from configvault.core.model import Change
     from configvault.core.textdiff import FileDiff
-    from configvault.usecases.site import Site
 
 _STYLES = {"+": "good", "-": "error", "@": "dim"}
 
 Read = Callable[[str], bytes]
-Hide = Callable[[str], str]
+Hide = Callable[[str, str], tuple[str, str]]
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +46,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     site = context.site()
     with site.vault.stage() as stage:
         found = history.difference(site, old, new, args.behind, stage)
-        hide = hider(site, redact=not args.no_redact)
+        hide = hider(site.vault.redaction_key, redact=not args.no_redact)
         show(
             context,
             args,
@@ -57,13 +56,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
     return 1 if found.changes and args.exit_code else 0
 
 
-def hider(site: Site, *, redact: bool) -> Hide:
-    """Return what hides the secrets of a text, the same one always behind the same mark."""
+def hider(key: Callable[[], bytes], *, redact: bool) -> Hide:
+    """Return what hides the secrets of a text before and after; with one `key` the same one has the same mark."""
     if not redact:
-        return lambda text: text
+        return lambda old, new: (old, new)
     from configvault.core.redact import Redactor
 
-    return Redactor(site.vault.redaction_key()).text
+    return Redactor(key()).both
 
 
 def file_diffs(changed: Iterable[Change], old: Read, new: Read, hide: Hide) -> Iterator[FileDiff]:

@@ -202,13 +202,12 @@ def _few(hosts: tuple[str, ...]) -> str:
 
 def _diff(context: Context, args: argparse.Namespace, members: list[Member]) -> int:
     from configvault.cli.commands import diff
-    from configvault.core.redact import Redactor
     from configvault.usecases import fleet
 
     first, second = (fleet.chosen(members, host) for host in (args.first, args.second))
     changed = fleet.difference(first, second, args.path)
     # Marks of this one run: the same secret on both hosts looks the same, and says nothing tomorrow.
-    hide = (lambda text: text) if args.no_redact else Redactor(os.urandom(32)).text
+    hide = diff.hider(lambda: os.urandom(32), redact=not args.no_redact)
     diffs = diff.file_diffs(changed, first.read, second.read, hide)
     diff.show(context, args, diffs, (f"{first.host}:{_id(first)}", f"{second.host}:{_id(second)}"))
     return 1 if changed and args.exit_code else 0

@@ -100,7 +100,7 @@ def _diff(context: Context, args: argparse.Namespace, site: Site, found: Rejecte
     from configvault.usecases import history
 
     read = site.vault.objects.read
-    hide = diff.hider(site, redact=not args.no_redact)
+    hide = diff.hider(site.vault.redaction_key, redact=not args.no_redact)
     diffs = diff.file_diffs(history.changes_of(site, found), read, read, hide)
     diff.show(context, args, diffs, ("latest snapshot then", found.id))
     return 0

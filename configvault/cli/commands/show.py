@@ -40,7 +40,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         from configvault.cli.commands import diff
 
         read = site.vault.objects.read
-        hide = diff.hider(site, redact=True)
+        hide = diff.hider(site.vault.redaction_key, redact=True)
         context.output.lines(diff.stat(diff.file_diffs(changed, read, read, hide)), asked=True)
     else:
         from configvault.cli import words

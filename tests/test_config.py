@@ -24,7 +24,6 @@ from configvault.core.settings import (
     Keep,
     NotifySettings,
     ReplicaSettings,
-    Section,
     Settings,
 )
 
@@ -462,7 +461,7 @@ def test_the_example_holds_every_key(tmp_path: Path) -> None:
     assert set(_leaves(Settings)) - set(_written(yaml.safe_load(text))) == set()
 
 
-def _leaves(cls: type[Section], prefix: str = "") -> Iterator[str]:
+def _leaves(cls: type[Settings], prefix: str = "") -> Iterator[str]:
     for name, hint in typing.get_type_hints(cls).items():
         inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
         if dataclasses.is_dataclass(inner):

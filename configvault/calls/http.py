@@ -9,9 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+from configvault.core.frozen import frozen
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
@@ -27,7 +29,7 @@ _KEEP_METHOD = (307, 308)
 _REDIRECTS = (301, 302, 303, *_KEEP_METHOD)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """One question; `timeout` is for the exchange as a whole, redirects included, in seconds."""
 
@@ -38,7 +40,7 @@ class Request:
     timeout: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """What came back; of a body larger than 1 MiB the start (`cut`). `peer` is the `HOST:PORT` that answered."""
 

@@ -8,10 +8,11 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, TYPE_CHECKING
 
 from configvault.calls.http import CallError
+from configvault.core.frozen import frozen
 from configvault.core.randomness import random_spans
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ _LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{32,}")
 _NAMED = re.compile(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]{0,4}|[0-9]+|[A-Za-z0-9]{1,6})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ran:
     """How a program ended: its exit code (negative: the signal) and what of its output may be shown."""
 

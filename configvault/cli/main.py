@@ -7,7 +7,6 @@ import errno
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 
 from configvault.cli import parser
@@ -55,6 +54,8 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
 
 def _failed(context: Context, error: Exception, failure: ConfigvaultError) -> int:
     if context.verbose:
+        import traceback
+
         print("".join(traceback.format_exception(error)), end="", file=sys.stderr)
     context.fail(failure)
     return failure.code

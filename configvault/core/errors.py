@@ -7,9 +7,10 @@ thing, with which value; a hint is the command or action that helps. Neither eve
 from __future__ import annotations
 
 import os
-import traceback
+from typing import TYPE_CHECKING
 
-from configvault.core.model import Finding
+if TYPE_CHECKING:
+    from configvault.core.model import Finding
 
 
 class ConfigvaultError(Exception):
@@ -91,6 +92,8 @@ class FaultError(ConfigvaultError):
 
     def __init__(self, raised: BaseException) -> None:
         """Say what kind of exception it was, and by which lines of code it came, the last one first."""
+        import traceback
+
         frames = reversed(traceback.extract_tb(raised.__traceback__))
         came = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames] or ["nowhere"]
         super().__init__(

@@ -7,10 +7,11 @@ the quieter ones (`unchanged`, `planned`, `reloaded`, `well`, ...) never leave t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from configvault.core import documents
+from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport, ReloadReport, healthy
 from configvault.core.outcome import (
     DaemonOutcome,
@@ -39,7 +40,7 @@ _SPOKEN = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One outcome as it is told: `title` is one line for people, `document` the JSON of the contract."""
 

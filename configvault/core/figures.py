@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from configvault.core.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class ReplicaFigures:
     """One replica under a name without secrets, when it last took everything, and whether it lacks something."""
 
@@ -16,7 +18,7 @@ class ReplicaFigures:
     behind: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Figures:
     """What the gauges show. None is "not known", and shows as no sample at all rather than as a lie.
 

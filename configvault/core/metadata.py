@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
 from configvault.core import gitformat
+from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Attributes, Folder, Kind, attributes_of
 
 FORMAT = 1
@@ -22,7 +23,7 @@ SORTS = {0o100644: "file", 0o100755: "executable", 0o120000: "link", 0o40000: "f
 PLAIN_MODES = {"file": 0o644, "executable": 0o755, "folder": 0o755, "link": 0o777}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metadata:
     """The parsed file: the root folder's own attributes, the defaults, and the exceptions by path."""
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
 from configvault.core import gitformat
+from configvault.core.frozen import frozen
 
 RESERVED_PREFIX = ".configvault-"
 METADATA_NAME = ".configvault-metadata.json"
@@ -213,7 +214,7 @@ class Severity(enum.StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing a validator has to say. No field ever holds a secret value.
 
@@ -230,7 +231,7 @@ class Finding:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """All findings on one state, most severe first, then by path and line."""
 
@@ -247,7 +248,7 @@ class Verdict:
         return tuple(f for f in self.findings if f.severity is Severity.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class State:
     """What a validator sees: the captured tree, its bytes, and the latest snapshot's tree (or None).
 
@@ -268,7 +269,7 @@ class ChangeKind(enum.StrEnum):
     METADATA = "metadata"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """One path that differs; `old` and `new` are what was and is there."""
 
@@ -292,7 +293,7 @@ class Trigger(enum.StrEnum):
     RECOVER = "recover"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """One commit of the vault's main branch, as its message and refs describe it."""
 
@@ -314,7 +315,7 @@ class Snapshot:
     plugins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RejectedState:
     """One refused state kept in the vault; `findings` are those written down with it."""
 
@@ -329,7 +330,7 @@ class RejectedState:
     plugins: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReloadReport:
     """What came of asking the service to load its configuration; `error` says why it did not."""
 
@@ -341,7 +342,7 @@ class ReloadReport:
     elapsed_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HealthReport:
     """What one health check said in the end."""
 

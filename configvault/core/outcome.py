@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
 
+from configvault.core.frozen import frozen
 from configvault.core.model import (
     Change,
     Finding,
@@ -24,7 +24,7 @@ class Recording(enum.StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordOutcome:
     """What came of looking at live: `snapshot` is the new one, or the latest where nothing had changed.
 
@@ -42,7 +42,7 @@ class RecordOutcome:
     annotated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lines:
     """How many lines of the file at `path` come and go; None for what is no text."""
 
@@ -51,7 +51,7 @@ class Lines:
     removed: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PostponedOutcome:
     """Something waits: live is not recorded because `paths` are still being written, or `message` says why."""
 
@@ -70,7 +70,7 @@ class RollbackEnd(enum.StrEnum):
     RELOAD_FAILED = "reload_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RollbackOutcome:
     """What came of a rollback.
 
@@ -100,7 +100,7 @@ class RollbackOutcome:
     lines: tuple[Lines, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReloadOutcome:
     """What came of asking the service to load what is live."""
 
@@ -109,7 +109,7 @@ class ReloadOutcome:
     health: tuple[HealthReport, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoveryOutcome:
     """What was done about something that a crash had left; `words` say it in one line."""
 
@@ -124,7 +124,7 @@ class RestoreCause(enum.StrEnum):
     RELOAD_FAILED = "reload_failed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreOutcome:
     """What came of an automatic restore of `target`; `kept` is the id under which live was kept.
 
@@ -140,7 +140,7 @@ class RestoreOutcome:
     health: tuple[HealthReport, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FailureOutcome:
     """Something that the daemon does by itself did not work; it will be tried again.
 
@@ -153,7 +153,7 @@ class FailureOutcome:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DegradedOutcome:
     """The daemon does less than it should from now on, or (`cleared`) no longer; `reason` is one fixed word."""
 
@@ -171,7 +171,7 @@ class Watching(enum.StrEnum):
     LOST = "lost"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WatchOutcome:
     """The root is watched from now on, or events may have been lost and everything is looked at."""
 
@@ -179,7 +179,7 @@ class WatchOutcome:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LookOutcome:
     """The daemon has looked at the root, `everywhere` or where something was noticed, after so many `events`.
 
@@ -200,7 +200,7 @@ class Phase(enum.StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonOutcome:
     """The daemon has come to the next phase of its life."""
 
@@ -208,7 +208,7 @@ class DaemonOutcome:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyOutcome:
     """What the integrity check found; `message` says what is damaged."""
 
@@ -217,7 +217,7 @@ class VerifyOutcome:
     elapsed_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UpkeepOutcome:
     """What housekeeping did: whether it packed, the ids of the refused states it dropped and the snapshots it pruned.
 

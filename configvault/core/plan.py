@@ -7,13 +7,13 @@ one disappears at once. Only a folder that both states have is entered.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """One path: `old` is what was captured there, `new` what shall be; None is nothing.
 
@@ -40,7 +40,7 @@ class Step:
         return self.path.rpartition("/")[2]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestorePlan:
     """The steps in order, and the folders that stay because they hold what is never touched."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
 from datetime import datetime
+
+from configvault.core.frozen import frozen
 
 HOST = "{host}"
 # Above them the same names as in a vault; below, those of one host in a repository that several share.
@@ -26,7 +27,7 @@ def as_host(text: str) -> str:
     return name if is_host(name) else "unnamed"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """Where the refs of one host lie in a replica; `below` is `""` or `hosts/HOST/`."""
 
@@ -96,7 +97,7 @@ class Why(enum.StrEnum):
 PASSING = frozenset({Why.UNREACHABLE, Why.TIMED_OUT, Why.BUSY})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trouble:
     """Why something failed, in one line without secrets, and what helps."""
 
@@ -105,7 +106,7 @@ class Trouble:
     hint: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplicaStatus:
     """How a replica stands: what it holds, how far that is behind, why the last push failed (None: it did not).
 

@@ -6,15 +6,15 @@ The words and their meaning are restic's (`restic forget`): each rule keeps some
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from configvault.core import units
+from configvault.core.frozen import frozen
 from configvault.core.model import Snapshot
 from configvault.core.settings import KeepSnapshots
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """A snapshot and the reasons it stays for; none: it goes."""
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError, dataclass, field, fields
-from typing import TypeVar, dataclass_transform
+from dataclasses import field
 
-_T = TypeVar("_T")
+from configvault.core.frozen import frozen
 
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
@@ -28,7 +27,7 @@ IGNORED_BY_DEFAULT = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowed:
     """What a value may be beyond its type: one of `choices`, within bounds (`above` is exclusive), of a `form`.
 
@@ -59,50 +58,8 @@ def allowed(
     return {"allowed": Allowed(form, choices, above, least, most, secret, single)}
 
 
-class Section:
-    """What all sections have in common: equal where all fields are, printed without those that are secret.
-
-    Written once here because `dataclass` would compile all of it anew for each section, at every start: that was
-    half of what reading the settings cost.
-    """
-
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """Set a field for the first time; afterwards it stays as it is."""
-        if hasattr(self, name):
-            raise FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)
-
-    def __delattr__(self, name: str) -> None:
-        """Refuse."""
-        raise FrozenInstanceError(f"cannot delete field {name!r}")
-
-    def __eq__(self, other: object) -> bool:
-        """Return whether `other` is the same section with the same values."""
-        if type(other) is not type(self):
-            return NotImplemented
-        names = [f.name for f in fields(self)]  # type: ignore[arg-type]
-        return all(getattr(self, name) == getattr(other, name) for name in names)
-
-    def __hash__(self) -> int:
-        """Return a hash that equal sections share: mappings inside have none, and nobody keeps sets of these."""
-        return hash(type(self))
-
-    def __repr__(self) -> str:
-        """Return the section as Python would write it."""
-        shown = (f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
-        return f"{type(self).__name__}({', '.join(shown)})"
-
-
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def _section(cls: type[_T]) -> type[_T]:
-    """Make `cls` a section: its fields are set once, by name or in their order."""
-    return dataclass(slots=True, eq=False, repr=False)(cls)
-
-
-@_section
-class WatchSettings(Section):
+@frozen
+class WatchSettings:
     """When a change counts as finished, what is never looked at, how often everything is."""
 
     quiet: float = field(default=1.0, metadata=allowed(above=0))
@@ -111,8 +68,8 @@ class WatchSettings(Section):
     rescan: float = field(default=300.0, metadata=allowed(least=1))
 
 
-@_section
-class CommandCheck(Section):
+@frozen
+class CommandCheck:
     """A program of the site's own that judges the state; `{dir}` in `argv` is where it is laid out."""
 
     argv: tuple[str, ...] = field(metadata=allowed("argv", single=True))
@@ -125,8 +82,8 @@ class CommandCheck(Section):
         return self.name or (os.path.basename(self.argv[0]) if self.argv else "")
 
 
-@_section
-class ValidateSettings(Section):
+@frozen
+class ValidateSettings:
     """What a state must satisfy; `rules` maps a rule's name to error, warning or off."""
 
     profile: str = field(default="coze", metadata=allowed(choices=("coze", "generic")))
@@ -136,8 +93,8 @@ class ValidateSettings(Section):
     commands: tuple[CommandCheck, ...] = ()
 
 
-@_section
-class ChangesSettings(Section):
+@frozen
+class ChangesSettings:
     """What follows a change that somebody made: report or restore; whether to reload after it."""
 
     on_invalid: str = field(default="report", metadata=allowed(choices=("report", "restore")))
@@ -146,16 +103,16 @@ class ChangesSettings(Section):
     on_reload_failure: str = field(default="report", metadata=allowed(choices=("report", "restore")))
 
 
-@_section
-class ScheduleSettings(Section):
+@frozen
+class ScheduleSettings:
     """Crontab lines or `every 6h`; None is never."""
 
     backup: str | None = field(default="0 2 * * *", metadata=allowed("schedule"))
     verify: str | None = field(default="0 4 * * 0", metadata=allowed("schedule"))
 
 
-@_section
-class Expectation(Section):
+@frozen
+class Expectation:
     """What an HTTP answer must be like; None leaves that part open. `json` is a JMESPath that must be true."""
 
     status: tuple[int, ...] = field(default=(200, 204), metadata=allowed(least=100, most=599, single=True))
@@ -164,8 +121,8 @@ class Expectation(Section):
     json: str | None = field(default=None, metadata=allowed("jmespath"))
 
 
-@_section
-class ReloadSettings(Section):
+@frozen
+class ReloadSettings:
     """How the service is told to load its configuration: http, command or none."""
 
     kind: str = field(default="http", metadata=allowed(choices=("http", "command", "none")))
@@ -180,8 +137,8 @@ class ReloadSettings(Section):
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
 
 
-@_section
-class HealthCheck(Section):
+@frozen
+class HealthCheck:
     """One question to the service after a reload, asked until it passes or `within` seconds are over."""
 
     name: str = field(metadata=allowed("name"))
@@ -196,23 +153,23 @@ class HealthCheck(Section):
     timeout: float = field(default=5.0, metadata=allowed(above=0))
 
 
-@_section
-class RollbackSettings(Section):
+@frozen
+class RollbackSettings:
     """What follows a rollback whose reload or health failed: keep or undo."""
 
     on_reload_failure: str = field(default="keep", metadata=allowed(choices=("keep", "undo")))
 
 
-@_section
-class Keep(Section):
+@frozen
+class Keep:
     """How many of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds."""
 
     keep_last: int | None = None
     keep_within: float | None = None
 
 
-@_section
-class KeepSnapshots(Section):
+@frozen
+class KeepSnapshots:
     """Which snapshots stay when the vault is thinned: each rule that is set keeps some. No rule: all stay.
 
     The newest of each hour, day, week, month and year that has one, counted from the newest; all within the last
@@ -229,8 +186,8 @@ class KeepSnapshots(Section):
     keep_good: int | None = field(default=None, metadata=allowed(least=1))
 
 
-@_section
-class RetentionSettings(Section):
+@frozen
+class RetentionSettings:
     """How long refused states and snapshots stay; `history` is how far back commits are kept (None: for ever)."""
 
     rejected: Keep = Keep(keep_last=100, keep_within=30 * 86400.0)
@@ -238,8 +195,8 @@ class RetentionSettings(Section):
     history: float | None = field(default=None, metadata=allowed(above=0))
 
 
-@_section
-class ReplicaSettings(Section):
+@frozen
+class ReplicaSettings:
     """A git URL that receives the vault; `{host}` in it is this host's name.
 
     `shared`: several hosts have this one repository, each below `hosts/HOST/`. `key` and `known_hosts` are files for
@@ -255,8 +212,8 @@ class ReplicaSettings(Section):
     token: str | None = field(default=None, repr=False, metadata=allowed("name", secret=True))
 
 
-@_section
-class NotifySettings(Section):
+@frozen
+class NotifySettings:
     """Who is told of which outcomes: a webhook or a command."""
 
     url: str | None = field(default=None, repr=False, metadata=allowed("url", secret=True))
@@ -269,31 +226,31 @@ class NotifySettings(Section):
     timeout: float = field(default=10.0, metadata=allowed(above=0))
 
 
-@_section
-class HttpSettings(Section):
+@frozen
+class HttpSettings:
     """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off."""
 
     listen: str = field(default="127.0.0.1:9460", metadata=allowed("listen"))
 
 
-@_section
-class LogSettings(Section):
+@frozen
+class LogSettings:
     """How much is logged, and as what: auto, json or text."""
 
     level: str = field(default="info", metadata=allowed(choices=("debug", "info", "warning", "error")))
     format: str = field(default="auto", metadata=allowed(choices=("auto", "json", "text")))
 
 
-@_section
-class SigningSettings(Section):
+@frozen
+class SigningSettings:
     """The ssh key that signs what is recorded (None: nothing is signed), and public keys that signed before it."""
 
     key: str | None = field(default=None, metadata=allowed("path"))
     trusted: tuple[str, ...] = field(default=(), metadata=allowed("public-key", single=True))
 
 
-@_section
-class Settings(Section):
+@frozen
+class Settings:
     """Everything one process needs to protect one root with one vault (both absolute paths).
 
     `host` is the name under which replicas know this host; None: its host name with a part of its machine id.

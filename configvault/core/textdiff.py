@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Change, Entry, Folder, Kind
 
 CONTEXT_LINES = 3
@@ -18,7 +18,7 @@ Read = Callable[[str], bytes]
 Hide = Callable[[str, str], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileDiff:
     """One changed path: what to print above the hunks, the hunks' lines, and how many lines came and went."""
 
@@ -51,7 +51,7 @@ def file_diff(change: Change, read_old: Read, read_new: Read, hide: Hide) -> Fil
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     header: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from configvault.core.frozen import frozen
 from configvault.core.model import RejectedState, Snapshot
 from configvault.core.textdiff import FileDiff
 
@@ -11,7 +10,7 @@ Listed = Snapshot | RejectedState
 ONLY = ("", "snapshots", "rejected")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """Which part of the history: a plugin, a part of an actor's name, times as people write them, a page from 1.
 
@@ -27,7 +26,7 @@ class Wanted:
     per_page: int = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timeline:
     """A page of what was asked for, newest first; `total` counts the entries of all pages.
 
@@ -42,7 +41,7 @@ class Timeline:
     actors: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compared:
     """Two states by their names and how their files differ, secrets hidden; `more` files are not in it."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from configvault.core import settle
+from configvault.core.frozen import frozen
 from configvault.core.settle import NOTHING, Burst, Dirty
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gathered:
     """A burst that is over: where to look, whether the longest wait ended it, how many events there were till then."""
 

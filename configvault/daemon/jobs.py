@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.outcome import Watching
 from configvault.usecases.site import Site
 
@@ -18,7 +18,7 @@ class Task(enum.StrEnum):
     STOP = "stop"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """Sight of the root was lost, or may have been: attach anew, or (`poll`) do without, and look at everything."""
 
@@ -27,7 +27,7 @@ class Lost:
     poll: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class Configured:
     """Work on with another site; `done` is called when that is so."""
 

@@ -12,12 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from configvault.calls.http import CallError
 from configvault.core import events
+from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome
 from configvault.core.settings import NotifySettings
 
@@ -28,7 +29,7 @@ FIRST_PAUSE_S = 1.0
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class About:
     """Where the outcomes come from, and what keeps secrets out of what is told."""
 

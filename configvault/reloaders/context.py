@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from configvault.core.frozen import frozen
 from configvault.core.model import ReloadReport
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReloadContext:
     """The state the service is asked to load: a snapshot's id, commit and tree (None: not recorded), and why."""
 

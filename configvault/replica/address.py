@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from configvault.core.frozen import frozen
 from configvault.core.replicas import HOST, Layout
 from configvault.core.settings import ReplicaSettings
 
 DEFAULT_USER = "configvault"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Address:
     """Where one host's history lies. `url` holds no password, and of user names only those of ssh.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder, State, Verdict
 from configvault.root.capture import Root
 from configvault.usecases import live as live_
@@ -15,7 +15,7 @@ Probe = Callable[[State], Sequence[object]]
 """Asks what a state names whether it is there; what it finds is handed through."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Checked:
     """The verdict, the state it is about, and what a probe found (nothing where none was asked for)."""
 

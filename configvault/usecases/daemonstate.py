@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from configvault.core.frozen import frozen
 from configvault.vault import durable, lock
 from configvault.vault.repository import Vault
 
@@ -30,7 +31,7 @@ _DAEMON = "daemon.json"
 _SCHEDULE = "schedule.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Restore:
     """One automatic restore: when, and the tree of the state it replaced."""
 
@@ -38,7 +39,7 @@ class Restore:
     tree: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Schedule:
     """What lasts: when each line was last done, how the last check of the vault ended, the latest restores."""
 
@@ -47,7 +48,7 @@ class Schedule:
     restores: tuple[Restore, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonState:
     """What a daemon that runs says of itself; `degraded` maps a fixed word to a message."""
 

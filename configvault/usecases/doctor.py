@@ -7,12 +7,12 @@ import os
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from shutil import which
 from urllib.parse import urlsplit
 
 from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder
 from configvault.core.settings import Settings
 from configvault.core.units import size_text
@@ -37,7 +37,7 @@ class Health(enum.StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """One thing that was tried, how it is, and what helps where it is not well."""
 

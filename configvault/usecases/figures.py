@@ -6,11 +6,12 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.figures import Figures, ReplicaFigures
+from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
 from configvault.usecases import daemonstate, replicate, waiting
 from configvault.usecases.daemonstate import DaemonState
@@ -20,7 +21,7 @@ from configvault.vault.marks import REF as MARKS
 from configvault.vault.repository import MAIN, REJECTED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _History:
     """What depends on the history alone; `tip` is what it was counted at."""
 

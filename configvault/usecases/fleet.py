@@ -10,11 +10,12 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError, UnknownReferenceError
+from configvault.core.frozen import frozen
 from configvault.core.model import Change, Entry, Folder, Snapshot
 from configvault.vault.git import Git
 from configvault.vault.repository import Vault
@@ -40,7 +41,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@frozen
 class Member:
     """One host: its latest snapshot and that one's state, or why it could not be looked at."""
 
@@ -52,7 +53,7 @@ class Member:
     trouble: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Group:
     """Hosts whose states are equal; `changes` is how they differ from the largest group."""
 
@@ -61,7 +62,7 @@ class Group:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True)
+@frozen
 class Version:
     """One content of a path, or its absence (None), and who has it."""
 

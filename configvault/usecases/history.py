@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from configvault.core import compare, times
 from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, Snapshot
 from configvault.usecases import live as live_
 from configvault.usecases import references
@@ -19,7 +19,7 @@ from configvault.vault.stage import Stage
 Listed = Snapshot | RejectedState
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """Which snapshots to list; times as people write them. `all` adds rejected states."""
 
@@ -126,7 +126,7 @@ def content(site: Site, snapshot: Listed, path: str) -> bytes:
     return site.vault.objects.read(entry.blob)
 
 
-@dataclass(frozen=True)
+@frozen
 class Difference:
     """How two states differ, with what reads the bytes of either."""
 

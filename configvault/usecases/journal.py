@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from configvault.core.errors import IntegrityError
+from configvault.core.frozen import frozen
 from configvault.vault import durable
 from configvault.vault.repository import Vault
 
@@ -19,7 +20,7 @@ FORMAT = 1
 _FILE = "journal.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Journal:
     """One change of the root, carried out by `restore.restore`.
 

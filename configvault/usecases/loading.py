@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, healthy
 from configvault.usecases.site import Site
 from configvault.vault import messages
 from configvault.vault.marks import REF, Marks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loading:
     """How the service took a state: the reload, and the health checks that followed if it worked."""
 
@@ -67,7 +68,7 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading)
     site.vault.mark(change, note, always=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """One time that the service was to load a state; `of` is a snapshot's id or `live`."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder
 from configvault.core.outcome import RecordOutcome
 from configvault.core.settle import EVERYTHING, Dirty
@@ -16,7 +16,7 @@ from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 
 
-@dataclass(frozen=True)
+@frozen
 class Look:
     """How to look at live.
 
@@ -40,7 +40,7 @@ class Look:
     is_all: Callable[[], bool] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Seen:
     """What was there: `outcome` is None where it is what was refused last; `moving` was still being written."""
 

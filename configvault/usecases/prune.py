@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.frozen import frozen
 from configvault.core.model import Snapshot
 from configvault.core.retention import Decision, decide, is_empty
 from configvault.core.settings import KeepSnapshots
@@ -26,7 +26,7 @@ from configvault.vault.repository import MAIN
 PENDING = "pending.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cut:
     """What lies below the lower bound: how many commits, and why they could not be cut off (None: they were).
 
@@ -38,7 +38,7 @@ class Cut:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pruned:
     """What stays and what goes, newest first, and what came of cutting history (None: nothing is below it)."""
 
@@ -52,7 +52,7 @@ class Pruned:
         return tuple(one.snapshot for one in self.decisions if not one.reasons)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Asked:
     """What the replicas have: the tip of each by name, or why one could not be asked."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.plan import plan
 from configvault.usecases import journal as journal_
@@ -44,7 +44,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rebuilt:
     """What came of it: the state that is live now, and how much history lies behind it.
 

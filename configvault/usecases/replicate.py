@@ -11,12 +11,13 @@ import random
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from configvault.core import gitformat
 from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.frozen import frozen
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
 from configvault.usecases.site import Remote, Site
 from configvault.vault import durable, lock
@@ -30,7 +31,7 @@ _NAME = "vault-id"
 _MOST_BEHIND = 100_000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Known:
     """What the state file of a replica says; `refs` stands for all refs of the vault as they were pushed last."""
 
@@ -160,8 +161,7 @@ def _remember(site: Site, remote: Remote, tip: str | None, refs: str, trouble: T
             words=trouble.words,
             hint=trouble.hint,
         )
-    fields = {name: getattr(known, name) for name in _Known.__slots__}
-    durable.write(_file(site, remote, "json"), (json.dumps(fields, indent=1) + "\n").encode())
+    durable.write(_file(site, remote, "json"), (json.dumps(asdict(known), indent=1) + "\n").encode())
 
 
 def _known(site: Site, remote: Remote) -> _Known:

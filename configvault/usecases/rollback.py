@@ -15,6 +15,7 @@ from configvault.core.errors import (
     UnknownReferenceError,
     UsageError,
 )
+from configvault.core.frozen import frozen
 from configvault.core.model import (
     Change,
     Entry,
@@ -44,7 +45,7 @@ from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """What the operator asks for.
 

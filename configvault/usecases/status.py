@@ -7,12 +7,13 @@ it was judged and not. To judge it anew is what `configvault check` is for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from configvault.core import documents
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.frozen import frozen
 from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.replicas import ReplicaStatus
 from configvault.root.names import IGNORED
@@ -25,7 +26,7 @@ from configvault.vault import lock, signatures
 from configvault.vault.repository import Vault
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonStatus:
     """Whether a daemon protects this root, how it sees changes, and when it last proved that it does.
 
@@ -43,7 +44,7 @@ class DaemonStatus:
     degraded: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """What `status` says. `matches` is the latest snapshot's id where live equals it, else None.
 

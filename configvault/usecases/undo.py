@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder, HealthReport, ReloadReport, Snapshot, Trigger
 from configvault.core.outcome import Recording, RollbackEnd, RollbackOutcome
 from configvault.usecases import journal as journal_
@@ -19,7 +20,7 @@ from configvault.usecases.site import Site
 from configvault.vault.stage import Stage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WayBack:
     """A rollback that may be undone: where it went, the id of what it left, the id of the snapshot it recorded."""
 
@@ -29,7 +30,7 @@ class WayBack:
     any_owner: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PutBack:
     """What came of it: the snapshot that records it (None where that is a rejected state), how the service took it.
 

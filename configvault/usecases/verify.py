@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from configvault.core import metadata
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.frozen import frozen
 from configvault.core.model import Folder, Snapshot, State
 from configvault.root.capture import Root
 from configvault.root.names import Names
@@ -35,7 +35,7 @@ class DamagedError(IntegrityError):
         self.damages = tuple(damages)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """How much was proven; `refused` are restored snapshots that today's rules would not take."""
 

@@ -10,11 +10,12 @@ is in the journal, so that not even a crash then loses it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from configvault.core.errors import IntegrityError
+from configvault.core.frozen import frozen
 from configvault.usecases import journal as journal_
 from configvault.vault import durable
 from configvault.vault.repository import Vault
@@ -25,7 +26,7 @@ UNDONE = "undone"
 _FILE = "pending.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """A rollback that waits, or how it ended.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder, Kind
 
 MOST_LINKS = 40  # as Linux: a path that needs more is a loop
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """Where a path leads: `real` is the path without links, `entry` what lies there."""
 
@@ -19,7 +19,7 @@ class Found:
     entry: Entry | Folder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lost:
     """Why a path leads nowhere inside the tree: `missing`, `outside` or `loop`."""
 

@@ -12,11 +12,11 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
 from threading import Event
 from urllib.parse import urlsplit
 
 from configvault.calls import http
+from configvault.core.frozen import frozen
 from configvault.core.model import Entry, State
 from configvault.validators.coze import directory, meta
 from configvault.validators.files import Files, Found
@@ -29,7 +29,7 @@ Progress = Callable[[int, int], None]
 DEAD = 500  # below this somebody answered who knows the address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """One address to ask: a plugin's server, or with `operation` a GET of it."""
 
@@ -38,7 +38,7 @@ class Target:
     operation: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What came of asking: `status` where there was an answer, else why there was none (no secret in it).
 
@@ -52,7 +52,7 @@ class Result:
     skipped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rate:
     """How much of one plugin is there."""
 

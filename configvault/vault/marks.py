@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
+
+from configvault.core.frozen import frozen
 
 REF = "refs/configvault/marks"
 FILE = "marks.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """Everything said, by snapshot id; `rolled_back` maps the snapshot left to the rollback that left it."""
 

@@ -11,12 +11,13 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import ConfigvaultError, IntegrityError, NoVaultError
+from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Entry, Finding, Folder, RejectedState, Snapshot
 from configvault.core.names import is_forbidden
 from configvault.vault import durable, lock, messages, shallow
@@ -44,7 +45,7 @@ class StaleCaptureError(ConfigvaultError):
     """A captured tree names bytes that are neither staged nor in the vault: capture again from nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """What a commit says of a state: when, why, by whom, where, which plugins it touches; `more` trailers."""
 

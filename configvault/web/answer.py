@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Self
 
+from configvault.core.frozen import frozen
 from configvault.web.markup import Markup
 
 Query = Mapping[str, str]
 """What stood behind the `?`, each name with its last value, and the `Accept` header as `accept`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A status, a body and its type, and further headers."""
 

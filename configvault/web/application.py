@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError, UnknownReferenceError, UsageError
+from configvault.core.frozen import frozen
 from configvault.web import api, guard
 from configvault.web.answer import Answer, Query, html
 from configvault.web.pages import difference, failure, refused, snapshot, timeline
@@ -31,7 +31,7 @@ _MOST_FIELDS = 20
 _LONGEST_VALUE = 500
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A path, or (`below`) the beginning of one whose rest is handed to the page."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.model import Change
 from configvault.core.redact import Redactor
 from configvault.who import people
@@ -15,7 +15,7 @@ _LONGEST_COMMAND = 80
 _hide = Redactor(b"").text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Writer:
     """A process that was seen to write: who it ran as, who had logged in (None: nobody), its command line if known."""
 

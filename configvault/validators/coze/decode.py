@@ -9,8 +9,9 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from configvault.core.frozen import frozen
 from configvault.validators.faults import Fault, fault, quote
 from configvault.validators.openapi.values import is_binary
 from configvault.validators.syntax import duplicates
@@ -21,7 +22,7 @@ _FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF"])
 _LARGEST = (1 << 63) - 1
 
 
-@dataclass(frozen=True)
+@frozen
 class Struct:
     """A mapping into a Go struct: what each key holds; `ignored` keys are never read but known."""
 
@@ -29,21 +30,21 @@ class Struct:
     ignored: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
+@frozen
 class ListOf:
     """A list of one shape."""
 
     item: Shape
 
 
-@dataclass(frozen=True)
+@frozen
 class MapOf:
     """A mapping of any strings to one shape."""
 
     value: Shape
 
 
-@dataclass(frozen=True)
+@frozen
 class Leaf:
     """A scalar; `takes` says whether one is acceptable, `name` what is due, `advice` how to write it."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from configvault.core.frozen import frozen
 from configvault.validators import semver
 from configvault.validators.coze import auth
 from configvault.validators.coze.decode import (
@@ -59,7 +60,7 @@ _PLACES = ("body", "header", "path", "query")
 _RESTORE = "restore the file: configvault rollback latest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tool:
     """One tool as the service decodes it, and where its parts stand."""
 
@@ -70,7 +71,7 @@ class Tool:
     at: At
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plugin:
     """One entry that is a mapping. `document` is None where it could not be decoded; only live tools count."""
 

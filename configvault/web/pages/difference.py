@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from configvault.core.frozen import frozen
 from configvault.core.textdiff import FileDiff
 from configvault.web import api
 from configvault.web.answer import Answer, Query, html
@@ -19,7 +19,7 @@ _LONGEST_LINE = 1000
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """A line of each side with its number; None where that side has none. Without numbers: a note between hunks."""
 

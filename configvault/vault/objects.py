@@ -50,13 +50,16 @@ class Objects:
 
     def close(self) -> None:
         """End the git children, if any were needed."""
-        for child in self._children.values():
-            for pipe in (child.stdin, child.stdout):
-                if pipe:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
-            child.wait()
-        self._children.clear()
+        for how in list(self._children):
+            self._end(how)
+
+    def _end(self, how: str) -> None:
+        child = self._children.pop(how)
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        child.wait()
 
     # --- reading
 
@@ -146,14 +149,19 @@ class Objects:
         assert out is not None
         digest = hasher(type_, size)
         left = size
-        while left:
-            piece = out.read(min(left, CHUNK))
-            if not piece:
-                raise _damaged(id_)
-            left -= len(piece)
-            digest.update(piece)
-            yield piece
-        out.read(1)
+        try:
+            while left:
+                piece = out.read(min(left, CHUNK))
+                if not piece:
+                    raise _damaged(id_)
+                left -= len(piece)
+                digest.update(piece)
+                yield piece
+            out.read(1)
+        finally:
+            if left:
+                # Nobody took the rest, which would be the answer to the next question.
+                self._end("--batch")
         if digest.hexdigest() != id_:
             raise _damaged(id_)
 
@@ -171,7 +179,7 @@ class Objects:
         answer = child.stdout.readline().decode().split()
         if len(answer) != 3:
             # A damaged object ends `git cat-file --batch`: the next question needs a new one.
-            self._children.pop(how).kill()
+            self._end(how)
             raise IntegrityError(f"object {id_} is missing or damaged in the vault", "configvault verify")
         return answer[1], int(answer[2])
 

@@ -15,7 +15,8 @@ from benchmarks.ours import Ours
 from configvault.core import gitformat
 from configvault.core.model import Entry, Folder, Kind
 from configvault.vault import maintenance
-from configvault.vault.repository import Note, create_vault
+from configvault.vault.opening import create_vault
+from configvault.vault.repository import Note
 
 SNAPSHOTS = 10_000
 LIST, LOG, LIBRARIES = "configvault list", "git log", "python"

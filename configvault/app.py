@@ -20,7 +20,7 @@ from configvault.core.settings import ReplicaSettings, Settings, ValidateSetting
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Remote, Site
-from configvault.vault.repository import create_vault, open_vault
+from configvault.vault.opening import create_vault, exists, open_vault, require_adoptable
 
 if TYPE_CHECKING:
     from configvault import replica
@@ -261,9 +261,7 @@ def private_folder(path: str) -> str:
 
 def open_or_create(settings: Settings, environ: Mapping[str, str], **options: object) -> Site:
     """Return the site, its vault made first where none is; arguments and errors as `open_site`."""
-    from configvault.vault import repository
-
-    return open_site(settings, environ, create=not repository.exists(settings.vault), **options)  # type: ignore[arg-type]
+    return open_site(settings, environ, create=not exists(settings.vault), **options)  # type: ignore[arg-type]
 
 
 def known_references(path: str | None, environ: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
@@ -285,10 +283,8 @@ def require_places(settings: Settings) -> None:
     Raises:
         ConfigvaultError: it names the place.
     """
-    from configvault.vault import repository
-
     os.close(Root(settings.root, Names(())).open())
-    repository.require_adoptable(settings.vault)
+    require_adoptable(settings.vault)
 
 
 def directory(

@@ -22,7 +22,7 @@ from configvault.usecases import again
 from configvault.usecases import live as live_
 from configvault.usecases.record import record
 from configvault.vault import lock
-from configvault.vault.repository import create_vault
+from configvault.vault.opening import create_vault
 
 needs_tracer = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 

@@ -22,7 +22,8 @@ from configvault.core.plan import plan
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.root.restore import Restore
-from configvault.vault.repository import Note, Vault, create_vault
+from configvault.vault.opening import create_vault
+from configvault.vault.repository import Note, Vault
 from configvault.vault.stage import Stage
 
 ROOT = os.geteuid() == 0

@@ -15,7 +15,8 @@ from sites import Done, Place, look
 from configvault.core import gitformat
 from configvault.core.errors import IntegrityError
 from configvault.core.model import Entry, Folder, Kind
-from configvault.vault.repository import Note, create_vault
+from configvault.vault.opening import create_vault
+from configvault.vault.repository import Note
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from configvault.usecases.again import rolled_back_content
 from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
-from configvault.vault.repository import StaleCaptureError
+from configvault.vault.trees import StaleCaptureError
 
 OVERRIDABLE = frozenset({"mass-removal"})
 

@@ -1,0 +1,132 @@
+"""States as git trees: the objects that a state needs, and the state that a tree says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from configvault.core import gitformat, metadata
+from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.model import METADATA_NAME, Entry, Folder
+from configvault.core.names import is_forbidden
+from configvault.vault.objects import NewObject, Objects, from_bytes
+from configvault.vault.stage import Stage
+
+DEEPEST = 200
+_ASKED_ALONE = 32
+
+
+class StaleCaptureError(ConfigvaultError):
+    """A captured tree names bytes that are neither staged nor in the vault: capture again from nothing."""
+
+
+def new_objects(
+    state: Folder, before: Folder | None, stage: Stage | None, has: Callable[[str], bool]
+) -> Iterator[NewObject]:
+    """Yield the blobs and trees of `state` that `before` does not have in the same place, blobs first."""
+    if before is not None and state.id == before.id and state is before:
+        return
+    for name, entry in state.entries.items():
+        old = before.entries.get(name) if before else None
+        if isinstance(entry, Folder):
+            if entry is not old:
+                yield from new_objects(entry, old if isinstance(old, Folder) else None, stage, has)
+        elif not (isinstance(old, Entry) and old.blob == entry.blob):
+            if stage is not None and entry.blob in stage:
+                yield stage.object(entry.blob)
+            elif not has(entry.blob):
+                raise StaleCaptureError(f"the bytes of {name!r} are not in the vault", "try again")
+    if before is None or state.id != before.id:
+        yield from_bytes("tree", state.id, state.tree.body)
+
+
+def load(objects: Objects, tree: str, base: Folder | None) -> Folder:
+    """Return the state that a tree holds; what is the same in `base` is taken from there.
+
+    Raises:
+        IntegrityError: something is missing or damaged, or no capture makes such a tree.
+    """
+    rows = list(gitformat.parse_tree(objects.read(tree)))
+    own = [id_ for _, name, id_ in rows if name == METADATA_NAME]
+    body = objects.read(own[0]) if own else None
+    try:
+        said = metadata.decode(body) if body else metadata.Metadata()
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(
+            f"{METADATA_NAME} of tree {tree} is damaged: {error}", "configvault verify"
+        ) from error
+    if base is not None and metadata.encode(base) != body:
+        base = None
+    loader = _Loader(objects, said, tree)
+    root = loader.folder([row for row in rows if row[1] != METADATA_NAME], "", said.root[1:], base)
+    return loader.with_empty_folders(root) if said.empty_folders and root is not base else root
+
+
+class _Loader:
+    """Builds folders from trees; refuses names that could lead out of the root."""
+
+    def __init__(self, objects: Objects, said: metadata.Metadata, tree: str) -> None:
+        self._objects = objects
+        self._said = said
+        self._tree = tree
+        self._sizes: dict[str, int] = {}
+
+    def folder(
+        self,
+        rows: Collection[tuple[int, str, str]],
+        path: str,
+        attributes: tuple[int, int, int],
+        base: Folder | None,
+    ) -> Folder:
+        prefix = f"{path}/" if path else ""
+        entries: dict[str, Entry | Folder] = {}
+        for git_mode, name, id_ in rows:
+            if is_forbidden(name) or name in entries:
+                raise IntegrityError(
+                    f"the vault's tree holds the forbidden name {name!r} in {path!r}", "configvault verify"
+                )
+            if path.count("/") > DEEPEST or git_mode not in metadata.SORTS:
+                raise IntegrityError(
+                    f"the vault's tree holds {prefix + name!r} of mode {git_mode:o}, which no capture makes",
+                    "configvault verify",
+                )
+            old = base.entries.get(name) if base else None
+            entries[name] = self._entry(git_mode, id_, prefix + name, old)
+        if base is not None and entries == base.entries and attributes == base.attributes[1:]:
+            return base
+        return Folder(*attributes, entries)
+
+    def _entry(self, git_mode: int, id_: str, path: str, old: Entry | Folder | None) -> Entry | Folder:
+        attributes = self._said.attributes(path, metadata.sort_of(git_mode))
+        if git_mode == 0o40000:
+            if isinstance(old, Folder) and old.id == id_:
+                return old
+            rows = list(gitformat.parse_tree(self._objects.read(id_)))
+            return self.folder(rows, path, attributes, old if isinstance(old, Folder) else None)
+        if isinstance(old, Entry) and old.blob == id_ and old.git_mode == git_mode:
+            return old
+        return Entry(metadata.kind_of(git_mode), *attributes, id_, self._size(id_))
+
+    def _size(self, id_: str) -> int:
+        """Return the size of a blob: a few are asked for one by one, and then all of the tree at once."""
+        if id_ not in self._sizes:
+            if len(self._sizes) == _ASKED_ALONE:
+                self._sizes |= self._objects.sizes_in(self._tree)
+            else:
+                self._sizes[id_] = self._objects.size(id_)
+        return self._sizes[id_]
+
+    def with_empty_folders(self, root: Folder) -> Folder:
+        for path in self._said.empty_folders:
+            root = self._with_folder(root, "", path.split("/"))
+        return root
+
+    def _with_folder(self, folder: Folder, prefix: str, parts: list[str]) -> Folder:
+        name, path = parts[0], prefix + parts[0]
+        child = folder.entries.get(name)
+        if is_forbidden(name) or isinstance(child, Entry) or prefix.count("/") > DEEPEST:
+            raise IntegrityError(f"{METADATA_NAME} holds the forbidden name {path!r}", "configvault verify")
+        if not isinstance(child, Folder):
+            child = Folder(*self._said.attributes(path, "folder"), {})
+        if parts[1:]:
+            child = self._with_folder(child, path + "/", parts[1:])
+        return Folder(folder.mode, folder.uid, folder.gid, {**folder.entries, name: child})

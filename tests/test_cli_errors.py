@@ -606,6 +606,22 @@ def test_table_on_a_narrow_terminal(place: Place) -> None:
     assert newest in on_terminal(place, "list", COLUMNS="60")
 
 
+def test_many_changes(place: Place) -> None:
+    """Of many changed files the first are told and how to see the others; the plan and `show` have them all."""
+    place.write({f"f{number:02}": "x\n" for number in range(30)})
+    recorded = place.run("snapshot")
+    assert recorded.out.count("  + f") == 20
+    newest = place.ok("list", "--limit", "1")["snapshots"][0]["id"]
+    assert f"  and 10 more: configvault show {newest}\n" in recorded.out
+    assert place.run("show", newest).out.count("  + f") == 30
+    assert place.run("status").out.count("  + f") == 0
+    assert place.run("rollback", "previous", "-n").out.count("  - f") == 30
+    done = place.run("rollback", "previous").out
+    newest = place.ok("list", "--limit", "1")["snapshots"][0]["id"]
+    assert done.count("  - f") == 20
+    assert f"  and 10 more: configvault show {newest}\n" in done
+
+
 def test_quiet(place: Place) -> None:
     """Quiet leaves out what was not asked for, and prints what was, and errors."""
     place.write({"a": "3\n"})

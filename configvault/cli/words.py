@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
 _WIDEST_EXCERPT = 100
+MOST_CHANGES = 20
 
 
 def findings(found: Iterable[Finding]) -> Iterator[str]:
@@ -57,6 +58,13 @@ def changes(changed: Iterable[Change], lines: Iterable[Lines] = ()) -> Iterator[
         yield f"  {SIGNS[one.kind]} {printable(one.path)}  {counts.get(one.path, '')}".rstrip()
 
 
+def first_changes(changed: Sequence[Change], rest: str) -> Iterator[str]:
+    """Yield the first changed paths; where there are many more, that `rest` is the command to see them."""
+    yield from changes(changed[:MOST_CHANGES])
+    if len(changed) > MOST_CHANGES:
+        yield f"  and {len(changed) - MOST_CHANGES:,} more: configvault {rest}"
+
+
 def when(moment: datetime) -> str:
     """Return a moment to the second, with its zone."""
     return moment.strftime("%Y-%m-%d %H:%M:%S %z")
@@ -89,7 +97,7 @@ def recorded(outcome: RecordOutcome) -> Iterator[str]:
         word = "recorded" if outcome.outcome is Recording.RECORDED else "unchanged"
         yield f"{word} {outcome.snapshot.id}: {printable(outcome.snapshot.subject)}"
         if outcome.outcome is Recording.RECORDED:
-            yield from changes(outcome.changes)
+            yield from first_changes(outcome.changes, f"show {outcome.snapshot.id}")
         if outcome.annotated:
             yield "  the reason is added to what is said of it"
 

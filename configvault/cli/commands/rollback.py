@@ -130,7 +130,10 @@ def show(context: Context, outcome: RollbackOutcome) -> None:
         context.emit(documents.rolled_back(outcome))
         return
     context.output.lines(words.rolled_back(outcome))
-    context.output.lines(words.changes(outcome.changes, outcome.lines))
+    if outcome.recorded is not None:
+        context.output.lines(words.first_changes(outcome.changes, f"show {outcome.recorded.id}"))
+    else:
+        context.output.lines(words.changes(outcome.changes, outcome.lines))
 
 
 def _candidates(context: Context) -> int:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from configvault.usecases.status import Status
 
 DEGRADED = 6
-_MOST_CHANGES = 20
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -82,9 +81,7 @@ def _live(found: Status) -> Iterator[str]:
     elif found.changes:
         places = words.counted(len(found.changes), "place")
         yield f"live    differs from it in {places}, not recorded and not judged: configvault check"
-    yield from words.changes(found.changes[:_MOST_CHANGES])
-    if len(found.changes) > _MOST_CHANGES:
-        yield f"  and {len(found.changes) - _MOST_CHANGES} more: configvault diff --name-only"
+    yield from words.first_changes(found.changes, "diff --name-only")
 
 
 def _daemon(found: Status) -> Iterator[str]:

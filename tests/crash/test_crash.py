@@ -125,6 +125,23 @@ def test_recovery(
     assert [str(loss) for loss in losses] == []
 
 
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
+def test_daemon_start(place: Path, fault: Fault, sample: int | None) -> None:
+    """The daemon's first look, struck anywhere, has recorded what changed while it was away, or the next one does."""
+    scene, world = scenes.make(place, scenes.to_new)
+
+    def check(strike: Strike) -> str | None:
+        if strike.status == 0 and world.git("log", "-1", "--format=%T", "main").stdout.strip() != tree:
+            return "exit status 0, and what is live is not recorded"
+        return scenes.wrong(world, must_be="new")
+
+    status, document = world.call("snapshot")
+    assert status == 0, document
+    tree = document["snapshot"]["tree"]
+    losses = crash.series(scene, world.fork("run", "--once"), fault, check, sample=sample)
+    assert [str(loss) for loss in losses] == []
+
+
 @pytest.mark.parametrize(
     "fault", [Fault("kill"), Fault("torn"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str
 )

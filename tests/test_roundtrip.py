@@ -108,7 +108,7 @@ def apply(root: Root, vault: Vault, live: Folder, target: Folder) -> None:
             root.path,
             plan(live, target),
             "token",
-            vault.objects.chunks,
+            vault.objects,
             lambda fd, name: root.inspect(fd, name, stage),
             lambda: None,
             lambda foreign: pytest.fail(f"nobody else wrote {list(foreign)}"),

@@ -475,6 +475,57 @@ def test_reader_that_stops_in_the_middle(tmp_path: Path) -> None:
         assert site.vault.objects.read(ids["large"]) == large
 
 
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, dict[str, bytes]]:
+    """Return a place with many packed objects, some larger than a pipe holds, and what they are."""
+    place = Place(tmp_path_factory.mktemp("packed"))
+    place.init({f"f{number:03}": os.urandom(200_000 if number % 40 == 7 else 300) for number in range(200)})
+    assert place.git("count-objects") == "0 objects, 0 kilobytes\n"
+    rows = [line.split() for line in place.git("ls-tree", "main").splitlines()]
+    return place, {id_: (place.root / name).read_bytes() for _, type_, id_, name in rows if type_ == "blob"}
+
+
+def test_reading_ahead(packed: tuple[Place, dict[str, bytes]]) -> None:
+    """Read in the order that was said, every object is what it is; one out of that order is, too."""
+    place, bodies = packed
+    ids = list(bodies)
+    with place.parts() as site, site.vault.objects.ahead(ids) as chunks:
+        for number, id_ in enumerate(ids):
+            if number % 50 == 3:
+                assert b"".join(chunks(ids[0])) == bodies[ids[0]]
+            assert b"".join(chunks(id_)) == bodies[id_]
+        assert b"".join(chunks(ids[5])) == bodies[ids[5]]
+
+
+@pytest.mark.parametrize("stops_at", [0, 7, 199], ids=["small", "large", "last"])
+def test_reading_ahead_stops_in_the_middle(packed: tuple[Place, dict[str, bytes]], stops_at: int) -> None:
+    """Who takes no more of one object is still given the right ones afterwards."""
+    place, bodies = packed
+    ids = list(bodies)
+    with place.parts() as site, site.vault.objects.ahead(ids) as chunks:
+        for number, id_ in enumerate(ids):
+            pieces = chunks(id_)
+            if number != stops_at:
+                assert b"".join(pieces) == bodies[id_]
+            else:
+                next(iter(pieces))
+                pieces.close()  # type: ignore[attr-defined]
+
+
+def test_reading_ahead_of_what_is_missing(packed: tuple[Place, dict[str, bytes]]) -> None:
+    """A missing object is said to be where it is wanted; those around it are there."""
+    place, bodies = packed
+    ids = list(bodies)
+    ids[100:100] = ["0" * 40]
+    with place.parts() as site, site.vault.objects.ahead(ids) as chunks:
+        for id_ in ids:
+            if id_ in bodies:
+                assert b"".join(chunks(id_)) == bodies[id_]
+            else:
+                with pytest.raises(IntegrityError, match=id_):
+                    b"".join(chunks(id_))
+
+
 # --- the key of redaction
 
 

@@ -6,8 +6,8 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, Protocol
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Folder, Kind
@@ -17,6 +17,27 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Chunks = Callable[[str], Iterable[bytes]]
 """Gives the bytes of a blob in pieces."""
+
+
+class Source(Protocol):
+    """Where the bytes of blobs come from: of any one, and of many in a known order."""
+
+    def chunks(self, id_: str) -> Iterable[bytes]:
+        """Give the bytes of a blob in pieces."""
+        ...
+
+    def ahead(self, ids: Sequence[str]) -> contextlib.AbstractContextManager[Chunks]:
+        """Return what gives the same to who wants these in this order."""
+        ...
+
+
+def wanted(entry: Entry | Folder) -> Iterator[str]:
+    """Yield the blobs that `build` asks for, in its order."""
+    if isinstance(entry, Folder):
+        for child in sorted(entry.entries):
+            yield from wanted(entry.entries[child])
+    else:
+        yield entry.blob
 
 
 def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
@@ -80,13 +101,13 @@ def make_root(path: str, mode: int, uid: int, gid: int) -> None:
     os.close(parent)
 
 
-def write_new(path: str, folder: Folder, chunks: Chunks) -> None:
+def write_new(path: str, folder: Folder, source: Source) -> None:
     """Write `folder` as a new directory at `path`, which is missing or empty, in a parent that exists."""
     parent, name = os.path.split(path)
     try:
         with contextlib.suppress(FileNotFoundError):
             os.rmdir(path)
-        with open_folder(parent, "") as fd:
+        with open_folder(parent, "") as fd, source.ahead(list(wanted(folder))) as chunks:
             build(fd, name, folder, chunks)
             os.fsync(fd)
     except OSError as error:

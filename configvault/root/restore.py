@@ -28,7 +28,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
 from configvault.root import entries, syscalls
-from configvault.root.entries import Chunks
+from configvault.root.entries import Source
 
 Inspect = Callable[[int, str], "Entry | Folder | None"]
 """Captures what has that name in that folder, None if nothing has."""
@@ -51,7 +51,7 @@ class Restore:
         path: str,
         plan: RestorePlan,
         token: str,
-        chunks: Chunks,
+        source: Source,
         inspect: Inspect,
         prepared: Callable[[], None],
         keep: Callable[[Mapping[str, Entry | Folder]], None],
@@ -64,7 +64,7 @@ class Restore:
         self._path = path
         self._plan = plan
         self._token = token
-        self._chunks = chunks
+        self._source = source
         self._inspect = inspect
         self._prepared = prepared
         self._keep = keep
@@ -137,14 +137,15 @@ class Restore:
     # --- prepare
 
     def _prepare(self) -> None:
-        for number, step in enumerate(self._plan.steps):
-            if step.attributes_only:
-                continue
-            with self._parent(step) as fd:
-                if isinstance(step.old, Folder):
-                    entries.check_removable(fd, step.name, step.path)
-                if step.new is not None:
-                    entries.build(fd, self._aside(number), step.new, self._chunks)
+        steps = [(number, step) for number, step in enumerate(self._plan.steps) if not step.attributes_only]
+        wanted = [id_ for _, step in steps if step.new is not None for id_ in entries.wanted(step.new)]
+        with self._source.ahead(wanted) as chunks:
+            for number, step in steps:
+                with self._parent(step) as fd:
+                    if isinstance(step.old, Folder):
+                        entries.check_removable(fd, step.name, step.path)
+                    if step.new is not None:
+                        entries.build(fd, self._aside(number), step.new, chunks)
 
     # --- switch
 
@@ -202,7 +203,7 @@ class Restore:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise OSError(errno.EBUSY, "it is in use and no longer a file", step.path)
-            size = entries.write(file, self._chunks(step.new.blob))
+            size = entries.write(file, self._source.chunks(step.new.blob))
             os.ftruncate(file, size)
             entries.set_attributes(file, step.new)
             os.fsync(file)

@@ -32,7 +32,7 @@ def to_folder(site: Site, found: Listed, path: str) -> None:
             f"{path} exists and is not an empty directory", "name a new directory as --output"
         )
     owned = state if os.geteuid() == 0 else _owned_by_caller(state)
-    entries.write_new(os.path.abspath(path), owned, site.vault.objects.chunks)
+    entries.write_new(os.path.abspath(path), owned, site.vault.objects)
 
 
 def check_place(site: Site, path: str) -> None:

@@ -148,7 +148,7 @@ def _apply(
         site.root.path,
         steps,
         journal.token,
-        site.vault.objects.chunks,
+        site.vault.objects,
         lambda fd, name: site.root.inspect(fd, name, stage),
         lambda: journal_.write(site.vault, replace(journal, switching=True)),
         keep,

@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import subprocess
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, NamedTuple, Self
 
 from configvault.core.errors import IntegrityError
 from configvault.core.gitformat import hasher
 from configvault.vault import durable
+from configvault.vault.batch import CHUNK, WINDOW, Ahead, Batch, damaged
 from configvault.vault.git import Git
 
 LOOSE_AT_MOST = 200
-CHUNK = 1 << 20
 _PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
 
 
@@ -40,7 +39,7 @@ class Objects:
         """Open nothing yet: loose objects are read directly, packed ones through a git child when needed."""
         self._folder = os.path.join(path, "objects")
         self._git = git
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._batches: dict[str, Batch] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -50,16 +49,9 @@ class Objects:
 
     def close(self) -> None:
         """End the git children, if any were needed."""
-        for how in list(self._children):
-            self._end(how)
-
-    def _end(self, how: str) -> None:
-        child = self._children.pop(how)
-        for pipe in (child.stdin, child.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        child.wait()
+        for batch in self._batches.values():
+            batch.end()
+        self._batches.clear()
 
     # --- reading
 
@@ -77,7 +69,7 @@ class Objects:
             with open(self._path(id_), "rb") as file:
                 return self._header(id_, zlib.decompressobj(), file)[1]
         except FileNotFoundError:
-            return self._ask("--batch-check", id_)[1]
+            return self._asked("--batch-check", id_).header(id_)[1]
 
     def sizes_in(self, tree: str) -> dict[str, int]:
         """Return the size of every blob in a tree and below it, by id.
@@ -87,11 +79,11 @@ class Objects:
         """
         asked = self._git.result(["ls-tree", "-r", "-l", "-z", "--full-tree", tree], ok=range(-255, 256))
         if asked.returncode:
-            raise _damaged(tree)
+            raise damaged(tree)
         rows = (row.split(b"\t", 1)[0].decode().split() for row in asked.stdout.split(b"\0") if row)
         sizes = {id_: size for _, _, id_, size in rows}
         if bad := next((id_ for id_, size in sizes.items() if not size.isdigit()), None):
-            raise _damaged(bad)
+            raise damaged(bad)
         return {id_: int(size) for id_, size in sizes.items()}
 
     def has(self, id_: str) -> bool:
@@ -99,7 +91,7 @@ class Objects:
         if os.path.exists(self._path(id_)):
             return True
         try:
-            self._ask("--batch-check", id_)
+            self._asked("--batch-check", id_).header(id_)
         except IntegrityError:
             return False
         return True
@@ -114,6 +106,18 @@ class Objects:
         with file:
             yield from self._loose(id_, file)
 
+    @contextlib.contextmanager
+    def ahead(self, ids: Sequence[str]) -> Iterator[Callable[[str], Iterator[bytes]]]:
+        """Give what `chunks` does to who wants many objects in this order; git looks up the next ones meanwhile."""
+        if len(ids) < WINDOW:
+            yield self.chunks
+            return
+        batch = Batch(self._git, "--batch")
+        try:
+            yield Ahead(batch, ids, self.chunks).chunks
+        finally:
+            batch.end()
+
     def _path(self, id_: str) -> str:
         return os.path.join(self._folder, id_[:2], id_[2:])
 
@@ -124,7 +128,7 @@ class Objects:
             type_, _, size = header.decode().partition(" ")
             return type_, int(size), body
         except (zlib.error, ValueError):
-            raise _damaged(id_) from None
+            raise damaged(id_) from None
 
     def _loose(self, id_: str, file: IO[bytes]) -> Iterator[bytes]:
         inflate = zlib.decompressobj()
@@ -139,49 +143,20 @@ class Objects:
             try:
                 piece = inflate.decompress(raw)
             except zlib.error:
-                raise _damaged(id_) from None
+                raise damaged(id_) from None
         if not inflate.eof or digest.hexdigest() != id_:
-            raise _damaged(id_)
+            raise damaged(id_)
 
     def _packed(self, id_: str) -> Iterator[bytes]:
-        type_, size = self._ask("--batch", id_)
-        out = self._children["--batch"].stdout
-        assert out is not None
-        digest = hasher(type_, size)
-        left = size
-        try:
-            while left:
-                piece = out.read(min(left, CHUNK))
-                if not piece:
-                    raise _damaged(id_)
-                left -= len(piece)
-                digest.update(piece)
-                yield piece
-            out.read(1)
-        finally:
-            if left:
-                # Nobody took the rest, which would be the answer to the next question.
-                self._end("--batch")
-        if digest.hexdigest() != id_:
-            raise _damaged(id_)
+        batch = self._asked("--batch", id_)
+        yield from batch.take(id_)
 
-    def _ask(self, how: str, id_: str) -> tuple[str, int]:
-        child = self._children.get(how)
-        if child is None:
-            child = self._children[how] = self._git.spawn("cat-file", how)
-        assert child.stdin is not None
-        assert child.stdout is not None
-        try:
-            child.stdin.write(id_.encode() + b"\n")
-            child.stdin.flush()
-        except BrokenPipeError:
-            raise _damaged(id_) from None
-        answer = child.stdout.readline().decode().split()
-        if len(answer) != 3:
-            # A damaged object ends `git cat-file --batch`: the next question needs a new one.
-            self._end(how)
-            raise IntegrityError(f"object {id_} is missing or damaged in the vault", "configvault verify")
-        return answer[1], int(answer[2])
+    def _asked(self, how: str, id_: str) -> Batch:
+        batch = self._batches.get(how)
+        if batch is None or batch.ended:
+            batch = self._batches[how] = Batch(self._git, how)
+        batch.ask([id_])
+        return batch
 
     # --- writing
 
@@ -274,10 +249,6 @@ def _write_all(file: IO[bytes], data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[file.write(view) :]
-
-
-def _damaged(id_: str) -> IntegrityError:
-    return IntegrityError(f"object {id_} is damaged in the vault", "configvault verify")
 
 
 def from_bytes(type_: str, id_: str, body: bytes) -> NewObject:

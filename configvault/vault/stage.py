@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Self
 
 from configvault.vault import durable
-from configvault.vault.objects import CHUNK, NewObject
+from configvault.vault.batch import CHUNK
+from configvault.vault.objects import NewObject
 
 IN_MEMORY = 8 << 20
 

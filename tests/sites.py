@@ -10,9 +10,11 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from states import Link
 
 from configvault import app
@@ -21,6 +23,22 @@ from configvault.usecases.site import Site as Parts
 
 Content = str | bytes | Link | None
 """What a file holds or a link points at; None for an empty folder."""
+
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+"""Runs what follows as a user without any right."""
+
+
+@cache
+def why_no_other_user() -> str | None:
+    """Return why the program cannot be run as somebody else here, None if it can."""
+    if os.geteuid() != 0:
+        return "becoming another user needs root"
+    command = [*NOBODY, sys.executable, "-c", "import argparse, configvault.cli.main"]
+    tried = subprocess.run(command, capture_output=True, check=False)
+    return "another user may not read this Python" if tried.returncode else None
+
+
+needs_other_user = pytest.mark.skipif(why_no_other_user() is not None, reason=str(why_no_other_user()))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from harness.apart import apart, mount_small, sh, why_not
-from sites import Place, look
+from sites import NOBODY, Place, look, needs_other_user
 from states import Link
 
 from configvault.core.model import Entry, Folder, Kind
@@ -381,7 +381,7 @@ def test_forced_removal(place: Place) -> None:
     assert place.ok("snapshot", "--force")["outcome"] == "recorded"
 
 
-@needs_root
+@needs_other_user
 @pytest.mark.parametrize("what", ["root", "folder", "file"])
 def test_unreadable(open_folder: Path, what: str) -> None:
     """What this user may not read is an error that names it, never a state without it."""
@@ -389,13 +389,12 @@ def test_unreadable(open_folder: Path, what: str) -> None:
     place.write({"d/e/a": "1", "b": "2"})
     for path in [place.base, place.config, *place.root.rglob("*"), place.root]:
         os.chown(path, 65534, 65534)
-    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
-    assert place.process("init", before=as_nobody).code == 0
+    assert place.process("init", before=NOBODY).code == 0
     target = {"root": place.root, "folder": place.root / "d/e", "file": place.root / "d/e/a"}[what]
     os.utime(target)
     target.chmod(0)
     (place.root / "d/e/a").write_text("changed")
-    done = place.process("snapshot", before=as_nobody)
+    done = place.process("snapshot", before=NOBODY)
     assert (done.code, len(done.said("error")), len(done.said("hint"))) == (1, 1, 1), done
     assert {"root": str(place.root), "folder": "d/e", "file": "d/e/a"}[what] in done.err
     assert "Permission denied" in done.err

@@ -16,10 +16,7 @@ from pathlib import Path
 import pytest
 from harness.apart import apart, fill, mount_small, why_not
 from service import Script, answer, close, hang, serving
-from sites import Done, Place
-
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
-NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+from sites import NOBODY, Done, Place, needs_other_user
 
 
 @pytest.fixture
@@ -242,7 +239,7 @@ def test_later_format(place: Place) -> None:
 # --- permission
 
 
-@needs_root
+@needs_other_user
 def test_no_permission_for_the_vault(open_place: Place) -> None:
     """Another user is told to become the vault's owner."""
     place = open_place
@@ -253,7 +250,7 @@ def test_no_permission_for_the_vault(open_place: Place) -> None:
     fails(place.process("list", before=NOBODY), 78, str(place.config), "sudo")
 
 
-@needs_root
+@needs_other_user
 def test_no_permission_to_write_the_vault(open_place: Place) -> None:
     """Who may only read the vault can look, and is told so when they record."""
     place = open_place
@@ -267,7 +264,7 @@ def test_no_permission_to_write_the_vault(open_place: Place) -> None:
     fails(place.process("snapshot", before=NOBODY), 1, str(place.vault))
 
 
-@needs_root
+@needs_other_user
 def test_no_permission_to_write_the_root(open_place: Place) -> None:
     """Who may not write the root is told so, with nothing changed."""
     place = open_place

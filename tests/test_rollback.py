@@ -14,7 +14,7 @@ from harness import apart, commands, tracer
 from harness.tracer import Call
 from plugins import FERRIES_PATH, GOOD, META_PATH
 from service import Service, answer
-from sites import Place, look
+from sites import NOBODY, Place, look, needs_other_user
 from states import Link
 
 from configvault.core.errors import BusyError
@@ -22,7 +22,6 @@ from configvault.usecases import rollback
 from configvault.vault import lock
 
 ROOT = os.geteuid() == 0
-needs_root = pytest.mark.skipif(not ROOT, reason="gives files away")
 
 
 @pytest.fixture
@@ -471,13 +470,12 @@ def _for_nobody(place: Place) -> None:
         os.chown(path, 65534, 65534, follow_symlinks=False)
 
 
-NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 # As systemd/drop-ins/own-user.conf grants them.
 RIGHTS = "+chown,+fowner,+fsetid,+dac_override"
 GIVER = [*NOBODY, "--inh-caps", RIGHTS, "--ambient-caps", RIGHTS]
 
 
-@needs_root
+@needs_other_user
 def test_user_rolls_back(theirs: Place) -> None:
     """An unprivileged user restores what is theirs, read-only files and folders too."""
     _files(a="1", **{"closed/b": "1", "closed/c": "1"})(theirs.root)
@@ -500,7 +498,7 @@ def test_user_rolls_back(theirs: Place) -> None:
     assert look(theirs.root) == before
 
 
-@needs_root
+@needs_other_user
 def test_folder_that_cannot_be_removed(theirs: Place) -> None:
     """Where somebody else's folder would have to go and cannot, nothing is begun, and nobody is stuck afterwards."""
     first = theirs.init({"a": "1"})
@@ -518,7 +516,7 @@ def test_folder_that_cannot_be_removed(theirs: Place) -> None:
     assert theirs.process("snapshot", before=NOBODY).code == 0
 
 
-@needs_root
+@needs_other_user
 def test_owner_that_cannot_be_set(theirs: Place) -> None:
     """Without the right to set owners it is refused up front; forced, all but the owner is restored, and said."""
     theirs.write({"a": "1", "b": "1"})
@@ -540,7 +538,7 @@ def test_owner_that_cannot_be_set(theirs: Place) -> None:
     assert theirs.process("status", "--check", before=NOBODY).code == 0
 
 
-@needs_root
+@needs_other_user
 def test_capability_is_enough(theirs: Place) -> None:
     """A service user with the capability to set owners restores them, with special bits, without being root."""
     _modes(theirs.root)

@@ -107,14 +107,14 @@ def _in_line(line: str, carry: _Carry, beside: bool) -> list[Span]:
 
 def _telling(values: Iterable[str]) -> list[str]:
     """Return those of the secret values that are no plain word: wherever else one stands, it is the secret again."""
-    kept = {
+    telling = (
         value
-        for value in values
-        if len(value) >= LEAST_REPEATED
+        for value in dict.fromkeys(values)
+        if LEAST_REPEATED <= len(value) <= _LONGEST_REPEATED
         and (len(value) >= LEAST_WORDS or any(map(str.isdigit, value)))
         and not MARK.search(value)
-    }
-    return list(islice((value for value in kept if len(value) <= _LONGEST_REPEATED), _MOST_REPEATED))
+    )
+    return list(islice(telling, _MOST_REPEATED))
 
 
 def _repeated(text: str, values: Iterable[str]) -> Iterator[Span]:

@@ -122,8 +122,9 @@ def test_unproven_watch_starves_the_watchdog(parts: Parts, monkeypatch: pytest.M
     monkeypatch.setattr(supervisor_, "_PROBE_S", 0.0)
     monkeypatch.setattr(parts.worker.sight.watcher, "send_probe", threading.Event)
     parts.supervisor._probe = threading.Event()
+    # It is fed at first, and whenever the worker is just attaching anew.
     assert parts.fed()
-    assert not parts.fed()
+    assert any(not parts.fed() for _ in range(100))
 
 
 def test_a_fault_does_not_end_the_worker(parts: Parts) -> None:

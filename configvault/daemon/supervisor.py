@@ -17,7 +17,7 @@ from configvault.core.outcome import Watching
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Lost, Task
 from configvault.daemon.notify import Notifier
-from configvault.daemon.sight import EVENTS
+from configvault.daemon.sight import EVENTS, POLLING
 from configvault.daemon.standing import Standing
 from configvault.daemon.worker import Worker
 from configvault.watch import mounts
@@ -137,8 +137,9 @@ class Supervisor:
         """Return whether there is no sign that changes go unseen; ask for the next sign."""
         sight = self._worker.sight
         if sight.mode != EVENTS:
-            # By polling the worker sees for itself, and says so where it cannot.
-            self._probe, self._unproven = None, 0
+            # By polling the worker sees for itself, and says so where it cannot; attaching anew proves nothing yet.
+            self._probe = None
+            self._unproven = 0 if sight.mode == POLLING else self._unproven
             return True
         now_s = time.monotonic()
         watcher = sight.watcher

@@ -109,8 +109,11 @@ def test_power_cut_finds_missing_file_sync(tmp_path: Path, system: FileSystem) -
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_power_cut_finds_missing_folder_sync(tmp_path: Path, system: FileSystem) -> None:
     """Without fsync of the folder, the image after the end has lost what was reported."""
-    losses = lost_by_power(tmp_path, system, "no-folder-sync")
-    assert [loss for loss in losses if loss == "cache at the end: reported and lost"]
+    # Somebody else's sync(2) at that very instant saves it, hardly three times.
+    bases = [tmp_path / str(number) for number in range(3)]
+    assert any(
+        "cache at the end: reported and lost" in lost_by_power(base, system, "no-folder-sync") for base in bases
+    )
 
 
 @pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))

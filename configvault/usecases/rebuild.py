@@ -18,7 +18,7 @@ from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 from configvault.usecases.undo import keep_live
 from configvault.usecases.writing import writing
-from configvault.vault import maintenance
+from configvault.vault import durable, maintenance
 from configvault.vault.git import Git
 from configvault.vault.repository import MAIN
 from configvault.vault.stage import Stage
@@ -82,7 +82,7 @@ def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
             source.receive(site.vault.git)
             maintenance.release(site.vault)
             # git syncs what it fetched, but not the folders that name it.
-            os.sync()
+            durable.sync_file_system(site.vault.path)
         maintenance.check(site.vault)
         return _restore(site, source, site.vault.at(refs[MAIN]), stage)
 

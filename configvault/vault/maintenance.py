@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.vault import durable
 
 # Long enough that no writer can still be about to lead a ref to it.
 _UNREACHABLE = "2.weeks.ago"
@@ -47,7 +48,6 @@ def init(vault: Vault) -> None:
     for name in ("objects", "objects/pack", "refs", "refs/heads", "refs/tags"):
         os.makedirs(os.path.join(vault.path, name), 0o700, exist_ok=True)
     vault.git.run(["symbolic-ref", "HEAD", "refs/heads/main"])
-    os.sync()
 
 
 def check(vault: Vault) -> None:
@@ -110,4 +110,4 @@ def pack(vault: Vault, *, all_into_one: bool = False) -> None:
         git.execute([*vault.git.argv("prune-packed", "-q")])
         git.prune("--expire", _UNREACHABLE)
         git.pack_refs("--all")
-    os.sync()
+    durable.sync_file_system(vault.path)

@@ -59,7 +59,7 @@ def finish(vault: Vault) -> int:
     vault.git.run(["repack", "-a", "-d", "-q", "-l", "--no-write-bitmap-index"])
     # Whoever writes objects holds the lock, so there are none that somebody is about to name.
     vault.git.run(["prune", "--expire=now"])
-    os.sync()
+    durable.sync_file_system(vault.path)
     durable.remove(vault.state_file(_CUTTING))
     return max(before - _size(vault), 0)
 

@@ -512,11 +512,12 @@ def test_reading_ahead_stops_in_the_middle(packed: tuple[Place, dict[str, bytes]
                 pieces.close()  # type: ignore[attr-defined]
 
 
-def test_reading_ahead_of_what_is_missing(packed: tuple[Place, dict[str, bytes]]) -> None:
+@pytest.mark.parametrize("at", [0, 30, 31, 32, 100, 200])
+def test_reading_ahead_of_what_is_missing(packed: tuple[Place, dict[str, bytes]], at: int) -> None:
     """A missing object is said to be where it is wanted; those around it are there."""
     place, bodies = packed
     ids = list(bodies)
-    ids[100:100] = ["0" * 40]
+    ids[at:at] = ["0" * 40]
     with place.parts() as site, site.vault.objects.ahead(ids) as chunks:
         for id_ in ids:
             if id_ in bodies:

@@ -89,11 +89,13 @@ class Ahead:
 
     def chunks(self, id_: str) -> Iterator[bytes]:
         """Return an object's body in pieces, to be taken before the next is asked for; raises like `Batch.take`."""
+        if self._batch.ended:
+            return self._otherwise(id_)
         if len(self._asked) <= WINDOW // 2:
             more = list(islice(self._ids, WINDOW - len(self._asked)))
             self._batch.ask(more)
             self._asked += more
-        if self._batch.ended or not self._asked or self._asked[0] != id_:
+        if not self._asked or self._asked[0] != id_:
             return self._otherwise(id_)
         self._asked.popleft()
         return self._batch.take(id_)

@@ -81,5 +81,5 @@ pins: ## resolve the requirements anew
 	PYTHON=$(PYTHON) requirements/pin.sh
 
 clean: ## remove what was made here
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-debian build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find configvault tests -name __pycache__ -prune -exec rm -rf {} +

@@ -23,6 +23,7 @@ from configvault.core.settings import (
     HealthCheck,
     Keep,
     NotifySettings,
+    PathRules,
     ReplicaSettings,
     Settings,
 )
@@ -282,6 +283,47 @@ def test_rules_of_own_commands_are_known(faults: Faults, load: Load) -> None:
     ]
 
 
+def test_rules_by_path(load: Load, faults: Faults) -> None:
+    """A list under `validate.rules` holds plain severities and items for the files that patterns match."""
+    text = """
+validate:
+  rules:
+    - unknown-key: off
+    - paths: ["templates/**"]
+      rules: {yaml-syntax: off}
+    - {paths: "*.j2", rules: {json-syntax: warning}}
+"""
+    validate = load(text).validate
+    assert validate.rules == {"unknown-key": "off"}
+    assert validate.rules_by_path == (
+        PathRules(("templates/**",), {"yaml-syntax": "off"}),
+        PathRules(("*.j2",), {"json-syntax": "warning"}),
+    )
+    wrong = text.replace("yaml-syntax", "yaml-sintax")
+    [fault] = faults(wrong, rules={"unknown-key", "yaml-syntax", "json-syntax"})
+    assert fault.endswith(": unknown rule, did you mean yaml-syntax")
+    assert faults("validate: {rules_by_path: []}") == [
+        "config.yaml:3: validate.rules_by_path: unknown key, did you mean rules"
+    ]
+
+
+def test_rules_by_path_are_shown_as_they_are_written(load: Load, tmp_path: Path) -> None:
+    """What `config show` prints of them is read back as the same."""
+    settings = load("validate: {rules: [{a: off}, {paths: [x/**], rules: {b: warning}}]}")
+    file = tmp_path / "shown.yaml"
+    file.write_text(config.dump(settings))
+    assert config.load(file, {}).validate == settings.validate
+
+
+def test_how_often_and_how_long_follow_the_kind(load: Load) -> None:
+    """A command, which may restart the service, gets two minutes and one attempt; a URL ten seconds and three."""
+    http, command = load("").reload, load("reload: {kind: command, command: [restart]}").reload
+    assert (http.timeout_s, http.most_attempts) == (10.0, 3)
+    assert (command.timeout_s, command.most_attempts) == (120.0, 1)
+    said = load("reload: {kind: command, command: [restart], timeout: 1s, attempts: 2}").reload
+    assert (said.timeout_s, said.most_attempts) == (1.0, 2)
+
+
 def test_references_are_replaced(load: Load, tmp_path: Path) -> None:
     """Variables, defaults and files are replaced in values, also several in one; `$${` stands for itself."""
     token = tmp_path / "token"
@@ -462,7 +504,11 @@ def test_the_example_holds_every_key(tmp_path: Path) -> None:
 
 
 def _leaves(cls: type[Settings], prefix: str = "") -> Iterator[str]:
-    for name, hint in typing.get_type_hints(cls).items():
+    beside = {
+        field.name: field.metadata["allowed"].beside for field in dataclasses.fields(cls) if field.metadata
+    }
+    for field, hint in typing.get_type_hints(cls).items():
+        name = beside.get(field) or field
         inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
         if dataclasses.is_dataclass(inner):
             yield from _leaves(inner, f"{prefix}{name}.")  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ import pytest
 from plugins import FERRIES_PATH, GOOD, META_PATH, TIDES_PATH, with_meta, with_tides
 from states import Link, judge, only, rules, state
 
+from configvault.core.globs import matches
 from configvault.core.model import Severity
-from configvault.core.settings import ValidateSettings
+from configvault.core.settings import PathRules, ValidateSettings
 from configvault.validators import Judge
 
 
@@ -153,6 +154,57 @@ def test_severities_are_configurable() -> None:
     missing = with_meta("  product_id: 900501\n", "")
     assert only(judge(missing), "product-id").severity is Severity.WARNING
     assert not judge(missing, rules={"product-id": "error"}).accepted
+
+
+def test_severities_by_path() -> None:
+    """A template that is no YAML on purpose blocks nothing where its rule is off, and is still refused elsewhere."""
+    broken = "{{ each }}: [\n"
+    off = PathRules(("templates/**",), {"yaml-syntax": "off"})
+    files = {"templates/deep/a.yaml": broken, "b.yaml": "b: 1\n"}
+    assert judge(files, profile="generic", rules_by_path=(off,)).findings == ()
+    # The same folder under another name has the same tree: that it is clean under one says nothing of the other.
+    both = files | {"other/deep/a.yaml": broken, "zz/deep/a.yaml": broken}
+    refused = judge(both, profile="generic", rules_by_path=(off,))
+    assert [one.path for one in refused.errors] == ["other/deep/a.yaml", "zz/deep/a.yaml"]
+    twice = Judge(ValidateSettings(profile="generic", rules_by_path=(off,)), {})
+    assert twice.judge(state(files)).accepted
+    assert twice.judge(state(files)).accepted
+    assert not twice.judge(state({"zz/deep/a.yaml": broken})).accepted
+
+
+def test_a_finding_says_which_severity_by_path_applied() -> None:
+    """The last item that names rule and file counts, after the plain severities, and the finding names it."""
+    items = (
+        PathRules(("*.yaml",), {"yaml-syntax": "off"}),
+        PathRules(("drafts/**", "x"), {"yaml-syntax": "warning"}),
+    )
+    verdict = judge(
+        {"drafts/a.yaml": "a: [\n"}, profile="generic", rules={"yaml-syntax": "error"}, rules_by_path=items
+    )
+    [finding] = verdict.findings
+    assert verdict.accepted
+    assert finding.message.endswith(" (warning by validate.rules for drafts/**, x)")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "means"),
+    [
+        ("templates/**", "templates/a", True),
+        ("templates/**", "templates/a/b", True),
+        ("templates/**", "templates", False),
+        ("templates/**", "x/templates/a", False),
+        ("**/a.yaml", "a.yaml", True),
+        ("**/a.yaml", "x/y/a.yaml", True),
+        ("*.j2", "x/a.j2", True),
+        ("x/*.j2", "x/y/a.j2", False),
+        ("a?c", "abc", True),
+        ("a?c", "a/c", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_patterns_of_paths(pattern: str, path: str, means: bool) -> None:
+    """`*` and `?` stay within one part, `**` stands for folders, a pattern without a slash is for the last part."""
+    assert matches(path, [pattern]) is means
 
 
 def test_errors_come_first() -> None:

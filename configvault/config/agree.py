@@ -61,12 +61,17 @@ def _watch(watch: WatchSettings, fault: Fault) -> None:
 
 
 def _rules(validate: ValidateSettings, fault: Fault, known: Collection[str] | None) -> None:
+    if known is None:
+        return
     own = {command.rule for command in validate.commands}
-    for name in validate.rules:
-        if known is not None and name not in known and name not in own:
-            fault(
-                f"validate.rules.{name}", f"unknown rule{nearest(name, dict.fromkeys(sorted({*known, *own})))}"
-            )
+    places = {f"validate.rules.{name}": name for name in validate.rules}
+    for index, item in enumerate(validate.rules_by_path):
+        places |= {f"validate.rules[{index}].rules.{name}": name for name in item.rules}
+        if not item.paths:
+            fault(f"validate.rules[{index}].paths", "names no files")
+    for key, name in places.items():
+        if name not in known and name not in own:
+            fault(key, f"unknown rule{nearest(name, dict.fromkeys(sorted({*known, *own})))}")
 
 
 def _reload(reload: ReloadSettings, fault: Fault) -> None:

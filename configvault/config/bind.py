@@ -23,6 +23,8 @@ from configvault.core.settings import Allowed
 T = TypeVar("T")
 
 _ANYTHING = Allowed()
+# What stands for a required key that is missing, by its type, while the rest is looked at.
+_EMPTY: dict[Any, Any] = {tuple: (), Mapping: {}}
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + sort for sort in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
 
@@ -64,10 +66,16 @@ class Binder:
         values: dict[str, Any] = {}
         for name, value in self._section_items(node, key, known):
             field = known.get(name)
-            if field is None:
-                self.fault(_join(key, name), f"unknown key{nearest(name, known)}")
+            if field is None or _allowed(field).beside:
+                keys = {one: known[one] for one in known if not _allowed(known[one]).beside}
+                self.fault(_join(key, name), f"unknown key{nearest(name, keys)}")
                 continue
-            allowed = field.metadata.get("allowed", _ANYTHING)
+            allowed = _allowed(field)
+            other = next((one for one in known.values() if _allowed(one).beside == name), None)
+            if other is not None and isinstance(value, yaml.SequenceNode):
+                item = get_args(hints[other.name])[0]
+                values[name], values[other.name] = self._items(item, allowed, value, _join(key, name))
+                continue
             bound = self._value(hints[name], allowed, value, _join(key, name))
             if bound is not MISSING:
                 values[name] = bound
@@ -75,7 +83,7 @@ class Binder:
             if name not in values and field.default is MISSING and field.default_factory is MISSING:
                 if _join(key, name) not in self._lines and not any(key == k for _, k, _ in self._faults):
                     self.fault(_join(key, name), "is required and missing")
-                values[name] = () if get_origin(hints[name]) is tuple else ""
+                values[name] = _EMPTY.get(get_origin(hints[name]), "")
         return cls(**values)
 
     def _section_items(
@@ -152,6 +160,23 @@ class Binder:
                 result[name] = value
         return result
 
+    def _items(
+        self, cls: type[T], allowed: Allowed, node: yaml.SequenceNode, key: str
+    ) -> tuple[dict[str, str], tuple[T, ...]]:
+        """Return the plain mappings of a list put together, and its items that are sections of `cls`."""
+        plain: dict[str, str] = {}
+        sections: list[T] = []
+        marks = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        for index, child in enumerate(node.value):
+            place = f"{key}[{index}]"
+            self._lines[place] = child.start_mark.line + 1
+            names = {name.value for name, _ in child.value} if isinstance(child, yaml.MappingNode) else set()
+            if marks & names:
+                sections.append(self.section(cls, child, place))
+            else:
+                plain |= self._mapping(allowed, child, place)
+        return plain, tuple(sections)
+
     def _scalar(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             self.fault(key, f"{self._described(node)} stands where one value is due")
@@ -189,6 +214,11 @@ class Binder:
         return (
             f"{_cut(node.value)!r}" if plain and mask.words((node.value,)) == [node.value] else "a single value"
         )
+
+
+def _allowed(field: Field[Any]) -> Allowed:
+    allowed: Allowed = field.metadata.get("allowed", _ANYTHING)
+    return allowed
 
 
 def _named(expanded: Expanded, allowed: Allowed) -> str:

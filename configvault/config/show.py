@@ -27,7 +27,16 @@ def as_document(settings: Settings) -> dict[str, Any]:
 
 
 def _section(section: Any, *, readable: bool) -> dict[str, Any]:
-    return {field.name: _value(getattr(section, field.name), field, readable) for field in fields(section)}
+    shown: dict[str, Any] = {}
+    for field in fields(section):
+        value = _value(getattr(section, field.name), field, readable)
+        beside = field.metadata.get("allowed", _ANYTHING).beside
+        if not beside:
+            shown[field.name] = value
+        elif value:
+            # As it is written: one list under the other field's key.
+            shown[beside] = [shown[beside], *value] if shown[beside] else value
+    return shown
 
 
 def _value(value: Any, field: Field[Any], readable: bool) -> Any:

@@ -32,7 +32,8 @@ class Allowed:
     """What a value may be beyond its type: one of `choices`, within bounds (`above` is exclusive), of a `form`.
 
     `form` names a check of `config/forms.py`. A `secret` value is never printed. `single` lets one value
-    stand for a list of one, or a bare list for the section whose field this is.
+    stand for a list of one, or a bare list for the section whose field this is. `beside` names the field under whose
+    key the value is written, as items of a list, together with that field's own.
     """
 
     form: str = ""
@@ -42,6 +43,7 @@ class Allowed:
     most: float | None = None
     secret: bool = False
     single: bool = False
+    beside: str = ""
 
 
 def allowed(
@@ -53,9 +55,10 @@ def allowed(
     most: float | None = None,
     secret: bool = False,
     single: bool = False,
+    beside: str = "",
 ) -> dict[str, Allowed]:
     """Return the metadata of a field whose values must satisfy these."""
-    return {"allowed": Allowed(form, choices, above, least, most, secret, single)}
+    return {"allowed": Allowed(form, choices, above, least, most, secret, single, beside)}
 
 
 @frozen
@@ -83,11 +86,23 @@ class CommandCheck:
 
 
 @frozen
+class PathRules:
+    """The severities of rules for files that one of the patterns `paths` matches."""
+
+    paths: tuple[str, ...] = field(metadata=allowed("name", single=True))
+    rules: Mapping[str, str] = field(metadata=allowed("rule", choices=SEVERITIES))
+
+
+@frozen
 class ValidateSettings:
-    """What a state must satisfy; `rules` maps a rule's name to error, warning or off."""
+    """What a state must satisfy; `rules` maps a rule's name to error, warning or off, `rules_by_path` for some files.
+
+    In the file both are written under `rules`: a mapping, or a list of mappings and of `{paths, rules}` items.
+    """
 
     profile: str = field(default="coze", metadata=allowed(choices=("coze", "generic")))
     rules: Mapping[str, str] = field(default_factory=dict, metadata=allowed("rule", choices=SEVERITIES))
+    rules_by_path: tuple[PathRules, ...] = field(default=(), metadata=allowed(beside="rules"))
     max_file_size: int = field(default=10 * 1024 * 1024, metadata=allowed("size", least=1))
     max_files: int = field(default=100_000, metadata=allowed(least=1))
     commands: tuple[CommandCheck, ...] = ()
@@ -123,7 +138,10 @@ class Expectation:
 
 @frozen
 class ReloadSettings:
-    """How the service is told to load its configuration: http, command or none."""
+    """How the service is told to load its configuration: http, command or none.
+
+    `timeout` and `attempts`: None for what suits the kind. A restart takes its time, and is not safe to repeat.
+    """
 
     kind: str = field(default="http", metadata=allowed(choices=("http", "command", "none")))
     url: str = field(default="http://localhost:8080/admin/reload-plugins", metadata=allowed("url"))
@@ -131,10 +149,20 @@ class ReloadSettings:
     headers: Mapping[str, str] = field(
         default_factory=dict, repr=False, metadata=allowed("header", secret=True)
     )
-    timeout: float = field(default=10.0, metadata=allowed(above=0))
-    attempts: int = field(default=3, metadata=allowed(least=1, most=100))
+    timeout: float | None = field(default=None, metadata=allowed(above=0))
+    attempts: int | None = field(default=None, metadata=allowed(least=1, most=100))
     expect: Expectation = Expectation()
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+
+    @property
+    def timeout_s(self) -> float:
+        """Return how long one attempt may take."""
+        return self.timeout if self.timeout is not None else 120.0 if self.kind == "command" else 10.0
+
+    @property
+    def most_attempts(self) -> int:
+        """Return how often it is tried."""
+        return self.attempts if self.attempts is not None else 1 if self.kind == "command" else 3
 
 
 @frozen

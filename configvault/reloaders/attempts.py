@@ -18,7 +18,7 @@ Try = Callable[[ReloadSettings, ReloadContext, str, Mapping[str, str], threading
 
 
 class Attempting:
-    """A reloader that calls `attempt` up to `settings.attempts` times."""
+    """A reloader that calls `attempt` up to `settings.most_attempts` times."""
 
     def __init__(
         self,
@@ -41,9 +41,9 @@ class Attempting:
         # One key for all attempts of one reload: a service that keeps keys loads once. The next reload, of the
         # same snapshot even, has another.
         key = os.urandom(16).hex()
-        for count in range(1, self._settings.attempts + 1):
+        for count in range(1, self._settings.most_attempts + 1):
             attempt = self._attempt(self._settings, context, key, self._environ, self._stop)
-            last = attempt.error is None or count == self._settings.attempts
+            last = attempt.error is None or count == self._settings.most_attempts
             if last or self._stop.wait(self._pause(count)):
                 break
         elapsed = time.monotonic() - started

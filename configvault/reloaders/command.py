@@ -27,6 +27,6 @@ def attempt(
         "CONFIGVAULT_IDEMPOTENCY_KEY": key,
     }
     try:
-        return Attempt(program.run(settings.command, {**environ, **said}, settings.timeout, stop).failure)
+        return Attempt(program.run(settings.command, {**environ, **said}, settings.timeout_s, stop).failure)
     except CallError as error:
         return Attempt(str(error))

@@ -28,7 +28,9 @@ def attempt(
         headers["Accept"] = "application/json"
     given = {name.lower() for name in settings.headers}
     headers = {name: value for name, value in headers.items() if name.lower() not in given}
-    request = Request(settings.url, settings.method, headers | dict(settings.headers), timeout=settings.timeout)
+    request = Request(
+        settings.url, settings.method, headers | dict(settings.headers), timeout=settings.timeout_s
+    )
     try:
         answer = ask(request, settings.expect.status, stop)
     except CallError as error:

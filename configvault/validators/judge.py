@@ -57,7 +57,7 @@ class Judge:
 
     def judge(self, state: State) -> Verdict:
         """Return all that is to be said of `state`; no content makes this raise."""
-        report = Report(self._settings.rules)
+        report = Report(self._settings.rules, self._settings.rules_by_path)
         run = Run(self._settings, state, report, self._known, self.clean, self._told)
         run.guard("", lambda: self._judge(run))
         self._told = run.told
@@ -166,6 +166,8 @@ class Run:
         key = (path, entry.blob, found)
         if key in self._told_before:
             self.told[key] = self._told_before[key]
+            if not self.told[key] and self.settings.rules_by_path:
+                self.report.moot()
         else:
             self.told[key] = self.report.findings(path, found, lambda: self.files.read(entry))
         self.report.add_findings(self.told[key])

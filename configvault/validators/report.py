@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
+from configvault.core.globs import matches
 from configvault.core.model import Finding, Severity, Verdict
+from configvault.core.settings import PathRules
 from configvault.validators.excerpt import Lines
 from configvault.validators.faults import Fault, capped
 from configvault.validators.rules import RULES
@@ -15,14 +18,21 @@ _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1}
 class Report:
     """Collects what is found in one state."""
 
-    def __init__(self, severities: Mapping[str, str]) -> None:
+    def __init__(self, severities: Mapping[str, str], by_path: Iterable[PathRules] = ()) -> None:
+        """Use these severities, and those of `by_path` for the files that they name; the last one counts."""
         self._severities = severities
+        self._by_path = tuple(by_path)
         self._findings: list[Finding] = []
+        self._moot = 0
 
     @property
     def count(self) -> int:
-        """Return how many findings were taken so far."""
-        return len(self._findings)
+        """Return how many findings were taken so far, and how many were not for the path of their file alone."""
+        return len(self._findings) + self._moot
+
+    def moot(self) -> None:
+        """Count one finding that is none because of where its file is: elsewhere the same folder is not clean."""
+        self._moot += 1
 
     def add(self, path: str, faults: Iterable[Fault]) -> None:
         """Take the `faults` of the file at `path`, of which no line is to be shown."""
@@ -39,36 +49,39 @@ class Report:
         made: list[Finding] = []
         lines: Lines | None = None
         for one in capped(faults):
-            severity = self._severity(one.rule, RULES[one.rule].severity)
+            severity, by = self._severity(one.rule, RULES[one.rule].severity, path)
             if severity is None:
                 continue
             if data is not None and lines is None and one.line is not None:
                 lines = Lines(data())
             excerpt = lines.excerpt(one) if lines is not None else None
-            made.append(Finding(one.rule, severity, path, one.line, one.column, one.message, excerpt, one.hint))
+            message = one.message + by
+            made.append(Finding(one.rule, severity, path, one.line, one.column, message, excerpt, one.hint))
         return tuple(made)
 
     def take(self, findings: Iterable[Finding]) -> None:
         """Take findings that somebody else made whole; only their severity may still change."""
         for one in findings:
-            severity = self._severity(one.rule, one.severity)
+            severity, by = self._severity(one.rule, one.severity, one.path)
             if severity is not None:
-                self._findings.append(
-                    Finding(
-                        one.rule, severity, one.path, one.line, one.column, one.message, one.excerpt, one.hint
-                    )
-                )
+                self._findings.append(replace(one, severity=severity, message=one.message + by))
 
     def verdict(self) -> Verdict:
         """Return all that was taken, most severe first, then by path and line; nothing twice."""
         unique = dict.fromkeys(self._findings)
         return Verdict(tuple(sorted(unique, key=_sort_key)))
 
-    def _severity(self, rule: str, usual: Severity) -> Severity | None:
-        word = self._severities.get(rule)
+    def _severity(self, rule: str, usual: Severity, path: str) -> tuple[Severity | None, str]:
+        """Return how much a finding counts (None: not at all), and words where that follows from its path."""
+        word, by = self._severities.get(rule), ""
+        for item in self._by_path:
+            if rule in item.rules and matches(path, item.paths):
+                word = item.rules[rule]
+                by = f" ({word} by validate.rules for {', '.join(item.paths)})"
         if word == "off":
-            return None
-        return Severity(word) if word else usual
+            self._moot += bool(by)
+            return None, by
+        return Severity(word) if word else usual, by
 
 
 def _sort_key(finding: Finding) -> tuple[int, str, int, int, str]:

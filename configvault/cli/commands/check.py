@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
 
 if TYPE_CHECKING:
+    from configvault.core.settings import ValidateSettings
     from configvault.usecases.check import Checked, Probe
 
 
@@ -114,10 +115,32 @@ def _show_online(context: Context, checked: Checked) -> None:
         context.output.line(f"{rate.plugin}: {rate.alive} of {rate.asked} alive, {rate.skipped} skipped")
 
 
+def _severity(validate: ValidateSettings, rule: str, said: str) -> str:
+    """Return the severity of a rule, usually `said`, and what the configuration says otherwise for which files."""
+    for word, paths in _configured(validate, rule):
+        said = f"{said}, {word} for {', '.join(paths)}" if paths else word
+    return said
+
+
+def _configured(validate: ValidateSettings, rule: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what `validate.rules` says of a rule, each time for which files (none: all)."""
+    if rule in validate.rules:
+        yield validate.rules[rule], ()
+    for item in validate.rules_by_path:
+        if rule in item.rules:
+            yield item.rules[rule], item.paths
+
+
 def _list_rules(context: Context, profile: str | None) -> int:
+    import os
+
     from configvault import app
+    from configvault.core.settings import ValidateSettings
 
     rules = [rule for rule in app.rules() if profile is None or profile in rule.profiles]
+    # Without a configuration there is nothing that changes a severity.
+    named = context.config is not None or os.path.exists(context.config_path)
+    validate = context.settings().validate if named else ValidateSettings()
     if context.json:
         context.emit(
             {
@@ -127,6 +150,10 @@ def _list_rules(context: Context, profile: str | None) -> int:
                         "severity": rule.severity.value,
                         "profiles": list(rule.profiles),
                         "protects_from": rule.protects_from,
+                        "configured": [
+                            {"severity": word, "paths": list(paths)}
+                            for word, paths in _configured(validate, rule.name)
+                        ],
                     }
                     for rule in rules
                 ]
@@ -134,7 +161,13 @@ def _list_rules(context: Context, profile: str | None) -> int:
         )
     else:
         rows = [
-            (rule.name, rule.severity.value, ", ".join(rule.profiles), rule.protects_from) for rule in rules
+            (
+                rule.name,
+                _severity(validate, rule.name, rule.severity.value),
+                ", ".join(rule.profiles),
+                rule.protects_from,
+            )
+            for rule in rules
         ]
         context.output.table(("rule", "severity", "profiles", "protects from"), rows)
     return 0

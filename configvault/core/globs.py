@@ -1,0 +1,32 @@
+"""Which paths a pattern means: `*` and `?` stay within one part of a path, `**` stands for any number of folders."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+
+
+def matches(path: str, patterns: Iterable[str]) -> bool:
+    """Return whether one of `patterns` means `path`; one without a slash is for the last part, as in .gitignore."""
+    return any(_compiled(pattern).fullmatch(path) for pattern in patterns)
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    whole = pattern.strip("/") if "/" in pattern else f"**/{pattern}"
+    return re.compile("".join(_parts(whole.split("/"))), re.DOTALL)
+
+
+def _parts(parts: list[str]) -> Iterable[str]:
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        if part == "**":
+            yield ".+" if last else "(?:[^/]+/)*"
+        else:
+            yield _part(part) + ("" if last else "/")
+
+
+def _part(text: str) -> str:
+    """Return one part as a regular expression; as `fnmatch`, but nothing in it reaches beyond a slash."""
+    return "".join({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char) for char in text)

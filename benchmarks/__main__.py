@@ -86,7 +86,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--only", type=lambda text: text.split(","), help=f"of {', '.join(TOPICS)}")
     parser.add_argument("--disk", type=Path, help="a directory on the file system to measure on")
     parser.add_argument(
-        "--directory", type=Path, help="a plugin directory to judge in place of an invented one"
+        "--directory", type=Path, help="a plugin directory to validate in place of an invented one"
     )
     parser.add_argument(
         "--output", type=Path, help="where to write (default: docs/benchmarks, or build/benchmarks of a part)"

@@ -13,7 +13,7 @@ from benchmarks import measure, peers
 from benchmarks.measure import Row
 from benchmarks.ours import Ours
 from benchmarks.trees import Tree
-from configvault.vault import durable
+from configvault.disk import durable
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a tmpfs is what is wanted
 GOAL_SIZE = 10_000

@@ -1,4 +1,4 @@
-"""What judging a plugin directory costs, cold and after one file changed.
+"""What validation a plugin directory costs, cold and after one file changed.
 
 Beside the plain way over the same files: `yaml.CSafeLoader` and openapi-spec-validator.
 """
@@ -15,16 +15,16 @@ from states import Content, on_disk, state
 
 from benchmarks.bench import Bench
 from benchmarks.measure import Contender, Row
+from configvault.app import validator
 from configvault.core.model import State
 from configvault.core.settings import ValidateSettings
-from configvault.validators import Judge
 
 PLAIN = "plain"
 META_PATH = "pluginproduct/plugin_meta.yaml"
 
 
 def run(bench: Bench) -> Iterator[Row]:
-    """Judge the directory that was named, or an invented one."""
+    """Validate the directory that was named, or an invented one."""
     files: Mapping[str, Content] = invented()
     what = "18 invented plugins"
     if bench.directory is not None:
@@ -39,9 +39,9 @@ def run(bench: Bench) -> Iterator[Row]:
     }
     contenders = [
         Contender(PLAIN, lambda: plain(files)),
-        Contender("cold", lambda: Judge(ValidateSettings(), {}).judge(now)),
+        Contender("cold", lambda: validator(ValidateSettings(), {}).validate(now)),
     ]
-    contenders += [Contender(name, one.judge, one.prepare) for name, one in warm.items()]
+    contenders += [Contender(name, one.validate, one.prepare) for name, one in warm.items()]
     times = bench.contest("validation", len(files), contenders)
     against = "CSafeLoader + openapi-spec-validator over it"
     yield Row(f"validation of {what} cold", against, times.ratio("cold", PLAIN), 1.5)
@@ -50,22 +50,22 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 class Warm:
-    """Judges again after a comment was added to the file at `path`."""
+    """Validates again after a comment was added to the file at `path`."""
 
     def __init__(self, files: Mapping[str, Content], path: str) -> None:
         """Make both states."""
         self._before = state(files)
         self._after = state({**files, path: _bytes(files[path]).rstrip(b"\n") + b"\n# changed\n"})
-        self._judge = Judge(ValidateSettings(), {})
+        self._validate = validator(ValidateSettings(), {})
 
     def prepare(self) -> None:
         """Know the state before."""
-        self._judge = Judge(ValidateSettings(), {})
-        self._judge.judge(self._before)
+        self._validate = validator(ValidateSettings(), {})
+        self._validate.validate(self._before)
 
-    def judge(self) -> None:
-        """Judge the state after, as the daemon does."""
-        self._judge.judge(State(self._after.tree, self._after.read, self._before.tree))
+    def validate(self) -> None:
+        """Validate the state after, as the daemon does."""
+        self._validate.validate(State(self._after.tree, self._after.read, self._before.tree))
 
 
 def invented() -> dict[str, Content]:

@@ -24,10 +24,10 @@ from configvault.vault.opening import create_vault, exists, open_vault, require_
 
 if TYPE_CHECKING:
     from configvault import replica
+    from configvault.coze.online import Rate, Result
     from configvault.observers.notify import Notifier
-    from configvault.signing import Signer
-    from configvault.validators import Judge, Rule
-    from configvault.validators.online import Rate, Result
+    from configvault.validators import Rule, Validator
+    from configvault.vault.signing import Signer
     from configvault.who.writers import Writers
 
 
@@ -64,8 +64,19 @@ class _RuleNames(Collection[str]):
         return len(self._names())
 
 
-class LazyJudge:
-    """The judge of a profile; the validators and their libraries are loaded with the first state."""
+def validator(settings: ValidateSettings, environ: Mapping[str, str]) -> Validator:
+    """Return the validator of the profile that `settings` name; the parts of other profiles are not loaded."""
+    from configvault.validators import Validator, generic
+
+    if settings.profile == "generic":
+        return Validator(settings, environ, generic.validate)
+    from configvault.coze import directory
+
+    return Validator(settings, environ, directory.validate)
+
+
+class LazyValidator:
+    """The validator of a profile; the validators and their libraries are loaded with the first state."""
 
     def __init__(
         self, settings: ValidateSettings, environ: Mapping[str, str], memory: str | None = None
@@ -74,26 +85,24 @@ class LazyJudge:
         self._settings = settings
         self._environ = environ
         self._memory = memory
-        self._judge: Judge | None = None
+        self._real: Validator | None = None
 
-    def judge(self, state: State) -> Verdict:
+    def validate(self, state: State) -> Verdict:
         """Return the verdict on `state`."""
-        from configvault.validators import Judge
+        if self._real is None:
+            from configvault.vault import verdicts
 
-        if self._judge is None:
-            from configvault.vault import judged
-
-            self._judge = Judge(self._settings, self._environ)
+            self._real = validator(self._settings, self._environ)
             if self._memory is not None:
-                self._judge.clean |= judged.load(self._memory, self._judge.rules)
-        return self._judge.judge(state)
+                self._real.clean |= verdicts.load(self._memory, self._real.rules)
+        return self._real.validate(state)
 
     def remember(self) -> None:
-        """Keep for other processes which folders need not be judged again."""
-        if self._judge is not None and self._memory is not None:
-            from configvault.vault import judged
+        """Keep for other processes which folders need not be validated again."""
+        if self._real is not None and self._memory is not None:
+            from configvault.vault import verdicts
 
-            judged.save(self._memory, self._judge.rules, self._judge.clean)
+            verdicts.save(self._memory, self._real.rules, self._real.clean)
 
 
 def open_site(
@@ -127,7 +136,7 @@ def open_site(
         settings=settings,
         vault=vault,
         root=Root(settings.root, Names(settings.watch.ignore)),
-        judge=LazyJudge(settings.validate, environ, vault.state_file("judged")),
+        validator=LazyValidator(settings.validate, environ, vault.state_file("verdicts")),
         reload=partial(_reload, settings, environ, stop),
         check_health=partial(_check_health, settings, environ, stop),
         now=partial(_now, settings.timezone),
@@ -218,7 +227,7 @@ def blame_writers(site: Site, writers: Writers) -> None:
 
 def teller(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
     """Return an observer that passes outcomes of `site` on to whom its settings name; whoever calls this closes it."""
-    from configvault.core.redact import Redactor
+    from configvault.core.secrets.redactor import Redactor
     from configvault.observers.notify import About, Notifier
 
     hide = Redactor(site.vault.redaction_key()).text
@@ -232,7 +241,7 @@ def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:
     Raises:
         ConfigvaultError: the key cannot be used.
     """
-    from configvault import signing
+    from configvault.vault import signing
 
     signer = _signer(settings, environ)
     own = [signer.public_key()] if signer is not None else []
@@ -240,7 +249,7 @@ def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _signer(settings: Settings, environ: Mapping[str, str]) -> Signer | None:
-    from configvault.signing import Signer
+    from configvault.vault.signing import Signer
 
     return Signer(settings.signing.key, environ) if settings.signing.key is not None else None
 
@@ -251,7 +260,7 @@ def private_folder(path: str) -> str:
     Raises:
         UsageError: there is one, and others can look into it.
     """
-    from configvault.vault import durable
+    from configvault.disk import durable
 
     durable.private_folder(path)
     if os.stat(path).st_mode & 0o077 or os.stat(path).st_uid != os.geteuid():
@@ -289,23 +298,23 @@ def require_places(settings: Settings) -> None:
 
 def directory(
     path: str, ignore: tuple[str, ...], validate: ValidateSettings, environ: Mapping[str, str]
-) -> tuple[Root, LazyJudge]:
-    """Return any directory as a root without a vault, and who judges it."""
-    return Root(path, Names(ignore)), LazyJudge(validate, environ)
+) -> tuple[Root, LazyValidator]:
+    """Return any directory as a root without a vault, and who validates it."""
+    return Root(path, Names(ignore)), LazyValidator(validate, environ)
 
 
 def prober(
     *, endpoints: bool, allow_private: bool, progress: Callable[[int, int], None] | None
 ) -> Callable[[State], list[Result]]:
     """Return what asks the servers that a state's documents name; see `validators.online.probe`."""
-    from configvault.validators import online
+    from configvault.coze import online
 
     return partial(online.probe, endpoints=endpoints, allow_private=allow_private, progress=progress)
 
 
 def rates(results: Iterable[Result]) -> list[Rate]:
     """Return how much of each plugin is there."""
-    from configvault.validators import online
+    from configvault.coze import online
 
     return online.rates(results)
 
@@ -332,7 +341,7 @@ def _reload(
     snapshot: Snapshot | None,
     trigger: str,
 ) -> ReloadReport:
-    from configvault.reloaders import ReloadContext, reloader
+    from configvault.service.reload import ReloadContext, reloader
 
     told = ReloadContext(None, None, None, trigger)
     if snapshot is not None:
@@ -345,6 +354,6 @@ def _check_health(
 ) -> tuple[HealthReport, ...]:
     if not settings.health:
         return ()
-    from configvault import health
+    from configvault.service import health
 
     return health.run_checks(settings.health, stop or threading.Event(), environ)

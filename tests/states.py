@@ -1,4 +1,4 @@
-"""States to judge, made from literals: `state({"a.yaml": "x: 1", "b": link("a.yaml")})`."""
+"""States to validate, made from literals: `state({"a.yaml": "x: 1", "b": link("a.yaml")})`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from configvault.app import validator
 from configvault.core.gitformat import make
 from configvault.core.model import Entry, Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
-from configvault.validators import Judge
 
 
 class Link(str):
@@ -87,11 +87,11 @@ def _was_link(file: Path, data: bytes) -> bool:
     return (file.parent / os.fsdecode(data)).exists()
 
 
-def judge(
+def validate(
     files: Mapping[str, Content], before: Mapping[str, Content] | None = None, **settings: object
 ) -> Verdict:
     """Return the verdict on `files`."""
-    return Judge(ValidateSettings(**settings), {}).judge(state(files, before))  # type: ignore[arg-type]
+    return validator(ValidateSettings(**settings), {}).validate(state(files, before))  # type: ignore[arg-type]
 
 
 def rules(verdict: Verdict) -> set[str]:

@@ -118,7 +118,7 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def prometheus(folder: Path, target: str, rules: str) -> Iterator[int]:
-    """Run a Prometheus that scrapes `target` and judges by `rules`; yield its port."""
+    """Run a Prometheus that scrapes `target` and validates by `rules`; yield its port."""
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("prometheus is not installed (Debian: prometheus)")

@@ -54,7 +54,7 @@ def test_manifests_are_valid(name: str, version: str) -> None:
 
 
 def test_the_schemas_refuse() -> None:
-    """The judge is awake: a misspelt field is refused."""
+    """The validator is active: a misspelt field is refused."""
     broken = json.loads(json.dumps(OBJECTS["sidecar-Deployment"]).replace("livenessProbe", "liveProbe"))
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(broken, VERSIONS[1], strict=True)

@@ -9,8 +9,8 @@ from plugins import FERRIES, FERRIES_PATH, GOOD, META, META_PATH, OAUTH_PATH, TI
 from states import Blobs, Content, folder
 
 from configvault.core import compare
-from configvault.core.describe import describe, plugins_touched
-from configvault.core.sentence import LONGEST, Detail, Fact, sentence
+from configvault.core.rendering.sentence import LONGEST, Detail, Fact, sentence
+from configvault.core.rendering.subject import describe, plugins_touched
 
 FERRY_ROW = META[META.index("- plugin_id: 502") :]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from configvault.core.model import HealthReport, healthy
 from configvault.core.settings import Expectation, HealthCheck
-from configvault.health import run_checks
+from configvault.service.health import run_checks
 from tests.service import answer, hang, serving
 
 ENVIRON = {"PATH": os.environ["PATH"]}

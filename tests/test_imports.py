@@ -16,8 +16,8 @@ from sites import Place
 HEAVY = {
     "git", "gitdb", "structlog", "apscheduler", "watchdog", "prometheus_client", "rich", "openapi_spec_validator",
     "jsonschema", "urllib3", "requests", "http", "ssl", "asyncio", "multiprocessing", "jmespath", "argcomplete",
-    "configvault.validators.judge", "configvault.calls", "configvault.reloaders", "configvault.web", "configvault.daemon",
-    "configvault.watch", "configvault.schedule", "configvault.replica", "configvault.health", "concurrent.futures",
+    "configvault.validators.run", "configvault.calls", "configvault.service.reload", "configvault.web", "configvault.daemon",
+    "configvault.daemon.watch", "configvault.daemon.schedule", "configvault.replica", "configvault.service.health", "concurrent.futures",
 }  # fmt: skip
 # Each command, and what it may load of these after all.
 READS: dict[tuple[str, ...], set[str]] = {
@@ -73,11 +73,11 @@ def test_the_table_sees_what_is_loaded(place: Place, tmp_path: Path) -> None:
     """Commands that do use heavy libraries are seen to load them."""
     assert "git" in loaded(place, "verify")
     (tmp_path / "d").mkdir()
-    assert "configvault.validators.judge" in loaded(place, "check", str(tmp_path / "d"))
+    assert "configvault.validators.run" in loaded(place, "check", str(tmp_path / "d"))
 
 
-def test_judging_loads_nothing_to_fetch_with(tmp_path: Path) -> None:
-    """The library that judges documents comes without the one it would fetch with, and works."""
+def test_validation_loads_nothing_to_fetch_with(tmp_path: Path) -> None:
+    """The library that validates documents comes without the one it would fetch with, and works."""
     place = Place(tmp_path / "place", profile="coze")
     place.write(plugins.GOOD)
     names = loaded(place, "check", str(place.root))

@@ -13,9 +13,9 @@ import pytest
 from outcomes import NAMED, NOON, RECORDED, REFUSED, REJECTED, ROLLED, SNAPSHOT
 from service import Service, answer, hang, serving
 
-from configvault.core import events
 from configvault.core.outcome import Outcome
-from configvault.core.redact import Redactor
+from configvault.core.rendering import events
+from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import EVENTS, NOTIFY_FORMATS, NotifySettings
 from configvault.observers import formats, notify
 from configvault.observers.notify import About, Notifier

@@ -15,7 +15,7 @@ from plugins import FERRIES, FERRIES_PATH, GOOD, TIDES, TIDES_PATH
 from states import state
 
 from configvault.cli import main
-from configvault.validators import online
+from configvault.coze import online
 
 
 class Service(BaseHTTPRequestHandler):

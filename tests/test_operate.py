@@ -14,9 +14,9 @@ from plugins import GOOD, META, META_PATH, swap
 from service import answer, serving
 from sites import Done, Place
 
+from configvault.disk import lock
 from configvault.usecases import daemonstate
 from configvault.usecases.daemonstate import DaemonState, Schedule
-from configvault.vault import lock
 
 NOON = datetime(2023, 12, 1, 12, 0, tzinfo=UTC)
 READING = ["status", "list", "show latest", "diff", "rejected list", "report", "config show"]

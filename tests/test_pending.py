@@ -19,8 +19,8 @@ from sites import Place, look
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.settings import Keep
+from configvault.disk import lock
 from configvault.usecases import pending, upkeep, waiting
-from configvault.vault import lock
 
 
 @pytest.fixture

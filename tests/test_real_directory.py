@@ -15,7 +15,7 @@ META = "pluginproduct/plugin_meta.yaml"
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    """Return a copy of the real directory as root, judged by Coze's rules."""
+    """Return a copy of the real directory as root, validated by Coze's rules."""
     if not REAL.is_dir():
         pytest.skip("Coze Studio's directory is not beside this checkout")
     place = Place(tmp_path, profile="coze")
@@ -76,7 +76,7 @@ def test_vanished(place: Place) -> None:
 
 
 def test_broken_everywhere(place: Place) -> None:
-    """A file cut in half is refused, it never stops the judge, and comes back."""
+    """A file cut in half is refused, it never stops the validation, and comes back."""
     place.ok("init")
     original = look(place.root)
     for path in [path for path in sorted(place.root.rglob("*.*")) if path.is_file()][::4]:

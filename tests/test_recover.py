@@ -18,10 +18,10 @@ from service import answer
 from sites import Place, look
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd
+from configvault.disk import lock
 from configvault.usecases import again
 from configvault.usecases import live as live_
 from configvault.usecases.record import record
-from configvault.vault import lock
 from configvault.vault.opening import create_vault
 
 needs_tracer = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")

@@ -11,8 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from sites import Place
 
-from configvault.core import randomness, secretnames, secretvalues
-from configvault.core.redact import Redactor
+from configvault.core.secrets import names, randomness, values
+from configvault.core.secrets.redactor import Redactor
 
 REDACTOR = Redactor(b"a key")
 CANARY = "c4nary-Sup3r.secret_x"  # too short and too worded to be found by its looks
@@ -300,7 +300,7 @@ def test_a_line_of_ten_megabytes() -> None:
 )  # fmt: skip
 def test_names(name: str, secret: bool) -> None:
     """A name tells a secret by its words, in every spelling."""
-    assert secretnames.is_secret(name) is secret
+    assert names.is_secret(name) is secret
 
 
 def test_a_new_secret_is_told_once(tmp_path: Path) -> None:
@@ -382,7 +382,7 @@ def test_the_sieve_changes_nothing(text: str) -> None:
     """What is passed over unread is what would be found to hold no secret."""
     sieved = REDACTOR.text(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(secretvalues, "may_hold", lambda _: True)
+        patch.setattr(values, "may_hold", lambda _: True)
         assert REDACTOR.text(text) == sieved
 
 
@@ -421,7 +421,7 @@ def test_every_known_form_begins_as_the_sieve_knows(token: str) -> None:
 
 def test_the_sieve_holds_back_most_lines() -> None:
     """A line as most lines of a document are is not read a second time."""
-    assert not secretvalues.may_hold("      summary: what the weather is\n      operationId: forecast\n")
+    assert not values.may_hold("      summary: what the weather is\n      operationId: forecast\n")
 
 
 def test_a_secret_is_hidden_wherever_it_stands_again() -> None:

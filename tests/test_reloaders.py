@@ -19,7 +19,7 @@ import pytest
 
 from configvault.core.model import ReloadReport
 from configvault.core.settings import Expectation, ReloadSettings
-from configvault.reloaders import KINDS, ReloadContext, reloader
+from configvault.service.reload import KINDS, ReloadContext, reloader
 from tests.service import Script, answer, close, drip, hang, serving
 
 CONTEXT = ReloadContext("backup_20240102_030405", "c" * 40, "7" * 40, "rollback")

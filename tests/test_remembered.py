@@ -1,4 +1,4 @@
-"""What one process leaves to the next so that it need not read and judge everything again: only ever a cache."""
+"""What one process leaves to the next so that it need not read and validate everything again: only ever a cache."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sites import Place
 from states import Blobs, Content, Link, folder
 
+from configvault.app import validator
 from configvault.core import metadata
 from configvault.core.model import Entry, Folder, Stamp, State
 from configvault.core.settings import ValidateSettings
 from configvault.root import capture
 from configvault.usecases import live
-from configvault.validators import Judge
-from configvault.vault import judged, statcache
+from configvault.vault import statcache, verdicts
 
 FILES: dict[str, Content] = {
     "a.yaml": "a: 1\n",
@@ -116,55 +116,55 @@ def test_the_daemon_leaves_its_stamps(tmp_path: Path) -> None:
 
 def test_clean_folders_are_for_one_set_of_rules(tmp_path: Path) -> None:
     """What was found clean by other rules, or by a file that is no such list, is not believed."""
-    path = str(tmp_path / "judged")
-    judged.save(path, "these rules", {"a" * 40, "b" * 40})
-    assert judged.load(path, "these rules") == {"a" * 40, "b" * 40}
-    assert judged.load(path, "other rules") == set()
-    (tmp_path / "judged").write_bytes((tmp_path / "judged").read_bytes()[:-20])
-    assert len(judged.load(path, "these rules")) == 1
-    assert judged.load(str(tmp_path / "missing"), "these rules") == set()
+    path = str(tmp_path / "verdicts")
+    verdicts.save(path, "these rules", {"a" * 40, "b" * 40})
+    assert verdicts.load(path, "these rules") == {"a" * 40, "b" * 40}
+    assert verdicts.load(path, "other rules") == set()
+    (tmp_path / "verdicts").write_bytes((tmp_path / "verdicts").read_bytes()[:-20])
+    assert len(verdicts.load(path, "these rules")) == 1
+    assert verdicts.load(str(tmp_path / "missing"), "these rules") == set()
     assert (
-        Judge(ValidateSettings(profile="generic"), {}).rules
-        != Judge(ValidateSettings(profile="generic", max_file_size=1), {}).rules
+        validator(ValidateSettings(profile="generic"), {}).rules
+        != validator(ValidateSettings(profile="generic", max_file_size=1), {}).rules
     )
 
 
 def test_what_is_known_to_be_clean_is_not_read() -> None:
-    """A folder in which nothing was found is not entered again, by another judge neither; one with a finding is."""
-    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    """A folder in which nothing was found is not entered again, by another validator neither; one with a finding is."""
+    mine, blobs = validator(ValidateSettings(profile="generic"), {}), Blobs()
     files: dict[str, Content] = {"good/a.yaml": "a: 1", "good/deep/b.yaml": "b: 1", "bad/c.yaml": "c: ["}
     tree = folder(files, blobs)
-    assert [one.path for one in judge.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    assert [one.path for one in mine.validate(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
     blobs.reads.clear()
-    another = Judge(ValidateSettings(profile="generic"), {})
-    another.clean |= judge.clean
-    assert [one.path for one in another.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    another = validator(ValidateSettings(profile="generic"), {})
+    another.clean |= mine.clean
+    assert [one.path for one in another.validate(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
     bad = tree.find("bad/c.yaml")
     assert isinstance(bad, Entry)
     assert set(blobs.reads) == {bad.blob}
     blobs.reads.clear()
-    assert [one.path for one in another.judge(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
+    assert [one.path for one in another.validate(State(tree, blobs.read)).errors] == ["bad/c.yaml"]
     assert blobs.reads == []
 
 
 def test_a_name_from_elsewhere_is_looked_at_each_time() -> None:
     """What a file is known by may come from a link to it: its folder being clean under its own name says nothing."""
-    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    mine, blobs = validator(ValidateSettings(profile="generic"), {}), Blobs()
     hidden: dict[str, Content] = {"..v1/data": "a: ["}
-    assert judge.judge(State(folder(hidden, blobs), blobs.read)).accepted
-    assert not judge.judge(State(folder({**hidden, "a.yaml": Link("..v1/data")}, blobs), blobs.read)).accepted
+    assert mine.validate(State(folder(hidden, blobs), blobs.read)).accepted
+    assert not mine.validate(State(folder({**hidden, "a.yaml": Link("..v1/data")}, blobs), blobs.read)).accepted
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=6))
-def test_a_judge_that_remembers_says_the_same(changes: list[int]) -> None:
-    """Whatever was judged before, the verdict is that of a new judge."""
+def test_a_validator_that_remembers_says_the_same(changes: list[int]) -> None:
+    """Whatever was validated before, the verdict is that of a new validator."""
     files: dict[str, Content] = {f"d{n}/f.yaml": "a: 1" for n in range(4)}
-    judge, blobs = Judge(ValidateSettings(profile="generic"), {}), Blobs()
+    mine, blobs = validator(ValidateSettings(profile="generic"), {}), Blobs()
     for number, which in enumerate(changes):
         path = f"d{which}/f.yaml"
         files[path] = "a: [" if files[path] != "a: [" else f"a: {number}"
         state = State(folder(files, blobs), blobs.read)
-        assert judge.judge(state) == Judge(ValidateSettings(profile="generic"), {}).judge(state)
+        assert mine.validate(state) == validator(ValidateSettings(profile="generic"), {}).validate(state)
 
 
 def test_the_log_goes_on_behind_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from hosts import Host, Ran, bare, content, git, refs
 from configvault.core.outcome import FailureOutcome, Outcome
 from configvault.core.replicas import ReplicaStatus
 from configvault.core.settings import ReplicaSettings
+from configvault.daemon.replicator import Replicator
 from configvault.replica import resolve
-from configvault.usecases.replicator import Replicator
 
 Transport = Callable[[Path], Any]
 

@@ -18,8 +18,8 @@ from sites import NOBODY, Place, look, needs_other_user
 from states import Link
 
 from configvault.core.errors import BusyError
+from configvault.disk import lock
 from configvault.usecases import rollback
-from configvault.vault import lock
 
 ROOT = os.geteuid() == 0
 
@@ -404,7 +404,7 @@ def test_path(place: Place) -> None:
     assert place.run("rollback", first, "--path", "../a").code == 2
 
 
-def test_path_is_judged_as_a_whole(tmp_path: Path) -> None:
+def test_path_is_validated_as_a_whole(tmp_path: Path) -> None:
     """A file that was valid among its neighbours then, and is not among those of now, is not restored."""
     place = Place(tmp_path / "place", profile="coze")
     first = place.init(GOOD)

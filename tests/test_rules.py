@@ -17,7 +17,7 @@ from plugins import (
     with_meta,
     with_tides,
 )
-from states import Link, judge, only
+from states import Link, only, validate
 
 from configvault.core.model import Severity
 from configvault.validators import RULES
@@ -175,7 +175,7 @@ TAKEN: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("rule", "path", "files"), BROKEN, ids=lambda v: v if isinstance(v, str) else "")
 def test_rule(rule: str, path: str, files: dict[str, str]) -> None:
     """One thing broken is one finding, of that rule and of that file."""
-    verdict = judge(files)
+    verdict = validate(files)
     found = [
         finding for finding in verdict.findings if finding.rule != "unreferenced-file" or rule == finding.rule
     ]
@@ -193,11 +193,11 @@ def test_rule(rule: str, path: str, files: dict[str, str]) -> None:
 @pytest.mark.parametrize(("what", "files"), TAKEN, ids=lambda v: v if isinstance(v, str) else "")
 def test_taken(what: str, files: dict[str, str]) -> None:
     """What looks odd and the service takes is accepted."""
-    assert judge(files).errors == (), what
+    assert validate(files).errors == (), what
 
 
 def test_every_rule_is_broken_somewhere() -> None:
-    """No rule is without a test; those of every profile have theirs beside the judge's."""
+    """No rule is without a test; those of every profile have theirs beside the validator's."""
     elsewhere = Path(__file__).with_name("test_validators.py").read_text()
     assert {rule for rule in RULES if f'"{rule}"' not in elsewhere} <= {rule for rule, _, _ in BROKEN}
 
@@ -218,5 +218,5 @@ def test_a_document_in_json_may_repeat_a_key() -> None:
         '"servers":[{"url":"https://h"}],"paths":{"/ferries":{"get":{"operationId":"a","summary":"b","responses":'
         '{"200":{"description":"","content":{"application/json":{"schema":{"type":"object"}}}}}}}}}'
     )
-    found = only(judge({**GOOD, FERRIES_PATH: text}), "repeated-key")
+    found = only(validate({**GOOD, FERRIES_PATH: text}), "repeated-key")
     assert found.severity is Severity.WARNING

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from configvault.schedule import Clock, is_missed, next_time
+from configvault.daemon.schedule import Clock, is_missed, next_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -16,9 +16,9 @@ from configvault.core.outcome import FailureOutcome, Outcome, RecordOutcome, Wat
 from configvault.daemon import supervisor as supervisor_
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Task
-from configvault.daemon.notify import Notifier
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import Supervisor
+from configvault.daemon.systemd import Notifier
 from configvault.daemon.worker import Worker
 
 

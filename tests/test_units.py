@@ -1,4 +1,4 @@
-"""The units, as far as they can be judged without starting them."""
+"""The units, as far as they can be validated without starting them."""
 
 from __future__ import annotations
 

@@ -1,25 +1,25 @@
-"""The judge as a whole: profiles, limits, mass removal, severities, the cache, and what it may never do."""
+"""The validator as a whole: profiles, limits, mass removal, severities, the cache, and what it may never do."""
 
 from __future__ import annotations
 
 import pytest
 from plugins import FERRIES_PATH, GOOD, META_PATH, TIDES_PATH, with_meta, with_tides
-from states import Link, judge, only, rules, state
+from states import Link, only, rules, state, validate
 
+from configvault.app import validator
 from configvault.core.globs import matches
 from configvault.core.model import Severity
 from configvault.core.settings import PathRules, ValidateSettings
-from configvault.validators import Judge
 
 
 def test_good_directory() -> None:
     """A directory in order is accepted without a word."""
-    assert judge(GOOD).findings == ()
+    assert validate(GOOD).findings == ()
 
 
 def test_finding_says_where_and_what() -> None:
     """A finding names path, line and column, quotes the line and says what to do."""
-    found = only(judge(with_meta("version: v1.2.0", "version: 1.2.0")), "plugin-version")
+    found = only(validate(with_meta("version: v1.2.0", "version: 1.2.0")), "plugin-version")
     assert (found.path, found.line, found.column) == (META_PATH, 4, 12)
     assert found.excerpt == "  version: 1.2.0"
     assert "'1.2.0'" in found.message
@@ -28,7 +28,7 @@ def test_finding_says_where_and_what() -> None:
 
 def test_no_secret_in_any_field() -> None:
     """A token in the broken line is in no field of the finding."""
-    verdict = judge(with_meta('"harbour-master", ', '"sk-live-9a8b7c6d5e4f" '))
+    verdict = validate(with_meta('"harbour-master", ', '"sk-live-9a8b7c6d5e4f" '))
     assert rules(verdict) == {"auth-payload"}
     assert "sk-live" not in repr(verdict)
     assert verdict.findings[0].line == 50
@@ -54,8 +54,8 @@ def test_no_secret_in_any_field() -> None:
 )  # fmt: skip
 def test_yaml_anywhere(content: str | bytes, rule: str) -> None:
     """What no YAML reader should have to read is told in either profile."""
-    assert rules(judge({"some.yml": content}, profile="generic")) == {rule}
-    assert rule in rules(judge({**GOOD, "other/some.yml": content}))
+    assert rules(validate({"some.yml": content}, profile="generic")) == {rule}
+    assert rule in rules(validate({**GOOD, "other/some.yml": content}))
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_yaml_anywhere(content: str | bytes, rule: str) -> None:
     ],
 )
 def test_json_and_toml(name: str, content: str, rule: str) -> None:
-    """JSON and TOML that does not parse is told, and nothing in it stops the judge."""
-    assert only(judge({name: content}, profile="generic"), rule).path == name
+    """JSON and TOML that does not parse is told, and nothing in it stops the validation."""
+    assert only(validate({name: content}, profile="generic"), rule).path == name
 
 
 def test_numbers_of_any_length() -> None:
     """A JSON number longer than Python converts is no fault."""
-    assert judge({"a.json": "[" + "1" * 6000 + "]"}, profile="generic").findings == ()
+    assert validate({"a.json": "[" + "1" * 6000 + "]"}, profile="generic").findings == ()
 
 
 PAYLOAD = """'{"key": "Authorization", "service_token": "harbour-master", "location": "Header"}'"""
@@ -96,7 +96,7 @@ PAYLOAD = """'{"key": "Authorization", "service_token": "harbour-master", "locat
 )  # fmt: skip
 def test_no_slip_in_a_payload_tells_it(slip: str) -> None:
     """However a payload is mistyped, what stood in it is told nowhere."""
-    verdict = judge(with_meta(PAYLOAD, slip))
+    verdict = validate(with_meta(PAYLOAD, slip))
     assert not verdict.accepted
     assert "hunter2" not in repr(verdict)
 
@@ -104,56 +104,56 @@ def test_no_slip_in_a_payload_tells_it(slip: str) -> None:
 def test_generic_leaves_the_rest_alone() -> None:
     """The generic profile looks at no plugin rule, no link and no other kind of file."""
     files = {"a.yaml": "x: 1", "b": Link("/nowhere"), "c.txt": b"\xff", META_PATH: "[]"}
-    assert judge(files, profile="generic").findings == ()
+    assert validate(files, profile="generic").findings == ()
 
 
 def test_limits() -> None:
-    """A file beyond the limit is told of and not read; too many files end the judging."""
+    """A file beyond the limit is told of and not read; too many files end the validation."""
     small = ValidateSettings(profile="generic", max_file_size=10)
     one = state({"a.yaml": "a: " + "b" * 20})
-    assert only(Judge(small, {}).judge(one), "file-too-large").path == "a.yaml"
+    assert only(validator(small, {}).validate(one), "file-too-large").path == "a.yaml"
     picture = state({**GOOD, "pluginproduct/icon.png": "x" * 20_000})
     for profile in ("coze", "generic"):
         limited = ValidateSettings(profile=profile, max_file_size=10_000)
-        assert only(Judge(limited, {}).judge(picture), "file-too-large").path == "pluginproduct/icon.png"
+        assert only(validator(limited, {}).validate(picture), "file-too-large").path == "pluginproduct/icon.png"
     many = {f"{n}.yaml": "a: b: c" for n in range(5)}
-    assert rules(judge(many, profile="generic", max_files=4)) == {"too-many-files"}
+    assert rules(validate(many, profile="generic", max_files=4)) == {"too-many-files"}
 
 
 def test_mass_removal() -> None:
     """More than half of the files gone is an error, half of them or a move is not."""
     before = {f"d/{n}.txt": f"{n}" for n in range(10)}
     half = dict(list(before.items())[:5])
-    assert judge(half, before, profile="generic").accepted
+    assert validate(half, before, profile="generic").accepted
     fewer = dict(list(before.items())[:4])
-    assert "6 of the 10" in only(judge(fewer, before, profile="generic"), "mass-removal").message
+    assert "6 of the 10" in only(validate(fewer, before, profile="generic"), "mass-removal").message
     moved = {f"e/{n}.txt": f"{n}" for n in range(10)}
-    assert judge(moved, before, profile="generic").accepted
-    assert "all 10" in only(judge({}, before, profile="generic"), "mass-removal").message
+    assert validate(moved, before, profile="generic").accepted
+    assert "all 10" in only(validate({}, before, profile="generic"), "mass-removal").message
 
 
 def test_plugins_gone() -> None:
     """Fewer plugins than before is a warning, none at all an error that is mass removal too."""
     second = GOOD[META_PATH].index("- plugin_id: 502")
     first_only = {**GOOD, META_PATH: GOOD[META_PATH][:second]}
-    verdict = judge(first_only, GOOD)
+    verdict = validate(first_only, GOOD)
     assert verdict.accepted
     assert "fewer-plugins" in rules(verdict)
     none = {
         **GOOD,
         META_PATH: GOOD[META_PATH].replace("deprecated: false\n  version", "deprecated: true\n  version"),
     }
-    assert "mass-removal" in rules(judge(none, GOOD))
+    assert "mass-removal" in rules(validate(none, GOOD))
 
 
 def test_severities_are_configurable() -> None:
     """`validate.rules` makes an error a warning, a warning an error, or silences either."""
     wrong = with_meta("version: v1.2.0", "version: 1.2.0")
-    assert judge(wrong, rules={"plugin-version": "warning"}).accepted
-    assert judge(wrong, rules={"plugin-version": "off"}).findings == ()
+    assert validate(wrong, rules={"plugin-version": "warning"}).accepted
+    assert validate(wrong, rules={"plugin-version": "off"}).findings == ()
     missing = with_meta("  product_id: 900501\n", "")
-    assert only(judge(missing), "product-id").severity is Severity.WARNING
-    assert not judge(missing, rules={"product-id": "error"}).accepted
+    assert only(validate(missing), "product-id").severity is Severity.WARNING
+    assert not validate(missing, rules={"product-id": "error"}).accepted
 
 
 def test_severities_by_path() -> None:
@@ -161,15 +161,15 @@ def test_severities_by_path() -> None:
     broken = "{{ each }}: [\n"
     off = PathRules(("templates/**",), {"yaml-syntax": "off"})
     files = {"templates/deep/a.yaml": broken, "b.yaml": "b: 1\n"}
-    assert judge(files, profile="generic", rules_by_path=(off,)).findings == ()
+    assert validate(files, profile="generic", rules_by_path=(off,)).findings == ()
     # The same folder under another name has the same tree: that it is clean under one says nothing of the other.
     both = files | {"other/deep/a.yaml": broken, "zz/deep/a.yaml": broken}
-    refused = judge(both, profile="generic", rules_by_path=(off,))
+    refused = validate(both, profile="generic", rules_by_path=(off,))
     assert [one.path for one in refused.errors] == ["other/deep/a.yaml", "zz/deep/a.yaml"]
-    twice = Judge(ValidateSettings(profile="generic", rules_by_path=(off,)), {})
-    assert twice.judge(state(files)).accepted
-    assert twice.judge(state(files)).accepted
-    assert not twice.judge(state({"zz/deep/a.yaml": broken})).accepted
+    twice = validator(ValidateSettings(profile="generic", rules_by_path=(off,)), {})
+    assert twice.validate(state(files)).accepted
+    assert twice.validate(state(files)).accepted
+    assert not twice.validate(state({"zz/deep/a.yaml": broken})).accepted
 
 
 def test_a_finding_says_which_severity_by_path_applied() -> None:
@@ -178,7 +178,7 @@ def test_a_finding_says_which_severity_by_path_applied() -> None:
         PathRules(("*.yaml",), {"yaml-syntax": "off"}),
         PathRules(("drafts/**", "x"), {"yaml-syntax": "warning"}),
     )
-    verdict = judge(
+    verdict = validate(
         {"drafts/a.yaml": "a: [\n"}, profile="generic", rules={"yaml-syntax": "error"}, rules_by_path=items
     )
     [finding] = verdict.findings
@@ -210,7 +210,7 @@ def test_patterns_of_paths(pattern: str, path: str, means: bool) -> None:
 def test_errors_come_first() -> None:
     """Findings are sorted: errors before warnings, then by path and line."""
     files = {**with_meta("  product_id: 900501\n", ""), "z.yaml": "a: b: c", "a.json": "{"}
-    found = judge(files).findings
+    found = validate(files).findings
     assert [(f.severity.value, f.path) for f in found] == [
         ("error", "a.json"),
         ("error", "z.yaml"),
@@ -220,18 +220,18 @@ def test_errors_come_first() -> None:
 
 def test_one_rule_is_told_a_few_times() -> None:
     """Fifty of the same fault in one file are eight and a count."""
-    found = judge({"a.yaml": "a: 1\n" * 50}, profile="generic").findings
+    found = validate({"a.yaml": "a: 1\n" * 50}, profile="generic").findings
     assert len(found) == 9
     assert any(f.message.startswith("41 or more") for f in found)
 
 
 def test_cache_by_blob() -> None:
-    """Judging again after one file changed reads that file, and plugin_meta.yaml's bytes are not parsed again."""
-    judging = Judge(ValidateSettings(), {})
+    """Validation again after one file changed reads that file, and plugin_meta.yaml's bytes are not parsed again."""
+    mine = validator(ValidateSettings(), {})
     first = state(GOOD)
-    judging.judge(first)
+    mine.validate(first)
     second = state(with_tides("When the water is high", "When it is low"))
-    judging.judge(second)
+    mine.validate(second)
     reads = second.read.__self__.reads  # type: ignore[attr-defined]
     assert len(reads) == 1
 
@@ -243,7 +243,7 @@ def test_failing_pass_becomes_a_finding(caplog: pytest.LogCaptureFixture) -> Non
     def read(blob: str) -> bytes:
         raise ValueError(bytes.fromhex("68756e74657232").decode())
 
-    verdict = Judge(ValidateSettings(), {}).judge(type(broken)(broken.tree, read))
+    verdict = validator(ValidateSettings(), {}).validate(type(broken)(broken.tree, read))
     assert rules(verdict) == {"validator-failed"}
     assert not verdict.accepted
     assert "Traceback" in caplog.text or "File " in caplog.text
@@ -256,13 +256,13 @@ def test_failing_pass_becomes_a_finding(caplog: pytest.LogCaptureFixture) -> Non
 )
 def test_links(target: str, said: str) -> None:
     """A link that dangles, leaves the directory or turns in a circle is refused, once."""
-    found = only(judge({**GOOD, TIDES_PATH: Link(target)}), "link")
+    found = only(validate({**GOOD, TIDES_PATH: Link(target)}), "link")
     assert found.path == TIDES_PATH
     assert said in found.message
 
 
 def test_configmap_layout() -> None:
-    """A directory that is nothing but links through `..data` is judged as what it stands for."""
+    """A directory that is nothing but links through `..data` is validated as what it stands for."""
     files = {
         "common/oauth_schema.json": GOOD["common/oauth_schema.json"],
         "pluginproduct/..data": Link("..2026_01_01"),
@@ -271,11 +271,11 @@ def test_configmap_layout() -> None:
         },
         **{p: Link(f"..data/{p[14:]}") for p in GOOD if p.startswith("pluginproduct/")},
     }
-    assert judge(files).findings == ()
+    assert validate(files).findings == ()
     files["pluginproduct/..2026_01_01/ferries.yaml"] = "a: b: c"
-    assert only(judge(files), "yaml-syntax").path == FERRIES_PATH
+    assert only(validate(files), "yaml-syntax").path == FERRIES_PATH
     swapped = {
         p.replace("2026_01_01", "2026_01_02"): Link("..2026_01_02") if t == "..2026_01_01" else t
         for p, t in files.items()
     }
-    assert "mass-removal" not in rules(judge(swapped, files))
+    assert "mass-removal" not in rules(validate(swapped, files))

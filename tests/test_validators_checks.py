@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from states import Content, Link, judge, only, rules, state
+from states import Content, Link, only, rules, state, validate
 
+from configvault.app import validator
 from configvault.core.model import Finding, Severity, State
 from configvault.core.settings import CommandCheck, ValidateSettings
-from configvault.validators import Judge, external
+from configvault.validators import external
 from configvault.validators.commands import lay_out
 
 FILES: dict[str, Content] = {
@@ -34,7 +35,7 @@ def python(code: str, **more: object) -> CommandCheck:
 def asked(check: CommandCheck, files: dict[str, Content] | None = None) -> tuple[Finding, ...]:
     """Return what comes of one check."""
     settings = ValidateSettings(profile="generic", commands=(check,))
-    return Judge(settings, dict(os.environ)).judge(state(files or FILES)).findings
+    return validator(settings, dict(os.environ)).validate(state(files or FILES)).findings
 
 
 def test_layout(tmp_path: Path) -> None:
@@ -90,11 +91,11 @@ def test_not_asked_of_what_is_refused(tmp_path: Path) -> None:
     """A state that is refused already is not shown to the programs, and an equal one not twice."""
     log = tmp_path / "log"
     check = python(f"open({str(log)!r}, 'a').write('x')")
-    judging = Judge(ValidateSettings(profile="generic", commands=(check,)), {})
-    judging.judge(state({"a.yaml": "a: b: c"}))
+    mine = validator(ValidateSettings(profile="generic", commands=(check,)), {})
+    mine.validate(state({"a.yaml": "a: b: c"}))
     assert not log.exists()
-    judging.judge(state({"a.yaml": "a: 1"}))
-    judging.judge(state({"a.yaml": "a: 1"}))
+    mine.validate(state({"a.yaml": "a: 1"}))
+    mine.validate(state({"a.yaml": "a: 1"}))
     assert log.read_text() == "x"
 
 
@@ -125,7 +126,7 @@ def test_validators_from_other_packages(
     (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (package / "entry_points.txt").write_text(f"[{external.GROUP}]\n{function} = {__name__}:{function}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    assert only(judge({"README": "x"}, profile="generic"), rule)
+    assert only(validate({"README": "x"}, profile="generic"), rule)
     if function == "good":
-        assert not judge({"README": "x"}, profile="generic", rules={"no-readme": "error"}).accepted
-        assert rules(judge({"README": "x"}, profile="generic", rules={"no-readme": "off"})) == set()
+        assert not validate({"README": "x"}, profile="generic", rules={"no-readme": "error"}).accepted
+        assert rules(validate({"README": "x"}, profile="generic", rules={"no-readme": "off"})) == set()

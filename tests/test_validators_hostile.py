@@ -1,4 +1,4 @@
-"""No content knocks the judge over: bytes, trees and mutations of good files, and what was made to hurt."""
+"""No content crashes the validator: bytes, trees and mutations of good files, and what was made to hurt."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plugins import FERRIES_PATH, GOOD, META, META_PATH, OAUTH_PATH, TIDES, TIDES_PATH
-from states import Content, judge, rules
+from states import Content, rules, validate
 
 MIB = 1024 * 1024
 TEXTS = {META_PATH: META, TIDES_PATH: TIDES}
@@ -86,8 +86,8 @@ trees = st.recursive(
 
 
 def calm(files: dict[str, Content]) -> None:
-    """Judge the files; the judge itself must not fail."""
-    verdict = judge(files)
+    """Validate the files; the validator itself must not fail."""
+    verdict = validate(files)
     assert "validator-failed" not in rules(verdict), verdict.findings
 
 
@@ -196,6 +196,6 @@ def test_nothing_is_opened(target: str, where: str, monkeypatch: pytest.MonkeyPa
             "type: number", "{}"[:0] + "type: object"
         ),
     }[where]
-    verdict = judge({**GOOD, TIDES_PATH: text})
+    verdict = validate({**GOOD, TIDES_PATH: text})
     assert touched == []
     assert verdict.accepted == (where != "paths")

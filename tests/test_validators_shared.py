@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from probes import PROBES
-from states import Content, Link, judge, on_disk
+from states import Content, Link, on_disk, validate
 
 from configvault.core.settings import IGNORED_BY_DEFAULT
 
@@ -17,7 +17,7 @@ CORPUS = SHARED / "corpus"
 REAL = SHARED / "coze-plugin"
 TABLE = SHARED / "loader-probes.tsv"
 
-# What is not judged as the loader did, and why.
+# What is not validated as the loader did, and why.
 DEVIATIONS = {
     "tool_id missing": "nothing could refer to such a tool",
     "tool_id 0": "nothing could refer to such a tool",
@@ -61,7 +61,7 @@ absent = pytest.mark.skipif(not CASES, reason="needs ../shared/corpus, which is 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
 def test_corpus(case: dict[str, str]) -> None:
     """A whole directory is accepted or refused as it must be, with what the message must name and no secret."""
-    verdict = judge(captured(CORPUS / case["case"]))
+    verdict = validate(captured(CORPUS / case["case"]))
     assert verdict.accepted == (case["expected"] == "accept"), verdict.findings
     said = "\n".join(f"{f.path} {f.message}" for f in verdict.errors).lower()
     for needed in filter(None, case["must_name"].lower().split(";")):
@@ -76,7 +76,7 @@ def test_corpus(case: dict[str, str]) -> None:
 def test_one_root_fault_few_findings() -> None:
     """A single change brings one error, two at most."""
     for case in CASES:
-        assert len(judge(captured(CORPUS / case["case"])).errors) <= 2, case["case"]
+        assert len(validate(captured(CORPUS / case["case"])).errors) <= 2, case["case"]
 
 
 PROBED = rows(TABLE)
@@ -91,7 +91,7 @@ def test_probes(probe: dict[str, str]) -> None:
     files = {path: content for path, content in base.items() if isinstance(content, bytes) and path[-1] != "/"}
     PROBES[name](files)
     loaded = (probe["real_outcome"], probe["plugins"], probe["tools"]) == ("OK", "4", "5") or name in MEANT
-    assert judge(files).accepted == (loaded != (name in DEVIATIONS)), name
+    assert validate(files).accepted == (loaded != (name in DEVIATIONS)), name
 
 
 @pytest.mark.skipif(not PROBED, reason="needs ../shared/loader-probes.tsv, which is not here")
@@ -106,7 +106,7 @@ def test_every_probe_is_made() -> None:
 def test_real_directory() -> None:
     """The real directory is accepted; it lacks one product_id and all credentials, and nothing else is said."""
     files = on_disk(REAL)
-    verdict = judge(files)
+    verdict = validate(files)
     assert verdict.errors == ()
     assert {finding.rule for finding in verdict.findings} == {"product-id", "empty-token"}
     assert not any(isinstance(content, Link) for content in files.values())

@@ -16,7 +16,14 @@ import pytest
 from harness import apart
 
 from configvault.core.settle import NOTHING, Dirty
-from configvault.watch import Alarm, UnwatchableError, Watcher, limits, mounts, probe
+from configvault.daemon.watch import (
+    Alarm,
+    UnwatchableError,
+    Watcher,
+    limits,
+    mounts,
+    probe,
+)
 
 DEADLINE_S = 20
 
@@ -239,7 +246,7 @@ def in_user_namespace(setting: str, value: int, body: str) -> str:
 
 LIMITED = """
 import sys
-from configvault.watch import Watcher, UnwatchableError
+from configvault.daemon.watch import Watcher, UnwatchableError
 watcher = Watcher("{root}", lambda path: False, lambda dirty: None, lambda alarm, words: None)
 try:
     watcher.attach()

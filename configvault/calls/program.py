@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from configvault.calls.http import CallError
 from configvault.core.frozen import frozen
-from configvault.core.randomness import random_spans
+from configvault.core.secrets.randomness import random_spans
 
 if TYPE_CHECKING:
     from subprocess import Popen

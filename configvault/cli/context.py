@@ -106,7 +106,7 @@ class Context:
     def say_snapshot(self, snapshot: Snapshot, what: str) -> None:
         """Print the snapshot that something was done to."""
         if self.json:
-            from configvault.core import documents
+            from configvault.core.rendering import documents
 
             self.emit(documents.snapshot(snapshot))
         else:
@@ -129,7 +129,7 @@ class Context:
     def fail(self, error: ConfigvaultError) -> None:
         """Print an error and what lies behind it."""
         if self.json:
-            from configvault.core import documents
+            from configvault.core.rendering import documents
 
             print(json.dumps(documents.error(error), indent=2), file=sys.stderr)
             return

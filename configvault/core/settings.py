@@ -73,7 +73,7 @@ class WatchSettings:
 
 @frozen
 class CommandCheck:
-    """A program of the site's own that judges the state; `{dir}` in `argv` is where it is laid out."""
+    """A program of the site's own that validates the state; `{dir}` in `argv` is where it is laid out."""
 
     argv: tuple[str, ...] = field(metadata=allowed("argv", single=True))
     name: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from configvault.core.frozen import frozen
 from configvault.core.model import RejectedState, Snapshot
-from configvault.core.textdiff import FileDiff
+from configvault.core.rendering.textdiff import FileDiff
 
 Listed = Snapshot | RejectedState
 ONLY = ("", "snapshots", "rejected")

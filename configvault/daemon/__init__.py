@@ -1,4 +1,4 @@
-"""`configvault run`: watch, judge, record, run what is scheduled, and tell systemd; or all of it once.
+"""`configvault run`: watch, validate, record, run what is scheduled, and notify systemd; or all of it once.
 
 Two threads of ours. The worker alone works on root and vault; the supervisor (the main thread) answers signals and
 systemd. watchdog's threads and the schedule's only put into the worker's inbox.
@@ -30,20 +30,20 @@ from configvault.core.outcome import (
 from configvault.core.settings import Settings
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Configured, Job, Task
-from configvault.daemon.notify import Notifier
 from configvault.daemon.outside import Outside
 from configvault.daemon.replicas import Replicas
+from configvault.daemon.schedule import Clock, is_missed
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
+from configvault.daemon.systemd import Notifier
 from configvault.daemon.worker import Worker
+from configvault.disk import lock
 from configvault.observers.log import Log
 from configvault.root.capture import UnsettledError, prepare_leases
-from configvault.schedule import Clock, is_missed
 from configvault.usecases import daemonstate
 from configvault.usecases.observe import Look, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up
-from configvault.vault import lock
 
 COMMAND = "configvault run"
 # Shorter than a stop may take; whoever holds the lock longer is tried again.

@@ -12,8 +12,8 @@ from configvault.core.outcome import (
     WatchOutcome,
 )
 from configvault.core.replicas import ReplicaStatus
+from configvault.daemon.replicator import Replicator
 from configvault.daemon.standing import Standing
-from configvault.usecases.replicator import Replicator
 from configvault.usecases.site import Site
 
 # After these the vault holds nothing new.

@@ -10,10 +10,10 @@ from configvault.core.settle import EVERYTHING
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Lost
 from configvault.daemon.standing import Standing
+from configvault.daemon.watch import Alarm, UnwatchableError, Watcher
 from configvault.root.capture import Survey
 from configvault.root.names import Names
 from configvault.usecases.site import Site
-from configvault.watch import Alarm, UnwatchableError, Watcher
 
 EVENTS, POLLING, NO = "events", "polling", "no"
 _POLL_LEAST_S = 1.0

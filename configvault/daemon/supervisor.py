@@ -16,11 +16,11 @@ from collections.abc import Callable
 from configvault.core.outcome import Watching
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Lost, Task
-from configvault.daemon.notify import Notifier
 from configvault.daemon.sight import EVENTS, POLLING
 from configvault.daemon.standing import Standing
+from configvault.daemon.systemd import Notifier
+from configvault.daemon.watch import mounts
 from configvault.daemon.worker import Worker
-from configvault.watch import mounts
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # What is in hand at a stop is finished within this time, or abandoned: the vault and the root take no harm by that.

@@ -17,9 +17,9 @@ from datetime import datetime
 from typing import Any
 
 from configvault.calls.http import CallError
-from configvault.core import events
 from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome
+from configvault.core.rendering import events
 from configvault.core.settings import NotifySettings
 
 LONGEST_QUEUE = 100

@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder
+from configvault.disk.syscalls import sync_file_system as sync_descriptor
 from configvault.root.entries import open_folder, remove
 from configvault.root.restore import Inspect
-from configvault.root.syscalls import sync_file_system as sync_descriptor
 
 
 def sync_file_system(path: str) -> None:

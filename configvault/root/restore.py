@@ -27,7 +27,8 @@ from dataclasses import dataclass, field
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import RESERVED_PREFIX, Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
-from configvault.root import entries, syscalls
+from configvault.disk import syscalls
+from configvault.root import entries
 from configvault.root.entries import Source
 
 Inspect = Callable[[int, str], "Entry | Folder | None"]

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from configvault.core.errors import UnknownReferenceError
 from configvault.core.model import Change, RejectedState, Snapshot
-from configvault.core.redact import Redactor
-from configvault.core.textdiff import file_diff
+from configvault.core.rendering.textdiff import file_diff
+from configvault.core.secrets.redactor import Redactor
 from configvault.core.timeline import Compared, Listed, Timeline, Wanted
 from configvault.usecases import history, references
 from configvault.usecases.history import Filter

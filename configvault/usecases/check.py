@@ -1,4 +1,4 @@
-"""Judge a directory without recording anything, with or without a vault."""
+"""Validate a directory without recording anything, with or without a vault."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Folder, State, Verdict
 from configvault.root.capture import Root
 from configvault.usecases import live as live_
-from configvault.usecases.site import Judge, Site
+from configvault.usecases.site import Site, Validator
 from configvault.vault.stage import Stage
 
 Probe = Callable[[State], Sequence[object]]
@@ -34,14 +34,14 @@ def check_root(site: Site, probe: Probe | None = None) -> Checked:
     with site.vault.stage() as stage:
         live = live_.look(site, stage)
         # Validators want every byte, also of what has not changed: those come from the vault.
-        verdict = live_.judge(site, live)
+        verdict = live_.validate(site, live)
         return Checked(verdict, live.state, probe(State(live.state, live.read)) if probe else ())
 
 
-def check_directory(root: Root, judge: Judge, probe: Probe | None = None) -> Checked:
+def check_directory(root: Root, validator: Validator, probe: Probe | None = None) -> Checked:
     """Return the verdict on any directory, as if it were a root without history."""
     with Stage(None) as stage:
         captured = root.capture(None, stage)
         state = State(captured, stage.read)
-        verdict = Verdict((*judge.judge(state).findings, *live_.left_out(captured)))
+        verdict = Verdict((*validator.validate(state).findings, *live_.left_out(captured)))
         return Checked(verdict, captured, probe(state) if probe else ())

@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from configvault.core.frozen import frozen
-from configvault.vault import durable, lock
+from configvault.disk import durable, lock
 from configvault.vault.repository import Vault
 
 FORMAT = 1

@@ -16,12 +16,12 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Folder
 from configvault.core.settings import Settings
 from configvault.core.units import size_text
+from configvault.disk import lock
 from configvault.root.names import IGNORED
 from configvault.usecases import journal
 from configvault.usecases import live as live_
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
-from configvault.vault import lock
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 LEAST_FREE_INODES = 1000

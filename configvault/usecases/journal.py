@@ -13,7 +13,7 @@ from typing import Any
 
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
-from configvault.vault import durable
+from configvault.disk import durable
 from configvault.vault.repository import Vault
 
 FORMAT = 1

@@ -86,9 +86,9 @@ def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Fo
     return latest, site.vault.tree(latest.tree, known)
 
 
-def judge(site: Site, live: Live) -> Verdict:
+def validate(site: Site, live: Live) -> Verdict:
     """Return the verdict on live, with a warning for everything that is there and cannot be kept."""
-    verdict = site.judge.judge(State(live.state, live.read, live.before))
+    verdict = site.validator.validate(State(live.state, live.read, live.before))
     return Verdict((*verdict.findings, *left_out(live.seen)))
 
 
@@ -102,12 +102,12 @@ def left_out(state: Folder) -> tuple[Finding, ...]:
 
 
 def remember(site: Site, state: Folder, kept: Folder | None = None) -> Folder:
-    """Keep the stamps of `state`, which has been recorded, and what the judge knows, for the next process.
+    """Keep the stamps of `state`, which has been recorded, and the verdicts, for the next process.
 
     Not where `kept`, which it finds now, is nearly the same: to read a few files costs less than to write all stamps.
     Returns what is kept then.
     """
-    site.judge.remember()
+    site.validator.remember()
     if kept is not None and len(compare.changes(kept, state)) + _unstamped(kept) <= _FEW:
         return kept
     statcache.save(site.vault.state_file(CACHE), state)

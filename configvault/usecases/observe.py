@@ -23,7 +23,7 @@ class Look:
     Args:
         known: the state captured last, None to begin with the latest snapshot's.
         dirty: where live may differ from `known`.
-        refused: the tree of the state that was refused last; it is not judged again.
+        refused: the tree of the state that was refused last; it is not validated again.
         waited: the longest wait is over, so take what stands still for `quiet_s` seconds, and leave the rest.
         quiet_s: how long something must stand still then.
         patience_s: how long to look again and again at files that change while they are read.

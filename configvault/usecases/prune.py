@@ -138,12 +138,15 @@ def _cut(
     """Cut off what lies below the lower bound of history, if the replicas were asked and have it."""
     commits, below = _below(site, decisions)
     if not below or asked is None:
-        unfinished = shallow.is_unfinished(site.vault) and not dry_run
-        return Cut(0, shallow.finish(site.vault)) if unfinished else None
+        if dry_run or not shallow.is_unfinished(site.vault.path):
+            return None
+        site.vault.close()
+        return Cut(0, shallow.finish(site.vault.path, site.vault.git))
     refused = _refused(asked, commits - set(below))
     if refused or dry_run:
         return Cut(len(below), refused=refused)
-    return Cut(len(below), shallow.cut(site.vault, below))
+    site.vault.close()
+    return Cut(len(below), shallow.cut(site.vault.path, site.vault.git, below))
 
 
 def _below(site: Site, decisions: Iterable[Decision]) -> tuple[set[str], list[str]]:

@@ -9,6 +9,7 @@ from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.frozen import frozen
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.plan import plan
+from configvault.disk import durable
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
 from configvault.usecases import restore as restore_
@@ -18,7 +19,7 @@ from configvault.usecases.live import Live
 from configvault.usecases.site import Site
 from configvault.usecases.undo import keep_live
 from configvault.usecases.writing import writing
-from configvault.vault import durable, maintenance
+from configvault.vault import maintenance
 from configvault.vault.git import Git
 from configvault.vault.repository import MAIN
 from configvault.vault.stage import Stage

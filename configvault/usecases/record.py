@@ -1,12 +1,12 @@
-"""Record live: capture, judge, and commit those very bytes, or keep the refused state with the reasons."""
+"""Record live: capture, validate, and commit those very bytes, or keep the refused state with the reasons."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from configvault.core.describe import describe, plugins_touched
 from configvault.core.model import Change, Finding, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
+from configvault.core.rendering.subject import describe, plugins_touched
 from configvault.usecases import live as live_
 from configvault.usecases import notes
 from configvault.usecases.again import rolled_back_content
@@ -52,7 +52,7 @@ def record_live(
     """Record a captured state; the caller holds the lock."""
     if live.is_latest:
         return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), live_.left_out(live.seen))
-    verdict = live_.judge(site, live)
+    verdict = live_.validate(site, live)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
     return (_reject if refused else _commit)(site, trigger, live, verdict, reason)
 
@@ -78,8 +78,8 @@ def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[F
     """Return a warning for each secret that is new; not of the first state, where every one would be."""
     if live.before is None:
         return ()
-    from configvault.core.newsecrets import new_secrets
-    from configvault.core.redact import Redactor
+    from configvault.core.secrets.entering import new_secrets
+    from configvault.core.secrets.redactor import Redactor
 
     return new_secrets(changes, live.read, Redactor(site.vault.redaction_key()))
 

@@ -19,8 +19,8 @@ from configvault.core import gitformat
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
+from configvault.disk import durable, lock
 from configvault.usecases.site import Remote, Site
-from configvault.vault import durable, lock
 from configvault.vault.objects import from_bytes
 from configvault.vault.repository import MAIN
 

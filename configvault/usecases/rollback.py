@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from configvault.core import compare
-from configvault.core.describe import plugins_touched
 from configvault.core.errors import (
     BusyError,
     ConfigvaultError,
@@ -29,7 +28,8 @@ from configvault.core.model import (
 )
 from configvault.core.outcome import Lines, RollbackEnd, RollbackOutcome
 from configvault.core.plan import RestorePlan, Step, plan
-from configvault.core.textdiff import Read, file_diff
+from configvault.core.rendering.subject import plugins_touched
+from configvault.core.rendering.textdiff import Read, file_diff
 from configvault.root import rights
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
@@ -128,7 +128,7 @@ def _aim(site: Site, request: Request, stage: Stage) -> _Aim:
         site, _chosen(request.paths, live.state, whole, found.id), live.seen, any_owner=False
     )
     state = restore_.attainable(site, wanted, live.seen, any_owner=request.force)
-    verdict = site.judge.judge(State(state, live.read))
+    verdict = site.validator.validate(State(state, live.read))
     if not verdict.accepted and not request.force:
         raise _refused(found, verdict)
     left = () if request.paths or isinstance(found, RejectedState) else tuple(left_behind(site, found))

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
     from configvault.vault.repository import Vault
 
 
-class Judge(Protocol):
+class Validator(Protocol):
     """Says what is wrong with a state."""
 
-    def judge(self, state: State) -> Verdict:
+    def validate(self, state: State) -> Verdict:
         """Return the verdict; never raises on content."""
         ...
 
     def remember(self) -> None:
-        """Keep what need not be judged again for the next process."""
+        """Keep what need not be validated again for the next process."""
         ...
 
 
@@ -66,7 +66,7 @@ class Remote(Protocol):
 
 @dataclass
 class Site:
-    """One root, its vault, and the means to judge, reload and tell. `observers` hear every outcome.
+    """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
     `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
     the file of those whose signatures count, empty where nothing is signed.
@@ -75,7 +75,7 @@ class Site:
     settings: Settings
     vault: Vault
     root: Root
-    judge: Judge
+    validator: Validator
     reload: Callable[[Snapshot | None, str], ReloadReport]
     check_health: Callable[[], tuple[HealthReport, ...]]
     now: Callable[[], datetime]

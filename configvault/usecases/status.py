@@ -1,7 +1,7 @@
 """One look at everything: live, latest, loaded, good, the daemon, what is left to do. Changes nothing.
 
-Whether live is valid is told by what is on record: equal to a snapshot it was judged and taken, equal to a refused state
-it was judged and not. To judge it anew is what `configvault check` is for.
+Whether live is valid is told by what is on record: equal to a snapshot it was validated and taken, equal to a refused state
+it was validated and not. `configvault check` validates it anew.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-from configvault.core import documents
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.frozen import frozen
 from configvault.core.model import Change, RejectedState, Snapshot
+from configvault.core.rendering import documents
 from configvault.core.replicas import ReplicaStatus
+from configvault.disk import lock
 from configvault.root.names import IGNORED
 from configvault.usecases import daemonstate, replicate
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
 from configvault.usecases import pending as pending_
 from configvault.usecases.site import Site
-from configvault.vault import lock, signatures
+from configvault.vault import signatures
 from configvault.vault.repository import Vault
 
 
@@ -48,7 +49,7 @@ class DaemonStatus:
 class Status:
     """What `status` says. `matches` is the latest snapshot's id where live equals it, else None.
 
-    `valid` is None where live was not judged yet; `refused` is the refused state that live equals.
+    `valid` is None where live was not validated yet; `refused` is the refused state that live equals.
     """
 
     matches: str | None

@@ -53,7 +53,7 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
     Args:
         site: whose vault.
         allowed: the file of allowed signers; empty: signatures are not asked about.
-        restore: restore the newest snapshots and all that are good or pinned, too, and judge them.
+        restore: restore the newest snapshots and all that are good or pinned, too, and validate them.
 
     Raises:
         DamagedError: it names all that is damaged.
@@ -139,7 +139,7 @@ def _signatures(site: Site, allowed: str, snapshots: Sequence[Snapshot]) -> tupl
 def _restore(
     site: Site, snapshots: Sequence[Snapshot], damages: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Restore snapshots into a scratch folder, compare and judge them; return which, and which the rules refuse."""
+    """Restore snapshots into a scratch folder, compare and validate them; return which, and which the rules refuse."""
     chosen = [s for i, s in enumerate(snapshots) if i < RESTORED or s.pins or s is _good(snapshots)]
     refused = []
     for snapshot in chosen:
@@ -164,7 +164,7 @@ def _restores(site: Site, snapshot: Snapshot, damages: list[str]) -> bool:
             found = Root(path, Names(())).capture(None, stage)
             if not _same(site, snapshot, found):
                 damages.append(f"{snapshot.id} restores to something else than it recorded")
-            return site.judge.judge(State(found, stage.read)).accepted
+            return site.validator.validate(State(found, stage.read)).accepted
 
 
 def _same(site: Site, snapshot: Snapshot, found: Folder) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
+from configvault.disk import durable
 from configvault.usecases import journal as journal_
-from configvault.vault import durable
 from configvault.vault.repository import Vault
 
 FORMAT = 1

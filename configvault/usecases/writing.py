@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from configvault.disk import lock
 from configvault.usecases.site import Site
-from configvault.vault import lock
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from configvault.core.redact import Redactor
+from configvault.core.secrets.redactor import Redactor
 from configvault.validators.faults import Fault, printable
 
 # Redacting needs the lines before; beyond this size a finding goes without its line rather than wait for it.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
-from configvault.core.redact import Redactor
+from configvault.core.secrets.redactor import Redactor
 
 LONGEST_QUOTE = 80
 # A file with more faults is rubbish as a whole, and finding them all takes its time.

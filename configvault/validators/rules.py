@@ -25,7 +25,7 @@ _COZE = ("coze",)
 
 _ALL = (
     Rule("mass-removal", _E, _BOTH, "a wiped or half-copied directory: more than half of the files, or all plugins, are gone"),
-    Rule("validator-failed", _E, _BOTH, "a state that could not be judged to the end"),
+    Rule("validator-failed", _E, _BOTH, "a state that could not be validated to the end"),
     Rule("file-too-large", _E, _BOTH, "a file nobody meant to put there (validate.max_file_size)"),
     Rule("too-many-files", _E, _BOTH, "a directory nobody meant to watch (validate.max_files)"),
     Rule("too-many-values", _E, _BOTH, "a file that would exhaust memory"),

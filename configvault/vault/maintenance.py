@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
-from configvault.vault import durable
+from configvault.disk import durable
 
 # Long enough that no writer can still be about to lead a ref to it.
 _UNREACHABLE = "2.weeks.ago"

@@ -15,7 +15,7 @@ from typing import IO, NamedTuple, Self
 
 from configvault.core.errors import IntegrityError
 from configvault.core.gitformat import hasher
-from configvault.vault import durable
+from configvault.disk import durable
 from configvault.vault.batch import CHUNK, WINDOW, Ahead, Batch, damaged
 from configvault.vault.git import Git
 

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 
 from configvault.core.errors import ConfigvaultError, NoVaultError
-from configvault.vault import durable, lock
+from configvault.disk import durable, lock
 from configvault.vault.repository import Vault
 
 FORMAT = "configvault 1\n"

@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Iterator
 
 from configvault.core.errors import BusyError, IntegrityError
-from configvault.vault import durable
+from configvault.disk import durable
 
 _OBJECT_ID = re.compile("[0-9a-f]{40}")
 _LONGEST = 4096

@@ -16,8 +16,9 @@ from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot
-from configvault.vault import durable, messages, shallow, trees
+from configvault.disk import durable
 from configvault.vault import marks as marks_of
+from configvault.vault import messages, shallow, trees
 from configvault.vault.git import Git
 from configvault.vault.objects import Objects, from_bytes, unique
 from configvault.vault.refs import Refs

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
-from configvault.vault import durable
-
-if TYPE_CHECKING:
-    from configvault.vault.repository import Vault
+from configvault.disk import durable
+from configvault.vault.git import Git
 
 # Beside the repository while a cut is made: the bytes of what is cut off may still be there.
-_CUTTING = "cutting"
+_CUTTING = "configvault/cutting"
 
 
 def read(path: str) -> frozenset[str]:
@@ -28,45 +25,43 @@ def read(path: str) -> frozenset[str]:
         return frozenset()
 
 
-def cut(vault: Vault, below: Collection[str]) -> int:
+def cut(path: str, git: Git, below: Collection[str]) -> int:
     """Drop the commits `below`, an old end of main that no ref names; return how many bytes that freed.
 
-    The caller holds the lock. A ref that leads to one of them all the same keeps it and all before it.
+    The caller holds the lock, and has closed the vault at `path`: what it has open would be packed away.
+    A ref that leads to one of them all the same keeps it and all before it.
     """
     gone = set(below)
-    edges = read(vault.path)
-    for line in vault.git.run(["rev-list", "--parents", "--all"]).decode().splitlines():
+    edges = read(path)
+    for line in git.run(["rev-list", "--parents", "--all"]).decode().splitlines():
         commit, *parents = line.split()
         if commit not in gone and gone.intersection(parents):
             # The oldest that stays, and refused states that lie on what goes.
             edges |= {commit}
-    durable.write(vault.state_file(_CUTTING), b"")
-    durable.write(
-        os.path.join(vault.path, "shallow"), "".join(f"{one}\n" for one in sorted(edges - gone)).encode()
-    )
-    return finish(vault)
+    durable.write(os.path.join(path, _CUTTING), b"")
+    durable.write(os.path.join(path, "shallow"), "".join(f"{one}\n" for one in sorted(edges - gone)).encode())
+    return finish(path, git)
 
 
-def is_unfinished(vault: Vault) -> bool:
+def is_unfinished(path: str) -> bool:
     """Return whether a cut was begun whose end nobody saw."""
-    return os.path.exists(vault.state_file(_CUTTING))
+    return os.path.exists(os.path.join(path, _CUTTING))
 
 
-def finish(vault: Vault) -> int:
-    """Drop the bytes of what is cut off already; return how many that freed. The caller holds the lock."""
-    before = _size(vault)
-    vault.close()
-    vault.git.run(["repack", "-a", "-d", "-q", "-l", "--no-write-bitmap-index"])
+def finish(path: str, git: Git) -> int:
+    """Drop the bytes of what is cut off already; return how many that freed. The caller as for `cut`."""
+    before = _size(path)
+    git.run(["repack", "-a", "-d", "-q", "-l", "--no-write-bitmap-index"])
     # Whoever writes objects holds the lock, so there are none that somebody is about to name.
-    vault.git.run(["prune", "--expire=now"])
-    durable.sync_file_system(vault.path)
-    durable.remove(vault.state_file(_CUTTING))
-    return max(before - _size(vault), 0)
+    git.run(["prune", "--expire=now"])
+    durable.sync_file_system(path)
+    durable.remove(os.path.join(path, _CUTTING))
+    return max(before - _size(path), 0)
 
 
-def _size(vault: Vault) -> int:
+def _size(path: str) -> int:
     """Return the bytes that the objects take on the disk."""
     total = 0
-    for folder, _, names in os.walk(os.path.join(vault.path, "objects")):
+    for folder, _, names in os.walk(os.path.join(path, "objects")):
         total += sum(os.lstat(os.path.join(folder, name)).st_blocks * 512 for name in names)
     return total

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from configvault.vault import durable
+from configvault.disk import durable
 from configvault.vault.repository import Vault
 
 # %G? of git-log(1). U: a good signature of a key whose worth gpg does not know; ssh has no such thing.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from configvault.vault import durable
+from configvault.disk import durable
 from configvault.vault.batch import CHUNK
 from configvault.vault.objects import NewObject
 

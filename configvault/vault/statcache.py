@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from configvault.core.model import Attributes, Entry, Folder, Kind, Stamp, Summary
-from configvault.vault import durable
+from configvault.disk import durable
 
 FORMAT = b"configvault-stat-cache 3\n"
 _KINDS = tuple(Kind)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from configvault.core import documents, events
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import Snapshot
+from configvault.core.rendering import documents, events
 from configvault.core.timeline import ONLY, Wanted
 from configvault.web.answer import Answer, Query
 from configvault.web.source import Source

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from configvault.core.frozen import frozen
 from configvault.core.model import Change
-from configvault.core.redact import Redactor
+from configvault.core.secrets.redactor import Redactor
 from configvault.who import people
 
 MOST_NAMED = 3

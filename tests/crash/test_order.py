@@ -14,9 +14,9 @@ from scenes import World
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 
-# May be lost: the lock (only its flock counts), what need not be read and judged again, scratch files without a name.
+# May be lost: the lock (only its flock counts), what need not be read and validated again, scratch files without a name.
 MAY_BE_LOST = (
-    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|judged)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
+    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|validated)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
     r"|/#\d+ \(deleted\)$"
 )
 

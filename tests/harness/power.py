@@ -111,7 +111,7 @@ class _Series:
             for number in [*sorted(chosen & set(range(1, len(ran.calls) + 1))), 0]:
                 call = ran.calls[number - 1] if number else None
                 cut = Cut(variant, call, None if call else ran.status, ran.output)
-                reason = self._judge(self._image(number), cut, check)
+                reason = self._validate(self._image(number), cut, check)
                 if reason is not None:
                     losses.append(f"{cut}: {reason}")
         return losses
@@ -151,7 +151,7 @@ class _Series:
     def _image(self, number: int) -> Path:
         return self._base / f"{number:05}.img"
 
-    def _judge(self, image: Path, cut: Cut, check: Check) -> str | None:
+    def _validate(self, image: Path, cut: Cut, check: Check) -> str | None:
         try:
             with self._mounted(image):
                 return check(cut)

@@ -115,7 +115,7 @@ def run(
     timeout_s: float = 60,
     looks: bool = False,
 ) -> Ran:
-    """Run `command` to its end, counting and judging its changes under the given folders; with `looks` all reads, too."""
+    """Run `command` to its end, counting and validation its changes under the given folders; with `looks` all reads, too."""
     return _Tracer(under, decide, observe, syscalls.LOOKS_BY_NUMBER if looks else syscalls.BY_NUMBER).run(
         command, cwd, dict(os.environ if env is None else env), timeout_s
     )
@@ -209,7 +209,7 @@ class _Tracer:
             _ptrace(_CONT, pid, None, stopped_by)
 
     def _at_call(self, pid: int) -> bool:
-        """Judge the call `pid` is stopped at; return whether its return is to be waited for."""
+        """Validate the call `pid` is stopped at; return whether its return is to be waited for."""
         registers = _registers(pid)
         known = self._table.get(registers[_NUMBER])
         if known is None:

@@ -31,8 +31,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, args: argparse.Namespace) -> int:
     """Check and print the findings."""
     from configvault.cli import words
-    from configvault.core import documents
     from configvault.core.errors import ConfigvaultError, RejectedError
+    from configvault.core.rendering import documents
 
     if args.rules:
         return _list_rules(context, args.profile)
@@ -79,8 +79,8 @@ def _check(context: Context, args: argparse.Namespace) -> Checked:
         validate, ignore = settings.validate, settings.watch.ignore
     if args.profile:
         validate = dataclasses.replace(validate, profile=args.profile)
-    root, judge = app.directory(os.path.abspath(args.path), ignore, validate, context.environ)
-    return check.check_directory(root, judge, probe)
+    root, validator = app.directory(os.path.abspath(args.path), ignore, validate, context.environ)
+    return check.check_directory(root, validator, probe)
 
 
 def _probe(context: Context, args: argparse.Namespace) -> Probe:

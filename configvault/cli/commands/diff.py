@@ -11,7 +11,7 @@ from configvault.cli.output import printable
 
 if TYPE_CHECKING:
     from configvault.core.model import Change
-    from configvault.core.textdiff import FileDiff
+    from configvault.core.rendering.textdiff import FileDiff
 
 _STYLES = {"+": "good", "-": "error", "@": "dim"}
 
@@ -60,14 +60,14 @@ def hider(key: Callable[[], bytes], *, redact: bool) -> Hide:
     """Return what hides the secrets of a text before and after; with one `key` the same one has the same mark."""
     if not redact:
         return lambda old, new: (old, new)
-    from configvault.core.redact import Redactor
+    from configvault.core.secrets.redactor import Redactor
 
     return Redactor(key()).both
 
 
 def file_diffs(changed: Iterable[Change], old: Read, new: Read, hide: Hide) -> Iterator[FileDiff]:
     """Yield the difference of each path."""
-    from configvault.core.textdiff import file_diff
+    from configvault.core.rendering.textdiff import file_diff
 
     return (file_diff(change, old, new, hide) for change in changed)
 
@@ -100,7 +100,7 @@ def stat(diffs: Iterable[FileDiff]) -> Iterator[str]:
 
 
 def _document(diffs: Iterable[FileDiff], between: tuple[str, str]) -> dict[str, object]:
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     rows = [
         documents.change(one.change)

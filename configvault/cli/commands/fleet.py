@@ -145,7 +145,7 @@ def _status(context: Context, args: argparse.Namespace, members: list[Member]) -
 
 
 def _document(member: Member, group_of: dict[str, Any], now: datetime) -> dict[str, Any]:
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     latest = member.snapshot
     return {

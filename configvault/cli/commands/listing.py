@@ -43,8 +43,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
 def show(context: Context, found: list[Listed]) -> None:
     """Print snapshots as a table or as JSON."""
     if context.json:
-        from configvault.core import documents
         from configvault.core.model import Snapshot
+        from configvault.core.rendering import documents
 
         context.emit(
             {

@@ -111,7 +111,7 @@ def _list(context: Context, found: dict[str, str]) -> None:
 
 def _show(context: Context, host: str, root: str, done: Rebuilt) -> None:
     from configvault.cli import words
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit(

@@ -63,7 +63,7 @@ def _find(site: Site, reference: str) -> RejectedState:
 
 def _list(context: Context, found: list[RejectedState]) -> None:
     from configvault.cli import words
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit({"rejected": [documents.rejected(one) for one in found]})
@@ -76,7 +76,7 @@ def _list(context: Context, found: list[RejectedState]) -> None:
 
 def _show(context: Context, found: RejectedState) -> int:
     from configvault.cli import words
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit(documents.rejected(found))
@@ -87,7 +87,7 @@ def _show(context: Context, found: RejectedState) -> int:
 
 
 def _say(context: Context, found: RejectedState, word: str) -> None:
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit(documents.rejected(found))

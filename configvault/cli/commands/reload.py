@@ -16,8 +16,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Reload, check the health, print both."""
     from configvault.cli import words
-    from configvault.core import documents
     from configvault.core.model import healthy
+    from configvault.core.rendering import documents
     from configvault.usecases.reload import reload
 
     outcome = reload(context.site())

@@ -20,7 +20,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Push, and print how each replica stands."""
-    from configvault.core import documents
+    from configvault.core.rendering import documents
     from configvault.usecases.replicate import replicate
 
     found = replicate(context.site())

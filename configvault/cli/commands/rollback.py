@@ -124,7 +124,7 @@ def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> Rollb
 def show(context: Context, outcome: RollbackOutcome) -> None:
     """Print what came of a rollback."""
     from configvault.cli import words
-    from configvault.core import documents
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit(documents.rolled_back(outcome))

@@ -57,8 +57,8 @@ def split(text: str) -> tuple[str, str | None]:
 
 
 def _document(found: Listed, changed: tuple[Change, ...]) -> dict[str, object]:
-    from configvault.core import documents
     from configvault.core.model import Snapshot
+    from configvault.core.rendering import documents
 
     if isinstance(found, Snapshot):
         return documents.snapshot(found, changed)

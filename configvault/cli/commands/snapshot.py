@@ -28,8 +28,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
 def finish(context: Context, outcome: RecordOutcome) -> int:
     """Print what came of recording, and return the exit code."""
     from configvault.cli import words
-    from configvault.core import documents
     from configvault.core.errors import RejectedError
+    from configvault.core.rendering import documents
 
     if context.json:
         context.emit(documents.recorded(outcome))

@@ -80,7 +80,7 @@ def _live(found: Status) -> Iterator[str]:
         yield f"        hint: configvault rejected show {found.refused.id}, or configvault rollback latest"
     elif found.changes:
         places = words.counted(len(found.changes), "place")
-        yield f"live    differs from it in {places}, not recorded and not judged: configvault check"
+        yield f"live    differs from it in {places}, not recorded and not validated: configvault check"
     yield from words.first_changes(found.changes, "diff --name-only")
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from configvault.core.frozen import frozen
-from configvault.core.textdiff import FileDiff
+from configvault.core.rendering.textdiff import FileDiff
 from configvault.web import api
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Markup, el

@@ -1,0 +1,1 @@
+"""One outcome in every language: event (log, metric, notification), JSON document, commit subject, diff."""

@@ -1,0 +1,199 @@
+"""What an outcome is called, how bad it is, and what is told of it: one row for each type of outcome.
+
+Notifications, metrics and the page are made from these. A name of `settings.EVENTS` can be asked for under `notify`;
+the quieter ones (`unchanged`, `planned`, `reloaded`, `well`, ...) never leave the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from configvault.core.frozen import frozen
+from configvault.core.model import HealthReport, ReloadReport, healthy
+from configvault.core.outcome import (
+    DaemonOutcome,
+    DegradedOutcome,
+    FailureOutcome,
+    LookOutcome,
+    Outcome,
+    PostponedOutcome,
+    Recording,
+    RecordOutcome,
+    RecoveryOutcome,
+    ReloadOutcome,
+    RestoreOutcome,
+    RollbackEnd,
+    RollbackOutcome,
+    UpkeepOutcome,
+    VerifyOutcome,
+    WatchOutcome,
+)
+from configvault.core.rendering import documents
+
+INFO, WARNING, ERROR = "info", "warning", "error"
+
+# Words of people and of other programs, wherever they stand in a document: a secret may have slipped into them.
+_SPOKEN = frozenset(
+    {"subject", "reason", "actor", "annotations", "error", "message", "hint", "excerpt", "words"}
+)
+
+
+@frozen
+class Event:
+    """One outcome as it is told: `title` is one line for people, `document` the JSON of the contract."""
+
+    name: str
+    level: str
+    title: str
+    document: documents.Document
+
+
+def event(outcome: Outcome) -> Event:
+    """Return how `outcome` is told."""
+    return ROWS[type(outcome)](outcome)
+
+
+def discreet(value: Any, hide: Callable[[str], str], key: str = "") -> Any:
+    """Return a document with `hide` applied to every text in it that people or other programs wrote."""
+    if isinstance(value, Mapping):
+        return {name: discreet(one, hide, name) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [discreet(one, hide, key) for one in value]
+    return hide(value) if isinstance(value, str) and key in _SPOKEN else value
+
+
+def _recorded(outcome: RecordOutcome) -> Event:
+    document = documents.recorded(outcome)
+    if outcome.outcome is Recording.REJECTED:
+        assert outcome.rejected is not None
+        again = " again" if outcome.repeated else ""
+        title = f"rejected{again}, kept as {outcome.rejected.id}: {outcome.rejected.subject}"
+        return Event("rejected", ERROR, title, document)
+    said = f"{outcome.snapshot.id}: {outcome.snapshot.subject}" if outcome.snapshot else "nothing is there"
+    return Event(outcome.outcome.value, INFO, f"{outcome.outcome.value} {said}", document)
+
+
+def _postponed(outcome: PostponedOutcome) -> Event:
+    document = {"trigger": outcome.trigger, "paths": list(outcome.paths), "message": outcome.message}
+    return Event("postponed", INFO, outcome.message or "live is still being written", document)
+
+
+def _rolled_back(outcome: RollbackOutcome) -> Event:
+    name, level, words = _ENDS[outcome.outcome]
+    if outcome.outcome is RollbackEnd.ROLLED_BACK and outcome.pending_until is not None:
+        until = outcome.pending_until.isoformat(timespec="seconds")
+        name, level, words = "pending", WARNING, f"rolled back, to be confirmed until {until}:"
+    title = f"{words} {outcome.target.id}: {outcome.target.subject}"
+    if outcome.reload is not None and (why := _untaken(outcome.reload, outcome.health)):
+        title = f"{title} ({why})"
+    return Event(name, level, title, documents.rolled_back(outcome))
+
+
+_ENDS = {
+    RollbackEnd.ROLLED_BACK: ("rolled_back", WARNING, "rolled back to"),
+    RollbackEnd.UNCHANGED: ("unchanged", INFO, "live already equals"),
+    RollbackEnd.PLANNED: ("planned", INFO, "would roll back to"),
+    RollbackEnd.UNDONE: ("undone", ERROR, "undid the rollback to"),
+    RollbackEnd.RELOAD_FAILED: ("reload_failed", ERROR, "restored, but the service did not take it:"),
+}
+
+
+def _reloaded(outcome: ReloadOutcome) -> Event:
+    of = outcome.snapshot or "what is live"
+    why = _untaken(outcome.reload, outcome.health)
+    document = documents.reloaded(outcome)
+    if why is None:
+        return Event("reloaded", INFO, f"the service loaded {of}", document)
+    return Event("reload_failed", ERROR, f"the service did not take {of}: {why}", document)
+
+
+def _untaken(reload: ReloadReport, health: tuple[HealthReport, ...]) -> str | None:
+    """Return why the service did not take a state, None where it did."""
+    if not reload.ok:
+        return f"reload failed: {reload.error}"
+    if not healthy(health):
+        return "; ".join(f"health check {h.name!r}: {h.error}" for h in health if h.required and not h.ok)
+    return None
+
+
+def _recovered(outcome: RecoveryOutcome) -> Event:
+    document = {"words": outcome.words, "rollback": None}
+    if outcome.rollback is None:
+        return Event("recovered", WARNING, outcome.words, document)
+    inner = _rolled_back(outcome.rollback)
+    name = inner.name if inner.level == ERROR else "recovered"
+    return Event(name, inner.level, outcome.words, document | {"rollback": inner.document})
+
+
+def _restored(outcome: RestoreOutcome) -> Event:
+    title = f"restored by itself: {outcome.target.id}: {outcome.target.subject}"
+    why = _untaken(outcome.reload, outcome.health) if outcome.reload else None
+    document = {
+        "cause": outcome.cause.value,
+        "target": documents.snapshot(outcome.target),
+        "kept": outcome.kept,
+        "recorded": documents.snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
+        "changes": [documents.change(one) for one in outcome.changes],
+        "reload": asdict(outcome.reload) if outcome.reload else None,
+        "health": [asdict(one) for one in outcome.health],
+    }
+    return Event("restored", ERROR if why else WARNING, f"{title} ({why})" if why else title, document)
+
+
+def _failed(outcome: FailureOutcome) -> Event:
+    return Event("failed", ERROR, f"{outcome.doing} failed: {outcome.message}", asdict(outcome))
+
+
+def _degraded(outcome: DegradedOutcome) -> Event:
+    if outcome.cleared:
+        return Event("well", INFO, f"no longer {outcome.reason}", asdict(outcome))
+    return Event("degraded", WARNING, f"{outcome.reason}: {outcome.message}", asdict(outcome))
+
+
+def _watched(outcome: WatchOutcome) -> Event:
+    document = {"what": outcome.what.value, "message": outcome.message}
+    return Event("watching", INFO, f"watch {outcome.what.value}: {outcome.message}", document)
+
+
+def _looked(outcome: LookOutcome) -> Event:
+    return Event("looked", INFO, f"looked after {outcome.events} events", asdict(outcome))
+
+
+def _lived(outcome: DaemonOutcome) -> Event:
+    document = {"phase": outcome.phase.value, "message": outcome.message}
+    return Event("daemon", INFO, f"daemon {outcome.phase.value}: {outcome.message}", document)
+
+
+def _verified(outcome: VerifyOutcome) -> Event:
+    if outcome.ok:
+        return Event("verified", INFO, "the vault is whole", asdict(outcome))
+    return Event("failed", ERROR, f"the vault is damaged: {outcome.message}", asdict(outcome))
+
+
+def _kept_up(outcome: UpkeepOutcome) -> Event:
+    document = asdict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
+    done = f"housekeeping dropped {len(outcome.dropped)} refused states, pruned {len(outcome.pruned)} snapshots"
+    if outcome.refused is not None:
+        done += f", could not cut off {outcome.cut} commits of old history: {outcome.refused}"
+    elif outcome.cut:
+        done += f", cut off {outcome.cut} commits of old history"
+    return Event("upkeep", INFO, done, document)
+
+
+ROWS: Mapping[type, Callable[[Any], Event]] = {
+    RecordOutcome: _recorded,
+    PostponedOutcome: _postponed,
+    RollbackOutcome: _rolled_back,
+    ReloadOutcome: _reloaded,
+    RecoveryOutcome: _recovered,
+    RestoreOutcome: _restored,
+    FailureOutcome: _failed,
+    DegradedOutcome: _degraded,
+    WatchOutcome: _watched,
+    LookOutcome: _looked,
+    DaemonOutcome: _lived,
+    VerifyOutcome: _verified,
+    UpkeepOutcome: _kept_up,
+}

@@ -1,0 +1,74 @@
+"""What no file shows alone: ids that are taken, tools without an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from configvault.coze.meta import Plugin
+from configvault.validators.faults import Fault, fault, quote
+
+Operations = frozenset[tuple[str, str]]
+
+
+def ids(plugins: tuple[Plugin, ...]) -> Iterator[Fault]:
+    """Yield every id that an entry before has already, in the order in which the service loads them."""
+    plugin_ids: dict[int, int] = {}
+    tool_ids: dict[int, int] = {}
+    for plugin in plugins:
+        if plugin.deprecated:
+            continue
+        yield from _plugin_id(plugin, plugin_ids, tool_ids)
+        for tool in plugin.tools:
+            if tool.id == 0:
+                continue
+            first = tool_ids.setdefault(tool.id, tool.id_at.line)
+            if first != tool.id_at.line:
+                message = (
+                    f"{plugin.label}: tool_id {tool.id} is already taken in line {first}; the tool is dropped"
+                )
+                yield fault("duplicate-tool-id", tool.id_at, message, "give it an id of its own")
+
+
+def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, int]) -> Iterator[Fault]:
+    if plugin.id <= 0:
+        return
+    hint = "give it an id of its own"
+    if plugin.id in tool_ids:
+        message = f"plugin_id {plugin.id} is the tool_id of line {tool_ids[plugin.id]}; the plugin is dropped"
+        yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
+    first = plugin_ids.setdefault(plugin.id, plugin.id_at.line)
+    if first != plugin.id_at.line:
+        message = f"plugin_id {plugin.id} is already taken in line {first}; the plugin is dropped"
+        yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
+
+
+def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | None]) -> Iterator[Fault]:
+    """Yield every live tool that its document does not have.
+
+    Args:
+        plugins: the entries.
+        operations: those of each `openapi_doc_file`; None where it cannot be read, which is told elsewhere.
+    """
+    for plugin in plugins:
+        there = operations.get(plugin.document or "")
+        if plugin.deprecated or there is None:
+            continue
+        for tool in plugin.tools:
+            if (tool.method.upper(), tool.url) not in there:
+                named = f"{tool.method.upper() or 'no method'} {quote(tool.url)}"
+                message = f"{plugin.label}: tool {tool.id}: {named} is not in {quote(plugin.document)}; the tool is dropped"
+                yield fault(
+                    "tool-not-in-document", tool.at, message, _like(tool.method.upper(), tool.url, there)
+                )
+
+
+def _like(method: str, url: str, there: Operations) -> str | None:
+    """Return advice that names what the document has instead."""
+    import difflib
+
+    methods = sorted(m for m, path in there if path == url)
+    if methods:
+        return f"the document has {', '.join(methods)} there"
+    close = difflib.get_close_matches(url[:200], sorted(path for _, path in there), 1)
+    found = close[0] if close else min((path for m, path in there if m == method), default=None)
+    return f"did you mean {quote(found)}?" if found else "the document has no operation at all"

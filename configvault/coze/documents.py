@@ -1,0 +1,54 @@
+"""One OpenAPI document: what is wrong with it, and which operations it has for tools to name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from configvault.coze.openapi import validate as openapi
+from configvault.validators.faults import Fault, fault, first
+from configvault.validators.jsonread import is_json
+from configvault.validators.syntax import marked, repeated, trailing
+from configvault.validators.text import decode
+from configvault.validators.yamlnodes import Mapping, describe, is_null
+from configvault.validators.yamlread import read
+
+
+@dataclass(slots=True)
+class Document:
+    """What a pass over one document found; `operations` is None where it cannot be read."""
+
+    faults: list[Fault] = field(default_factory=list)
+    operations: frozenset[tuple[str, str]] | None = None
+    is_openapi: bool = False
+
+
+def validate(data: bytes) -> Document:
+    """Return what is to be said of `data` as an OpenAPI document."""
+    text = decode(data)
+    if text.text is None or text.faults:
+        return Document(text.faults)
+    reading = read(text.text)
+    document = Document([*marked(text), *reading.faults, *trailing(reading)])
+    root = reading.root
+    if reading.broken:
+        return document
+    if root is None or is_null(root):
+        message = "the document is empty; the plugin is dropped"
+        document.faults.append(fault("document-empty", root, message, "restore the file"))
+    elif type(root) is not Mapping:
+        message = f"an OpenAPI document must be a mapping, not {describe(root)}; the plugin is dropped"
+        document.faults.append(fault("document-type", root, message, "restore the file"))
+    else:
+        _openapi(root, text.text, document)
+    return document
+
+
+def _openapi(root: Mapping, text: str, document: Document) -> None:
+    document.is_openapi = "openapi" in root.entries or "paths" in root.entries
+    twice = first(repeated(root))
+    # The service tries JSON first, and its JSON reader takes the last of two; its YAML reader refuses both.
+    if twice and not is_json(text):
+        document.faults += [one._replace(rule="duplicate-key") for one in twice]
+        return
+    faults, document.operations = openapi.validate(root)
+    document.faults += [*twice, *faults]

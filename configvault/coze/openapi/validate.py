@@ -1,0 +1,68 @@
+"""One document, from root to faults.
+
+First whether it decodes, then whether its references lead anywhere, then what it says. A stage that finds something
+ends the validation: what follows from it would be told as well.
+"""
+
+from __future__ import annotations
+
+from configvault.coze.openapi import (
+    document,
+    operations,
+    parts,
+    schemas,
+    security,
+    spec,
+)
+from configvault.coze.openapi.decode import decode
+from configvault.coze.openapi.kinds import KINDS
+from configvault.coze.openapi.references import References
+from configvault.coze.openapi.values import unwritable
+from configvault.coze.openapi.walk import Check, Walk
+from configvault.validators.faults import Fault, first
+from configvault.validators.yamlnodes import Mapping
+
+CHECKS: dict[str, tuple[Check, ...]] = {
+    "document": (document.root, operations.paths, operations.coze),
+    "info": (document.info,),
+    "license": (document.license_,),
+    "docs": (document.docs,),
+    "server": (document.server,),
+    "variable": (document.variable,),
+    "components": (document.components,),
+    "operation": (parts.operation,),
+    "parameter": (parts.parameter,),
+    "header": (parts.header,),
+    "body": (parts.body,),
+    "response": (parts.response,),
+    "media": (parts.media,),
+    "shown": (parts.media,),
+    "example": (parts.example,),
+    "link": (parts.link,),
+    "schema": (schemas.schema,),
+    "scheme": (security.scheme,),
+    "flows": (security.flows,),
+}
+
+
+def validate(root: Mapping) -> tuple[list[Fault], frozenset[tuple[str, str]] | None]:
+    """Return what is wrong with a document, and its operations (None: nobody can tell)."""
+    decoded = decode(root)
+    faults = first([*first(unwritable(root)), *decoded.faults])
+    if faults:
+        return faults, None
+    references = References(root, decoded)
+    faults = first(references.faults())
+    if faults:
+        return faults, None
+    faults = first(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
+    if not faults or all(one.rule == "http-server" for one in faults):
+        faults += spec.check(root, references)
+    if any(one.rule == "path" for one in faults):
+        return faults, None  # a tool that is not found would be the same fault again
+    found = frozenset(
+        (method, path)
+        for path, _, item in operations.path_items(references, root)
+        for method, _ in operations.operations_of(item)
+    )
+    return faults, found

@@ -1,0 +1,234 @@
+"""Watch one root, whatever becomes of it: attach, prove that events arrive, notice when it is another root by now.
+
+Threads: watchdog's own call `wake` and `alarm`; everything else is for one caller at a time, behind a lock.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from configvault.core.settle import Dirty
+from configvault.daemon.watch import probe
+from configvault.daemon.watch.limits import (
+    QUEUE,
+    WATCHES,
+    UnwatchableError,
+    folder_count,
+    raise_hint,
+    unwatchable,
+    watch_count,
+)
+
+if TYPE_CHECKING:
+    from watchdog.events import FileSystemEvent
+    from watchdog.observers.inotify import InotifyObserver
+
+_LIBRARY = "watchdog"
+_SETTLING_S = 0.2
+
+
+class Alarm(enum.StrEnum):
+    """What makes it necessary to look at everything."""
+
+    OVERFLOWED = "overflowed"
+    REPLACED = "replaced"
+    FAILED = "failed"
+
+
+class Watcher:
+    """Watches the root at `path` while attached."""
+
+    def __init__(
+        self,
+        path: str,
+        is_ignored: Callable[[str], bool],
+        wake: Callable[[Dirty], None],
+        alarm: Callable[[Alarm, str], None],
+    ) -> None:
+        """Be detached yet.
+
+        Args:
+            path: the configured root; a link is followed.
+            is_ignored: whether a path relative to the root is not looked at.
+            wake: told where to look.
+            alarm: told, in words, that events were lost or that the root is another one.
+        """
+        self.path = path
+        self._is_ignored = is_ignored
+        self._wake = wake
+        self._alarm = alarm
+        self._lock = threading.Lock()
+        self._observer: InotifyObserver | None = None
+        self._identity: tuple[int, int] | None = None
+        self._real = path
+        self._beside = 0
+        self._probes: dict[str, threading.Event] = {}
+        self._log = _LibraryLog(self._hear_log)
+
+    def attach(self) -> None:
+        """Watch the root that is there now, in place of what was watched before.
+
+        Raises:
+            UnwatchableError: it cannot be watched at all, or not each of its folders.
+        """
+        with self._lock:
+            self._detach()
+            try:
+                self._attach()
+            except OSError as error:
+                self._detach()
+                raise unwatchable(error, self.path) from error
+        self.require_all()
+
+    def require_all(self) -> None:
+        """Watch nothing any more unless each folder is watched.
+
+        Raises:
+            UnwatchableError: some are not.
+        """
+        missing = self.missing()
+        if missing:
+            self.detach()
+            raise UnwatchableError(f"{missing} folders of {self.path} cannot be watched", raise_hint(WATCHES))
+
+    def _attach(self) -> None:
+        from watchdog.observers.inotify import InotifyObserver
+
+        from configvault.daemon.watch.events import AROUND_THE_ROOT, IN_THE_ROOT, Handler
+
+        self._real = os.path.realpath(self.path)
+        self._identity = identity(self.path)
+        logging.getLogger(_LIBRARY).addHandler(self._log)
+        logging.getLogger(_LIBRARY).propagate = False
+        observer = self._observer = InotifyObserver()
+        # Started with nothing to watch: what fails then leaves no thread behind that nobody can stop.
+        observer.start()
+        observer.schedule(
+            Handler(self._hear), self._real, recursive=True, event_filter=IN_THE_ROOT, follow_symlink=False
+        )
+        self._beside = 0
+        for folder in self._around():
+            try:
+                observer.schedule(Handler(self._hear_around), folder, event_filter=AROUND_THE_ROOT)
+            except OSError:
+                # Not readable: that the root was replaced is then seen by the next proof, not at once.
+                continue
+            self._beside += 1
+
+    def _around(self) -> Iterator[str]:
+        """Yield the folders in which the root's names lie, none of them in the root itself."""
+        around = {os.path.dirname(self._real), os.path.realpath(os.path.dirname(self.path))}
+        yield from (folder for folder in sorted(around) if not f"{folder}/".startswith(f"{self._real}/"))
+
+    def detach(self) -> None:
+        """Watch nothing any more."""
+        with self._lock:
+            self._detach()
+
+    def _detach(self) -> None:
+        logging.getLogger(_LIBRARY).removeHandler(self._log)
+        observer, self._observer, self._identity = self._observer, None, None
+        self._probes = {}
+        if observer is not None:
+            observer.stop()
+            if observer.is_alive():
+                observer.join()
+
+    @property
+    def is_attached(self) -> bool:
+        """Return whether something is watched by threads that live."""
+        with self._lock:
+            return (
+                self._observer is not None
+                and self._observer.is_alive()
+                and self._observer._inotify_fd.is_alive()
+                and all(emitter.is_alive() for emitter in self._observer.emitters)
+            )
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the path still leads to what is watched."""
+        return self._identity is not None and identity(self.path) == self._identity
+
+    def missing(self) -> int:
+        """Return how many folders of the root are not watched, as far as can be told while folders come and go."""
+        idle = threading.Event()
+        missing = 0
+        for _ in range(3):
+            missing = max(0, folder_count(self._real) + self._beside - watch_count())
+            if not missing:
+                break
+            idle.wait(_SETTLING_S)
+        return missing
+
+    # --- proof
+
+    def send_probe(self) -> threading.Event | None:
+        """Make an event in the root that leaves nothing behind; return what is set when it has arrived.
+
+        Everything that happened in the root before has been told by then. None where no such event can be made.
+        """
+        with self._lock:
+            opened = probe.open_unnamed(self._real)
+            if opened is None:
+                return None
+            fd, path = opened
+            seen = self._probes[path] = threading.Event()
+            os.close(fd)
+        return seen
+
+    # --- what watchdog says, in its threads
+
+    def _hear(self, event: FileSystemEvent) -> None:
+        from configvault.daemon.watch.events import places
+
+        if self._probes and probe.is_probe(event.src_path, self._real):
+            seen = self._probes.pop(str(event.src_path), None)
+            if seen is not None:
+                seen.set()
+                return
+            # Some file systems number a file differently for stat: then any such file will do, and wakes besides.
+            while self._probes:
+                self._probes.popitem()[1].set()
+        if event.event_type == "deleted" and event.src_path == self._real:
+            self._alarm(Alarm.REPLACED, "the root was removed")
+            return
+        dirty = places(event, self._real, self._is_ignored)
+        if dirty:
+            self._wake(dirty)
+
+    def _hear_around(self, event: FileSystemEvent) -> None:
+        if not self.is_current:
+            self._alarm(Alarm.REPLACED, f"the root was replaced ({event.event_type})")
+
+    def _hear_log(self, message: str) -> None:
+        if "overflow" in message:
+            words = f"the kernel's queue of events overflowed; {raise_hint(QUEUE)}"
+            self._alarm(Alarm.OVERFLOWED, words)
+        else:
+            self._alarm(Alarm.FAILED, f"watchdog says: {message}")
+
+
+class _LibraryLog(logging.Handler):
+    """Watchdog tells of lost events to the log alone."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._hear = hear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._hear(record.getMessage())
+
+
+def identity(path: str) -> tuple[int, int] | None:
+    """Return device and inode of what is at `path`, None if nothing is."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino

@@ -1,8 +1,0 @@
-"""When to look without a change: crontab lines and `every 6h`. The only room that knows APScheduler."""
-
-from __future__ import annotations
-
-from configvault.schedule.clock import Clock
-from configvault.schedule.when import is_missed, next_time
-
-__all__ = ["Clock", "is_missed", "next_time"]

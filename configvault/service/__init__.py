@@ -1,0 +1,1 @@
+"""The protected service: tell it to load the root again, and ask it whether it is well."""

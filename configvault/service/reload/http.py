@@ -1,0 +1,38 @@
+"""Reload by asking a URL, and believe it only if the answer is as expected."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from configvault.calls import answers
+from configvault.calls.http import CallError, Request, ask
+from configvault.core.settings import ReloadSettings
+from configvault.service.reload.context import Attempt, ReloadContext
+
+
+def attempt(
+    settings: ReloadSettings,
+    context: ReloadContext,
+    key: str,
+    environ: Mapping[str, str],  # noqa: ARG001 - proxies of the environment are ignored on purpose
+    stop: threading.Event,
+) -> Attempt:
+    """Ask once and compare the answer with what is expected."""
+    headers = {"Idempotency-Key": key, "Configvault-Trigger": context.trigger}
+    if context.snapshot:
+        headers["Configvault-Snapshot"] = context.snapshot
+    if context.tree:
+        headers["Configvault-Tree"] = context.tree
+    if settings.expect.json is not None:
+        headers["Accept"] = "application/json"
+    given = {name.lower() for name in settings.headers}
+    headers = {name: value for name, value in headers.items() if name.lower() not in given}
+    request = Request(
+        settings.url, settings.method, headers | dict(settings.headers), timeout=settings.timeout_s
+    )
+    try:
+        answer = ask(request, settings.expect.status, stop)
+    except CallError as error:
+        return Attempt(str(error), error.status)
+    return Attempt(answers.shortcoming(answer, settings.expect), answer.status)

@@ -1,0 +1,151 @@
+"""One state while it is validated: what the passes of a profile share.
+
+Nothing a file holds may stop it: a pass that fails becomes the finding `validator-failed`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from configvault.core.model import Entry, Finding, Folder, Kind, State
+from configvault.core.settings import ValidateSettings
+from configvault.validators.faults import Fault
+from configvault.validators.files import Files, Found
+from configvault.validators.report import Report
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+# By role and blob id.
+Known = dict[tuple[str, str], object]
+# The findings made of the faults of a blob at a path: their excerpts cost more than the faults.
+Told = dict[tuple[str, str, tuple[Fault, ...]], tuple[Finding, ...]]
+FILES = ("file", "executable")
+
+
+class Run:
+    """One state being validated: what the passes share while it lasts."""
+
+    def __init__(
+        self,
+        settings: ValidateSettings,
+        state: State,
+        report: Report,
+        known: Known,
+        clean: set[str],
+        told_before: Told,
+    ) -> None:
+        self.settings = settings
+        self.state = state
+        self.report = report
+        self.files = Files(state.tree, state.read)
+        self._known = known
+        self._clean = clean
+        self._told_before = told_before
+        self.told: Told = {}
+
+    def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
+        """Return what `act` returns; if it fails, say so of `path` and return None."""
+        try:
+            return act()
+        except Exception as error:
+            _log(path, error)
+            message = f"could not be validated to the end: {type(error).__name__} inside a validator"
+            hint = (
+                "report this with the log's traceback; validate.rules may turn validator-failed into a warning"
+            )
+            self.report.add(path, [Fault("validator-failed", None, None, message, hint)])
+            return None
+
+    def fits(self, path: str, entry: Entry) -> bool:
+        """Return whether a file is within the limit, and tell of it if it is not."""
+        limit = self.settings.max_file_size
+        if entry.size > limit:
+            message = f"{entry.size} bytes, more than validate.max_file_size = {limit}"
+            fault = Fault("file-too-large", None, None, message, "does it belong here? raise the limit if so")
+            self.report.add(path, [fault])
+        return entry.size <= limit
+
+    def once(self, role: str, path: str, entry: Entry, act: Callable[[bytes], _T]) -> _T | None:
+        """Return what `act` makes of the bytes of `entry`, worked out once for each blob and role.
+
+        A file that is too large is told of and not read; then, and if `act` fails, the result is None.
+        """
+        if not self.fits(path, entry):
+            return None
+        key = (role, entry.blob)
+        if key not in self._known:
+            result = self.guard(path, lambda: act(self.files.read(entry)))
+            if result is None:
+                return None
+            self._known[key] = result
+        return self._known[key]  # type: ignore[return-value]
+
+    def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
+        """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
+        if not (found := tuple(faults)):
+            return
+        key = (path, entry.blob, found)
+        if key in self._told_before:
+            self.told[key] = self._told_before[key]
+            if not self.told[key] and self.settings.rules_by_path:
+                self.report.moot()
+        else:
+            self.told[key] = self.report.findings(path, found, lambda: self.files.read(entry))
+        self.report.add_findings(self.told[key])
+
+    def regular(self) -> Iterator[tuple[str, str, Entry]]:
+        """Yield the path by which it is known, the real path and the entry of every regular file."""
+        names = self._names()
+        for path, entry in self.state.tree.files():
+            if entry.kind is Kind.FILE:
+                yield names.get(path, path), path, entry
+
+    def each_alone(self, look: Callable[[str, Entry], None]) -> None:
+        """Validate, with `look`, each regular file that can be validated on its own, by the path it is known by.
+
+        A folder in which all of them were without any finding is not entered again: what a file is known by is part of
+        its folder's tree, save where a link from elsewhere gives it its name.
+        """
+        self._each_alone(self.state.tree, "", self._names(), look)
+
+    def _each_alone(
+        self, folder: Folder, prefix: str, names: Mapping[str, str], look: Callable[[str, Entry], None]
+    ) -> None:
+        if folder.id in self._clean and not names:
+            return
+        before = self.report.count
+        for name, entry in folder.entries.items():
+            path = prefix + name
+            if isinstance(entry, Folder):
+                self._each_alone(entry, f"{path}/", names, look)
+            elif entry.kind is Kind.FILE:
+                look(names.get(path, path), entry)
+        if self.report.count == before and not names:
+            self._clean.add(folder.id)
+
+    def _names(self) -> dict[str, str]:
+        """Return for files behind links, in folders whose names begin with `..`, the first link to each."""
+        names: dict[str, str] = {}
+        for path, entry in self.state.tree.files() if self.state.tree.count("link") else ():
+            if entry.kind is Kind.LINK and not _hidden(path):
+                found = self.files.resolve(path)
+                if isinstance(found, Found) and isinstance(found.entry, Entry) and _hidden(found.real):
+                    names.setdefault(found.real, path)
+                elif isinstance(found, Found) and isinstance(found.entry, Folder):
+                    for below, _ in found.entry.files():
+                        if _hidden(found.real):
+                            names.setdefault(f"{found.real}/{below}", f"{path}/{below}")
+        return names
+
+
+def _hidden(path: str) -> bool:
+    return any(part.startswith("..") for part in path.split("/"))
+
+
+def _log(path: str, error: Exception) -> None:
+    """Write the traceback without the exception's text, which may quote the file."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _LOG.error("validator.failed path=%r error=%s\n%s", path, type(error).__name__, where)

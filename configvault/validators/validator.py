@@ -1,0 +1,94 @@
+"""The validator: every pass over every file of a state, and those over all of them, made into one verdict.
+
+Which passes is for the profile that it is given. What a pass found is kept by blob id, and a folder in which nothing
+was found is known by its tree's id and not entered again, so a state that differs in one file costs that file and the
+folders on the way to it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import yaml
+
+import configvault
+from configvault.core.model import Finding, Folder, State, Verdict
+from configvault.core.settings import ValidateSettings
+from configvault.validators import massremoval
+from configvault.validators.faults import Fault
+from configvault.validators.report import Report
+from configvault.validators.run import FILES, Known, Run, Told
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+Profile = Callable[[Run], None]
+_KNOWN_AT_LEAST = 1000
+
+
+class Validator:
+    """Validates states by one set of settings, and remembers what it found in each blob.
+
+    `clean` are the ids of the folders' trees in which each file alone was without any finding by these `rules`. Not for
+    several threads at once.
+    """
+
+    def __init__(self, settings: ValidateSettings, environ: Mapping[str, str], profile: Profile) -> None:
+        self._settings = settings
+        self._profile = profile
+        self._environ = environ
+        self._known: Known = {}
+        self._told: Told = {}
+        self.clean: set[str] = set()
+        # Everything but the file itself that may decide on a file.
+        self.rules = repr((settings, configvault.__version__, yaml.__version__, sys.version))
+        self._external: list[EntryPoint] | None = None
+        self._commands_said: tuple[str, tuple[Finding, ...]] | None = None
+
+    def validate(self, state: State) -> Verdict:
+        """Return all that is to be said of `state`; no content makes this raise."""
+        report = Report(self._settings.rules, self._settings.rules_by_path)
+        run = Run(self._settings, state, report, self._known, self.clean, self._told)
+        run.guard("", lambda: self._validate(run))
+        self._told = run.told
+        self._forget(state.tree)
+        return report.verdict()
+
+    def _forget(self, tree: Folder) -> None:
+        """Keep no more than is known of twice as much as `tree` holds, or a long life would remember everything."""
+        if len(self._known) > _KNOWN_AT_LEAST + 2 * tree.count(*FILES):
+            blobs = {entry.blob for _, entry in tree.files()}
+            self._known = {key: found for key, found in self._known.items() if key[1] in blobs}
+        if len(self.clean) > _KNOWN_AT_LEAST + 2 * tree.count("folder"):
+            self.clean &= {entry.id for _, entry in tree.walk() if isinstance(entry, Folder)}
+
+    def _validate(self, run: Run) -> None:
+        run.guard("", lambda: run.report.add("", massremoval.check(run.state.tree, run.state.before)))
+        count = run.state.tree.count(*FILES, "link")
+        if count > self._settings.max_files:
+            message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
+            run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
+            return
+        from configvault.validators import external
+
+        if self._external is None:
+            self._external = external.found()
+        self._profile(run)
+        for point in self._external:
+            found = run.guard("", partial(external.findings, point, run.state))
+            run.report.take(found or ())
+        if self._settings.commands and run.report.verdict().accepted:
+            run.guard("", lambda: self._commands(run))
+
+    def _commands(self, run: Run) -> None:
+        """Ask the site's own programs, once for each tree; what is refused already they are not asked about."""
+        from configvault.validators import commands
+
+        tree = run.state.tree.id
+        if self._commands_said is None or self._commands_said[0] != tree:
+            said = tuple(commands.check(run.state, self._settings.commands, self._environ))
+            self._commands_said = (tree, said)
+        run.report.take(self._commands_said[1])

@@ -65,7 +65,7 @@ GROWS = {"rollback": {"vault_bytes"}}
 # Two new objects whose ids begin alike lie in one folder, and share its sync; a tree of 20 folders is longer than one of 5.
 CHANCE = {"syncs": 2, "vault_bytes": 200, "child_bytes": 800}
 # Modules of ours that a command loads; tests/test_imports.py names the libraries it may not.
-MODULES = {("--help",): 8, ("list",): 57, ("status",): 73, ("rollback", "previous", "-n"): 117}
+MODULES = {("--help",): 8, ("list",): 60, ("status",): 78, ("rollback", "previous", "-n"): 122}
 
 
 def path_of(number: int) -> str:

@@ -87,7 +87,8 @@ def count(site: Site) -> int:
     if latest is None:
         return 0
     # The newest may be without its tag where a writer was killed.
-    return len({name for name in site.vault.refs.names(TAGS) if references.ID.fullmatch(name)} | {latest.id})
+    tagged = bool(site.vault.refs.present(TAGS, [latest.id]))
+    return site.vault.refs.count(TAGS, references.ID.pattern) + (not tagged)
 
 
 def _touches(site: Site, one: Listed, path: str) -> bool:

@@ -5,7 +5,6 @@ What is known of a replica lasts in a small file of its own, so that every comma
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import secrets
@@ -87,8 +86,7 @@ def standing(site: Site) -> tuple[ReplicaStatus, ...]:
 
 def fingerprint(site: Site) -> str:
     """Return what changes whenever any ref of the vault does."""
-    refs = site.vault.refs.below("refs/")
-    return hashlib.sha256(json.dumps(refs).encode()).hexdigest()
+    return site.vault.refs.fingerprint()
 
 
 def sign(site: Site) -> None:

@@ -7,15 +7,19 @@ a ref holds `REF.lock`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
 
 from configvault.core.errors import BusyError, IntegrityError
 from configvault.disk import durable
+from configvault.vault.packedrefs import Packed
 
 _OBJECT_ID = re.compile("[0-9a-f]{40}")
 _LONGEST = 4096
+# So many names are looked up one by one.
+_FEW = 64
 
 
 class Refs:
@@ -36,55 +40,97 @@ class Refs:
             with open(path, encoding="ascii", errors="replace") as file:
                 said = file.read(_LONGEST).strip()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            return dict(self._packed(name)).get(name)
+            with self._packed() as packed:
+                return packed.find(name)
         if not _OBJECT_ID.fullmatch(said):
             raise IntegrityError(f"the ref {path} is damaged: it holds {said[:60]!r}", "configvault verify")
         return said
 
     def below(self, prefix: str) -> dict[str, str]:
-        """Return the refs whose names begin with `prefix` (which ends in `/`), by name."""
-        found = dict(self._packed(prefix))
-        top = os.path.join(self._path, prefix)
-        for folder, _, names in os.walk(top):
-            for name in names:
-                if name.endswith(".lock") or name.startswith("."):
-                    continue
-                ref = os.path.relpath(os.path.join(folder, name), self._path)
-                if id_ := self.read(ref):
-                    found[ref] = id_
+        """Return the refs whose names begin with `prefix` (which ends in `/`), by name.
+
+        Costs a line of `packed-refs` for each that is returned, and a file for each loose one.
+        """
+        # Loose ones first: git puts a ref into packed-refs before it removes the loose one.
+        loose = {name: self.read(name) for name in self._loose(prefix)}
+        with self._packed() as packed:
+            found = dict(packed.below(prefix))
+        found.update({name: id_ for name, id_ in loose.items() if id_ is not None})
         return dict(sorted(found.items()))
 
     def names(self, prefix: str) -> set[str]:
         """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref."""
-        found = {name.removeprefix(prefix) for name, _ in self._packed(prefix)}
-        top = os.path.join(self._path, prefix)
-        for folder, _, names in os.walk(top):
-            inside = folder.removeprefix(top)
-            inside = f"{inside.strip('/')}/" if inside else ""
-            found.update(inside + name for name in names if not name.endswith(".lock"))
+        found = {name.removeprefix(prefix) for name in self._loose(prefix)}
+        with self._packed() as packed:
+            found.update(name.removeprefix(prefix) for name, _ in packed.below(prefix))
         return found
 
+    def count(self, prefix: str, pattern: str) -> int:
+        """Return how many refs below `prefix` have a name that matches all of `pattern`, a regular expression.
+
+        Costs a pass of the expression over the lines of `packed-refs`, and a name for each loose ref.
+        """
+        expression = re.compile(pattern)
+        loose = {name for name in self._loose(prefix) if expression.fullmatch(name.removeprefix(prefix))}
+        with self._packed() as packed:
+            lines = re.findall(rb" %s(?:%s)\n" % (os.fsencode(prefix), pattern.encode()), packed.text(prefix))
+            return len(lines) + sum(packed.find(name) is None for name in loose)
+
     def present(self, prefix: str, names: Collection[str]) -> set[str]:
-        """Return which of the refs `prefix` + a name there are; costs a look for each, however many others there are."""
-        loose = {name for name in names if os.path.lexists(os.path.join(self._path, prefix + name))}
-        missing = [name for name in names if name not in loose]
-        packed = self._packed_text() if missing else b""
-        return loose | {name for name in missing if b" " + os.fsencode(prefix + name) + b"\n" in packed}
+        """Return which of the refs `prefix` + a name there are.
 
-    def _packed_text(self) -> bytes:
+        Costs a look for each name; for many, a line of `packed-refs` for each ref between the first and the last.
+        """
+        if len(names) > _FEW:
+            listed = {name.removeprefix(prefix) for name in self._loose(prefix)}
+            found = listed.intersection(names)
+        else:
+            found = {name for name in names if os.path.lexists(os.path.join(self._path, prefix + name))}
+        missing = [name for name in names if name not in found]
+        if missing:
+            with self._packed() as packed:
+                if len(missing) > _FEW:
+                    between = packed.between(prefix + min(missing), prefix + max(missing))
+                    found.update({name.removeprefix(prefix) for name, _ in between}.intersection(missing))
+                else:
+                    found.update(name for name in missing if packed.find(prefix + name) is not None)
+        return found
+
+    def fingerprint(self) -> str:
+        """Return what changes whenever any ref does, and stays where refs are only packed.
+
+        Costs a hash over `packed-refs`, and a file for each loose ref.
+        """
+        loose = {name: id_ for name in self._loose("refs/") if (id_ := self.read(name))}
+        digest = hashlib.sha256()
+        with self._packed() as packed:
+            packed.feed(digest.update, loose)
+        return digest.hexdigest()
+
+    def loose(self) -> int:
+        """Return how many refs are not packed: each costs a file wherever all are read."""
+        return sum(1 for _ in self._loose("refs/"))
+
+    def _loose(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the loose refs below `prefix`."""
+        top = os.path.join(self._path, prefix)
+        for folder, _, names in os.walk(top):
+            inside = os.path.join(prefix, folder.removeprefix(top).lstrip("/"))
+            for name in names:
+                if not name.endswith(".lock") and not name.startswith("."):
+                    yield os.path.join(inside, name)
+
+    @contextlib.contextmanager
+    def _packed(self) -> Iterator[Packed]:
         try:
-            with open(os.path.join(self._path, "packed-refs"), "rb") as file:
-                return file.read()
+            fd = os.open(os.path.join(self._path, "packed-refs"), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
-            return b""
-
-    def _packed(self, prefix: str) -> Iterator[tuple[str, str]]:
-        text = self._packed_text()
-        if b" " + os.fsencode(prefix) not in text:
+            yield Packed(b"")
             return
-        for line in text.decode("utf-8").split("\n"):
-            if line[41:].startswith(prefix):
-                yield line[41:], line[:40]
+        try:
+            yield Packed.opened(fd)
+        finally:
+            os.close(fd)
 
     def write(self, name: str, id_: str, old: str | None = None) -> None:
         """Point the ref `name` at `id_`, provided that it points at `old` (None: is not there, or anything).

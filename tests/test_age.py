@@ -1,0 +1,52 @@
+"""The vaults that benchmarks and counts take for old ones are what the program itself would have made."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from sites import Place
+
+from benchmarks import age
+from configvault.core.model import Trigger
+from configvault.vault.repository import Note, _commit_body
+
+SNAPSHOTS = 300
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Return a place with a vault of so many snapshots."""
+    place = Place(tmp_path_factory.mktemp("old") / "place")
+    age.fill(place.config, dict(os.environ), SNAPSHOTS)
+    return place
+
+
+def test_an_old_vault_is_whole(old: Place) -> None:
+    """Everything in it is proven by `verify`, live is its newest snapshot, and all that years bring is there."""
+    found = old.ok("verify")
+    assert (found["snapshots"], found["rejected"]) == (SNAPSHOTS, (SNAPSHOTS - 1) // age.A_REFUSAL)
+    assert old.ok("status")["live"] == {"matches": old.ok("list")["snapshots"][0]["id"], "changes": []}
+    listed = old.ok("list")["snapshots"]
+    counts = [sum(bool(one[key]) for one in listed) for key in ("good", "rolled_back", "pins")]
+    assert counts == [(SNAPSHOTS - 1) // age.A_GOOD, 2, (SNAPSHOTS - 1) // age.A_PIN]
+
+
+def test_commits_are_those_the_program_writes(old: Place) -> None:
+    """Byte for byte, a commit that was imported is the one that the program makes of the same note."""
+    with old.parts() as site:
+        for one in site.vault.log(limit=SNAPSHOTS - 1):
+            note = Note(one.taken_at, Trigger(one.trigger), one.actor, one.host, one.subject, target=one.target)
+            body = _commit_body(one.tree, one.parent, note, one.id, "")
+            assert site.vault.objects.read(one.commit) == body
+
+
+def test_an_old_vault_goes_on(old: Place) -> None:
+    """What the program does next with it works as ever: record, roll back, refuse, keep in shape."""
+    before = old.ok("list", "--limit", "3")["snapshots"]
+    recorded = old.snapshot({age.path_of(0): "name: new\n"})
+    assert old.ok("rollback", "previous")["target"]["id"] == before[0]["id"]
+    assert old.run("run", "--once").code == 0
+    assert [one["id"] for one in old.ok("list", "--limit", "3")["snapshots"]][1:] == [recorded, before[0]["id"]]
+    old.fsck()

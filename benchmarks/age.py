@@ -71,7 +71,9 @@ class Ager:
             if child.wait():
                 raise RuntimeError("git fast-import failed")
             commits = {int(line[1:].split()[0]): line.split()[1] for line in marks.read_text().splitlines()}
-        self._point({TAGS + first.id: first.commit} | {name: commits[mark] for name, mark in self._refs.items()})
+        self._point(
+            {TAGS + first.id: first.commit} | {name: commits[mark] for name, mark in self._refs.items()}
+        )
         self._write_root()
 
     def _write_root(self) -> None:
@@ -97,7 +99,8 @@ class Ager:
     def _stream(self, first: str) -> Iterator[bytes]:
         parent = first
         before = dict(self._content)
-        for self._number in range(1, self._snapshots):
+        for number in range(1, self._snapshots):
+            self._number = number
             self._at += EVERY
             if self._number % A_REFUSAL == 0:
                 yield from self._refusal(parent)

@@ -21,9 +21,10 @@ HEADER = "# pack-refs with: peeled fully-peeled sorted \n"
 def written(path: Path, names: set[str], peeled: set[str], header: str = HEADER) -> dict[str, str]:
     """Write a `packed-refs` of `names`, some of them with what they lead to, and return it by name."""
     ids = {name: ID.format(number) for number, name in enumerate(names)}
-    lines = []
-    for name in sorted(names, key=os.fsencode) if header else names:
-        lines.append(f"{ids[name]} {name}\n" + (f"^{ID.format(7)}\n" if name in peeled else ""))
+    lines = [
+        f"{ids[name]} {name}\n" + (f"^{ID.format(7)}\n" if name in peeled else "")
+        for name in (sorted(names, key=os.fsencode) if header else names)
+    ]
     path.write_text(header + "".join(lines))
     return ids
 
@@ -31,7 +32,9 @@ def written(path: Path, names: set[str], peeled: set[str], header: str = HEADER)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sets(NAMES, max_size=60), st.sets(NAMES, max_size=10), st.booleans())
 @example({"refs/tags/" + "n" * 3000, "refs/tags/a", "refs/tags/z"}, set(), True)
-def test_every_ref_is_found_and_no_other(tmp_path: Path, names: set[str], others: set[str], sorts: bool) -> None:
+def test_every_ref_is_found_and_no_other(
+    tmp_path: Path, names: set[str], others: set[str], sorts: bool
+) -> None:
     """Whatever the names are and however long, each is found by itself and in a range, and no other is."""
     path = tmp_path / "packed-refs"
     ids = written(path, names, {name for name in names if len(name) % 2}, HEADER if sorts else "")
@@ -41,7 +44,9 @@ def test_every_ref_is_found_and_no_other(tmp_path: Path, names: set[str], others
             name: ids.get(name) for name in names | others
         }
         assert dict(packed.below("refs/tags/")) == ids
-        assert dict(packed.below("refs/tags/a/")) == {n: i for n, i in ids.items() if n.startswith("refs/tags/a/")}
+        assert dict(packed.below("refs/tags/a/")) == {
+            n: i for n, i in ids.items() if n.startswith("refs/tags/a/")
+        }
         for other in others:
             raw = os.fsencode(other)
             between = dict(packed.between(other, "refs/tags/z"))
@@ -63,10 +68,14 @@ def repository(tmp_path: Path) -> Path:
 
     git("init", "--bare", "--quiet")
     commit = git("commit-tree", git("mktree"), "-m", "x")
-    git("update-ref", "--stdin", stdin="".join(f"create refs/tags/n{n:03} {commit}\n" for n in range(0, 300, 2)))
+    git(
+        "update-ref", "--stdin", stdin="".join(f"create refs/tags/n{n:03} {commit}\n" for n in range(0, 300, 2))
+    )
     git("tag", "-a", "-m", "x", "m", commit)
     git("pack-refs", "--all")
-    git("update-ref", "--stdin", stdin="".join(f"create refs/tags/n{n:03} {commit}\n" for n in range(1, 300, 2)))
+    git(
+        "update-ref", "--stdin", stdin="".join(f"create refs/tags/n{n:03} {commit}\n" for n in range(1, 300, 2))
+    )
     return path
 
 

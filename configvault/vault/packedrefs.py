@@ -36,8 +36,9 @@ class Packed:
         start = len(first) + 1 if first.startswith(b"#") else 0
         if start and b" sorted" in first:
             return cls(b"", fd, start, size)
-        lines = [line for line in _read(fd, start, size).splitlines(keepends=True) if not line.startswith(b"^")]
-        return cls(b"".join(sorted(lines, key=lambda line: line[_NAME:])))
+        every = _read(fd, start, size).splitlines(keepends=True)
+        lines = sorted((line for line in every if not line.startswith(b"^")), key=_name)
+        return cls(b"".join(lines))
 
     def find(self, name: str) -> str | None:
         """Return the id of the ref `name`, None if it is not here. Costs a small read for each halving."""
@@ -106,6 +107,10 @@ class Packed:
             return self._line(middle, low, 4 * window)
         after = len(text) if -1 in (end, following) else following + 1
         return base + begin, base + after, text[begin + _NAME : end if end >= 0 else len(text)]
+
+
+def _name(line: bytes) -> bytes:
+    return line[_NAME:]
 
 
 def _read(fd: int, begin: int, end: int) -> bytes:

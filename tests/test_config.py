@@ -22,9 +22,11 @@ from configvault.core.settings import (
     Expectation,
     HealthCheck,
     Keep,
+    LogCheck,
     NotifySettings,
     PathRules,
     ReplicaSettings,
+    ServiceLogSettings,
     Settings,
 )
 
@@ -101,6 +103,33 @@ log: {level: DEBUG}
     assert settings.replicas == (ReplicaSettings("git@host:vault.git"),)
     assert settings.notify == (NotifySettings(command=("tell",), on=("rejected",)),)
     assert (settings.http.listen, settings.log.level) == ("off", "debug")
+
+
+def test_a_health_check_can_speak(load: Load) -> None:
+    """A body keeps the types of YAML, a reference in it stays a text; shares and factors are read as such."""
+    settings = load(
+        """
+service_log: {path: /var/log/coze.log, fields: {plugin_name: name}}
+rollout: {deployment: coze-studio}
+http: {metrics: "0.0.0.0:9461"}
+health:
+  - name: agent
+    steps:
+      - {url: "http://localhost/agents", method: POST, body: {n: 1, "on": true, x: 1.5, t: "${N}", l: [a, ~]}, save: {agent: agent_id}}
+      - {url: "http://localhost/agents/{agent}", method: DELETE, always: true}
+  - {name: text, url: "http://localhost", method: POST, body: "${N}"}
+  - {name: log, log: {errors_below: 2.5%, errors_not_above_before: 2x}}
+""",
+        {"N": "7"},
+    )
+    agent, text, log = settings.health
+    assert agent.steps[0].body == {"n": 1, "on": True, "x": 1.5, "t": "7", "l": ["a", None]}
+    assert agent.steps[1].always
+    assert text.body == "7"
+    assert log.log == LogCheck(0.025, 2.0)
+    assert settings.service_log == ServiceLogSettings("/var/log/coze.log", {"plugin_name": "name"})
+    assert config.dump(settings).count("body: '***'") == 2
+    assert config.as_document(settings)["health"][0]["steps"][0]["body"] == "***"
 
 
 def test_an_empty_section_is_its_defaults(load: Load) -> None:
@@ -192,9 +221,20 @@ reload:
         ("reload: {expect: {status: 99}}", "reload.expect.status: '99' is not usable: it must be 100 or more"),
         ("reload: {expect: {status: [200, 600]}}", "reload.expect.status[1]: '600' is not usable: it must be 599"),
         ("reload: {expect: {json: 'a ==='}}", "reload.expect.json: 'a ===' is not usable: it is no JMESPath"),
-        ("health: [{name: a}]", "health[0]: exactly one of url and command is due"),
-        ("health: [{name: a, url: 'http://h', command: [x]}]", "health[0]: exactly one of url and command is due"),
-        ("health: [{name: a, command: [x], expect: {status: 201}}]", "health[0]: headers and expect belong to a url"),
+        ("health: [{name: a}]", "health[0]: exactly one of url, command, steps and log is due"),
+        ("health: [{name: a, url: 'http://h', command: [x]}]", "health[0]: exactly one of url, command, steps and log is due"),
+        ("health: [{name: a, command: [x], expect: {status: 201}}]", "health[0]: method, headers, body, save and expect belong to a url"),
+        ("health: [{name: a, log: {errors_below: 5}}]", "health[0].log.errors_below: '5' is not usable: use a share"),
+        ("health: [{name: a, log: {errors_below: 5%}}]", "health[0].log: needs the service's log"),
+        ("health: [{name: a, log: {over: 5m}}]", "health[0].log: sets no bound"),
+        ("health: [{name: a, steps: [{url: 'http://h/{b}'}]}]", "health[0].steps[0]: uses {b}, which no earlier step"),
+        ("health: [{name: a, steps: [{url: 'http://h'}], body: x}]", "health[0]: method, headers, body, save and"),
+        ("health: [{name: a, url: 'http://h', save: {plugins: a}}]", "health[0].save.plugins: 'plugins' is not usable"),
+        ("rollout: {kind: kubernetes}", "rollout.deployment: is required"),
+        ("rollout: {kind: command, history: [x], previous: [y]}", "rollout.revision: is required"),
+        ("rollout: {kind: command, history: [x], previous: [y], revision: [z]}", "rollout.revision: does not say"),
+        ("service_log: {fields: {plugin: x}}", "service_log.fields.plugin: 'plugin' is not usable: use one of"),
+        ("http: {metrics: 9461}", "http.metrics: '9461' is not usable: use HOST:PORT"),
         (
             "health: [{name: a, command: [x]}, {name: a, command: [y]}]",
             "health[1].name: is the same as health[0].name",
@@ -496,7 +536,7 @@ def test_the_example_holds_every_key(tmp_path: Path) -> None:
     """With its commented examples turned on, the example has every field of every section, and loads."""
     (tmp_path / "reload-token").write_text("x")
     text = EXAMPLE.read_text().replace("/run/credentials/configvault.service", str(tmp_path))
-    text = re.sub(r"(?m)^( *)(\w+): (\[\]|\{\})\n((?:\1# .*\n)*)\1#\2:", r"\4\1\2:", text)
+    text = re.sub(r"(?m)^( *)(\w+): (\[\]|\{\}|null)\n((?:\1# .*\n)*)\1#\2:", r"\4\1\2:", text)
     text = re.sub(r"(?m)^( *)#(?=[a-z]|  )", r"\1", text).replace("kind: http\n", "kind: command\n")
     (tmp_path / "full.yaml").write_text(text)
     config.load(tmp_path / "full.yaml", {})
@@ -504,12 +544,17 @@ def test_the_example_holds_every_key(tmp_path: Path) -> None:
 
 
 def _leaves(cls: type[Settings], prefix: str = "") -> Iterator[str]:
+<<<<<<< HEAD
     beside = {
         field.name: field.metadata["allowed"].beside for field in dataclasses.fields(cls) if field.metadata
     }
     for field, hint in typing.get_type_hints(cls).items():
         name = beside.get(field) or field
         inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
+=======
+    for name, hint in typing.get_type_hints(cls).items():
+        inner = typing.get_args(hint)[0] if typing.get_args(hint) else hint
+>>>>>>> 77d72e2 (Let the configuration name steps, a service log, rollouts and a second address for metrics)
         if dataclasses.is_dataclass(inner):
             yield from _leaves(inner, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:

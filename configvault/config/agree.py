@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Sequence
 from configvault.config.bind import nearest
 from configvault.config.expand import ReferredText
 from configvault.core.settings import (
-    Expectation,
     HealthCheck,
+    LogCheck,
     NotifySettings,
     ReloadSettings,
+    RolloutSettings,
     Settings,
     ValidateSettings,
     WatchSettings,
@@ -30,10 +31,12 @@ def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> No
             fault(f"validate.commands[{index}].argv", "names no program to run")
     _reload(settings.reload, fault)
     for index, health in enumerate(settings.health):
-        _health(health, f"health[{index}]", fault)
+        _health(health, f"health[{index}]", fault, settings)
     _unique("health", [health.name for health in settings.health], "name", fault)
     for index, notify in enumerate(settings.notify):
         _notify(notify, f"notify[{index}]", fault)
+    if settings.rollout is not None:
+        _rollout(settings.rollout, fault)
     _unique("replicas", [replica.url for replica in settings.replicas], "url", fault)
 
 
@@ -81,10 +84,63 @@ def _reload(reload: ReloadSettings, fault: Fault) -> None:
         fault("reload.command", f"never runs where reload.kind is {reload.kind}, set reload.kind to command")
 
 
-def _health(health: HealthCheck, key: str, fault: Fault) -> None:
-    _one_way(health.url, health.command, key, fault)
-    if health.command and (health.headers or health.expect != Expectation()):
-        fault(key, "headers and expect belong to a url, a command passes by exit code 0")
+def _health(health: HealthCheck, key: str, fault: Fault, settings: Settings) -> None:
+    ways = [health.url is not None, bool(health.command), bool(health.steps), health.log is not None]
+    if sum(ways) != 1:
+        fault(key, "exactly one of url, command, steps and log is due")
+        return
+    plain = HealthCheck(health.name)
+    asked = any(
+        getattr(health, name) != getattr(plain, name) for name in ("method", "headers", "body", "save", "expect")
+    )
+    if health.url is None and asked:
+        fault(key, "method, headers, body, save and expect belong to a url, or to each of the steps")
+    _steps(health, key, fault)
+    if health.log is not None:
+        _log(health.log, f"{key}.log", fault, settings)
+
+
+def _steps(health: HealthCheck, key: str, fault: Fault) -> None:
+    """Refuse a name that is used before it is saved."""
+    every = {name for step in health.steps for name in step.save}
+    saved: set[str] = set()
+    for index, step in enumerate(health.steps):
+        used = _placeholders([step.url, *step.headers.values(), step.body])
+        unknown = sorted((used & every) - saved) or sorted(_placeholders([step.url]) - saved)
+        if unknown:
+            fault(f"{key}.steps[{index}]", f"uses {{{unknown[0]}}}, which no earlier step saves")
+        saved |= set(step.save)
+
+
+def _placeholders(value: object) -> set[str]:
+    import re
+
+    if isinstance(value, str):
+        return set(re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", value))
+    if isinstance(value, dict):
+        return _placeholders([*value, *value.values()])
+    return {name for one in value for name in _placeholders(one)} if isinstance(value, list) else set()
+
+
+def _log(log: LogCheck, key: str, fault: Fault, settings: Settings) -> None:
+    if log.errors_below is None and log.errors_not_above_before is None:
+        fault(key, "sets no bound, give errors_below or errors_not_above_before")
+    if settings.service_log is None or settings.service_log.path is None:
+        fault(key, "needs the service's log, set service_log.path")
+
+
+def _rollout(rollout: RolloutSettings, fault: Fault) -> None:
+    commands = {name: getattr(rollout, name) for name in ("history", "previous", "revision", "status")}
+    if rollout.kind == "kubernetes":
+        if not rollout.deployment:
+            fault("rollout.deployment", "is required where rollout.kind is kubernetes")
+        for name in (name for name, argv in commands.items() if argv):
+            fault(f"rollout.{name}", "never runs where rollout.kind is kubernetes, set rollout.kind to command")
+        return
+    for name in (name for name, argv in commands.items() if not argv and name != "status"):
+        fault(f"rollout.{name}", "is required where rollout.kind is command")
+    if rollout.revision and not any("{revision}" in word for word in rollout.revision):
+        fault("rollout.revision", "does not say where the number stands, write {revision} in a word of it")
 
 
 def _notify(notify: NotifySettings, key: str, fault: Fault) -> None:

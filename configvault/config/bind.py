@@ -7,7 +7,7 @@ the rest is still looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
@@ -25,8 +25,30 @@ T = TypeVar("T")
 _ANYTHING = Allowed()
 # What stands for a required key that is missing, by its type, while the rest is looked at.
 _EMPTY: dict[Any, Any] = {tuple: (), Mapping: {}}
+_SECRET = Allowed(secret=True)
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + sort for sort in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
+
+_BOOLEANS = {"true": True, "yes": True, "on": True}
+
+
+def _number(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what makes a number of a scalar; one that only YAML 1.1 takes for a number (0x1F, 1:30) stays a text."""
+
+    def convert(text: str) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+
+    return convert
+
+
+_PLAIN: dict[str, Callable[[str], Any]] = {
+    _TAG + "bool": lambda text: text.lower() in _BOOLEANS,
+    _TAG + "int": _number(int),
+    _TAG + "float": _number(float),
+}
 
 
 class Binder:
@@ -119,6 +141,8 @@ class Binder:
 
     def _value(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
         """Return the value for a field of type `hint`, or MISSING after a fault."""
+        if allowed.form == "body":
+            return self._body(node, key)
         if is_dataclass(hint):
             return self.section(hint, node, key)  # type: ignore[arg-type]
         if get_origin(hint) is tuple:
@@ -129,6 +153,8 @@ class Binder:
             if _is_null(node):
                 return None
             hint = next(choice for choice in get_args(hint) if choice is not type(None))
+            if is_dataclass(hint):
+                return self.section(hint, node, key)  # type: ignore[arg-type]
         return self._scalar(hint, allowed, node, key)
 
     def _list(self, item: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
@@ -150,11 +176,33 @@ class Binder:
             self.fault(f"{key}[0]", "the program to run is an empty word")
         return tuple(value for value in values if value is not MISSING)
 
+    def _body(self, node: yaml.Node, key: str) -> Any:
+        """Return what a request is sent with: a scalar as its text, anything else as what JSON would say of it."""
+        if _is_null(node):
+            return None
+        return self._scalar(str, _SECRET, node, key) if isinstance(node, yaml.ScalarNode) else self._json(node, key)
+
+    def _json(self, node: yaml.Node, key: str) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            pairs = {name: self._json(child, _join(key, name)) for name, child in self._pairs(node, key)}
+            return {name: value for name, value in pairs.items() if value is not MISSING}
+        if isinstance(node, yaml.SequenceNode):
+            values = [self._json(child, f"{key}[{index}]") for index, child in enumerate(node.value)]
+            return [value for value in values if value is not MISSING]
+        if _is_null(node):
+            return None
+        text = self._scalar(str, _SECRET, node, key)
+        # What came out of a reference stays a text, whatever it looks like.
+        return _PLAIN.get(node.tag, str)(text) if text == node.value else text
+
     def _mapping(self, allowed: Allowed, node: yaml.Node, key: str) -> dict[str, str]:
         result: dict[str, str] = {}
         for name, child in self._pairs(node, key):
             if allowed.form == "header":
                 self._formed(forms.header_name, name, _join(key, name))
+            elif allowed.form in ("jmespath", "log-field"):
+                check = forms.log_field if allowed.form == "log-field" else forms.saved_name
+                self._formed(check, name, _join(key, name))
             value = self._scalar(str, allowed, child, _join(key, name))
             if value is not MISSING:
                 result[name] = value

@@ -20,6 +20,8 @@ def convert(hint: Any, allowed: Allowed, text: str) -> Any:
     """
     if hint is bool:
         return _boolean(text)
+    if hint is float and allowed.form in ("percent", "factor"):
+        return _within((_percent if allowed.form == "percent" else _factor)(text), allowed, units.number_text)
     if hint is float:
         return _within(_duration(text), allowed, units.duration_text)
     if hint is int and allowed.form == "size":
@@ -45,6 +47,20 @@ def _duration(text: str) -> float:
         return units.duration(text)
     except ValueError:
         raise ValueError(f"it is no duration, use {units.DURATIONS}") from None
+
+
+def _percent(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?%", text.strip())
+    if match is None:
+        raise ValueError("use a share in percent, such as 5%")
+    return float(match[1]) / 100
+
+
+def _factor(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,4}(?:\.[0-9]{1,6})?) ?x?", text.strip())
+    if match is None:
+        raise ValueError("use a factor, such as 2x")
+    return float(match[1])
 
 
 def _size(text: str) -> int:

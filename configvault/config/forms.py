@@ -127,6 +127,37 @@ def url(text: str) -> str:
     return text
 
 
+def url_template(text: str) -> str:
+    """Return an http or https URL in which `{name}` stands for what an earlier step saved."""
+    url(re.sub(r"\{[A-Za-z_][A-Za-z0-9_]*\}", "1", text))
+    return text
+
+
+def address(text: str) -> str:
+    """Return `HOST:PORT`, loopback or not."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]\s/]+):([0-9]{1,5})", text)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError("use HOST:PORT such as 0.0.0.0:9461")
+    return text
+
+
+def saved_name(text: str) -> str:
+    """Return a name that `{name}` can stand for."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) or text == "plugins":
+        raise ValueError("use a name of letters, digits and underscores, other than plugins")
+    return text
+
+
+LOG_FIELDS = ("component", "plugin_name", "operation_id", "status_code", "duration_ms", "error", "time")
+
+
+def log_field(text: str) -> str:
+    """Return the name of a field of the service's log as we call it."""
+    if text not in LOG_FIELDS:
+        raise ValueError(f"use one of {', '.join(LOG_FIELDS)}")
+    return text
+
+
 def git_url(text: str) -> str:
     """Return a URL that git can push to: ssh, https, file, `user@host:path` or an absolute path."""
     scheme, separator, rest = text.partition("://")
@@ -144,7 +175,7 @@ def jmespath(text: str) -> str:
     from jmespath.exceptions import JMESPathError
 
     try:
-        compile_(text)
+        compile_(text.replace("{plugins}", "`[]`"))
     except JMESPathError as error:
         raise ValueError("it is no JMESPath, use one such as status == 'ok'") from error
     return text
@@ -200,6 +231,8 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "schedule": schedule,
     "listen": listen,
     "url": url,
+    "url-template": url_template,
+    "address": address,
     "git-url": git_url,
     "jmespath": jmespath,
     "name": name,

@@ -41,6 +41,8 @@ def _section(section: Any, *, readable: bool) -> dict[str, Any]:
 
 def _value(value: Any, field: Field[Any], readable: bool) -> Any:
     allowed: Allowed = field.metadata.get("allowed", _ANYTHING)
+    if allowed.form == "body":
+        return None if value is None else mask.MASK
     if is_dataclass(value):
         return _section(value, readable=readable)
     if isinstance(value, Mapping):
@@ -51,6 +53,8 @@ def _value(value: Any, field: Field[Any], readable: bool) -> Any:
         return [_value(item, field, readable) for item in value]
     if isinstance(value, str):
         return str(mask.shown(value, allowed))
+    if readable and isinstance(value, float) and allowed.form in ("percent", "factor"):
+        return f"{value * 100:g}%" if allowed.form == "percent" else f"{value:g}x"
     if readable and isinstance(value, float):
         return units.duration_text(value)
     if readable and allowed.form == "size":

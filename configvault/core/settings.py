@@ -10,8 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 
 from configvault.core.frozen import frozen
+
+# What is sent with a request: nothing, a text, or what JSON can say.
+Body = str | dict[str, Any] | list[Any] | None
 
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
@@ -19,6 +23,7 @@ EVENTS = (
     "recovered",
 )  # fmt: skip
 NOTIFY_FORMATS = ("json", "slack", "feishu", "dingtalk", "wecom")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 LONGEST_S = 3650 * 86400.0  # beyond this a wait overflows what the system's clocks take
 
 IGNORED_BY_DEFAULT = (
@@ -145,7 +150,7 @@ class ReloadSettings:
 
     kind: str = field(default="http", metadata=allowed(choices=("http", "command", "none")))
     url: str = field(default="http://localhost:8080/admin/reload-plugins", metadata=allowed("url"))
-    method: str = field(default="POST", metadata=allowed(choices=("GET", "POST", "PUT", "PATCH", "DELETE")))
+    method: str = field(default="POST", metadata=allowed(choices=METHODS))
     headers: Mapping[str, str] = field(
         default_factory=dict, repr=False, metadata=allowed("header", secret=True)
     )
@@ -166,19 +171,86 @@ class ReloadSettings:
 
 
 @frozen
+class HealthStep:
+    """One request of a health check that has several; `{name}` stands for what an earlier one saved.
+
+    `body` is a text, or a structure that is sent as JSON. `save` takes values out of a JSON answer, by JMESPath.
+    `always`: also send it where an earlier step has failed, to clean up.
+    """
+
+    url: str = field(metadata=allowed("url-template"))
+    method: str = field(default="GET", metadata=allowed(choices=METHODS))
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False, metadata=allowed("header", secret=True)
+    )
+    body: Body = field(default=None, repr=False, metadata=allowed("body", secret=True))
+    expect: Expectation = Expectation()
+    save: Mapping[str, str] = field(default_factory=dict, metadata=allowed("jmespath"))
+    always: bool = False
+
+
+@frozen
+class LogCheck:
+    """A question to the service's log: how many of the requests to each plugin have failed.
+
+    `errors_below` is a share, `errors_not_above_before` how many times the share from before the last reload. Within
+    the last `over` seconds, and once there were `at_least` requests.
+    """
+
+    errors_below: float | None = field(default=None, metadata=allowed("percent", above=0, most=1))
+    errors_not_above_before: float | None = field(default=None, metadata=allowed("factor", least=1, most=1000))
+    over: float = field(default=300.0, metadata=allowed(least=1, most=86400))
+    at_least: int = field(default=20, metadata=allowed(least=1))
+
+
+@frozen
 class HealthCheck:
-    """One question to the service after a reload, asked until it passes or `within` seconds are over."""
+    """One question to the service after a reload, asked until it passes or `within` seconds are over.
+
+    A request (`url`, with what belongs to it), a `command`, several requests (`steps`), or a question to its `log`.
+    """
 
     name: str = field(metadata=allowed("name"))
     url: str | None = field(default=None, metadata=allowed("url"))
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    steps: tuple[HealthStep, ...] = ()
+    log: LogCheck | None = None
+    method: str = field(default="GET", metadata=allowed(choices=METHODS))
     headers: Mapping[str, str] = field(
         default_factory=dict, repr=False, metadata=allowed("header", secret=True)
     )
+    body: Body = field(default=None, repr=False, metadata=allowed("body", secret=True))
+    save: Mapping[str, str] = field(default_factory=dict, metadata=allowed("jmespath"))
     expect: Expectation = Expectation()
     required: bool = True
     within: float = field(default=30.0, metadata=allowed(above=0))
     timeout: float = field(default=5.0, metadata=allowed(above=0))
+
+
+@frozen
+class ServiceLogSettings:
+    """The service's own log of its requests, one JSON object a line; `fields` maps the names it should have to its own."""
+
+    path: str | None = field(default=None, metadata=allowed("path"))
+    fields: Mapping[str, str] = field(default_factory=dict, metadata=allowed("log-field"))
+
+
+@frozen
+class RolloutSettings:
+    """How releases of the service itself are looked at and undone: by kubectl, or by commands of the site's own.
+
+    In `revision`, `{revision}` stands for the number.
+    """
+
+    kind: str = field(default="kubernetes", metadata=allowed(choices=("kubernetes", "command")))
+    namespace: str | None = field(default=None, metadata=allowed("name"))
+    deployment: str | None = field(default=None, metadata=allowed("name"))
+    kubectl: tuple[str, ...] = field(default=("kubectl",), metadata=allowed("argv"))
+    history: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    previous: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    revision: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    status: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
+    timeout: float = field(default=300.0, metadata=allowed(above=0))
 
 
 @frozen
@@ -256,9 +328,13 @@ class NotifySettings:
 
 @frozen
 class HttpSettings:
-    """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off."""
+    """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off.
+
+    `metrics` is a second address, which need not be loopback, for /metrics, /health and /ready alone.
+    """
 
     listen: str = field(default="127.0.0.1:9460", metadata=allowed("listen"))
+    metrics: str | None = field(default=None, metadata=allowed("address"))
 
 
 @frozen
@@ -295,6 +371,8 @@ class Settings:
     reload: ReloadSettings = ReloadSettings()
     health: tuple[HealthCheck, ...] = ()
     rollback: RollbackSettings = RollbackSettings()
+    rollout: RolloutSettings | None = None
+    service_log: ServiceLogSettings | None = None
     retention: RetentionSettings = RetentionSettings()
     replicas: tuple[ReplicaSettings, ...] = ()
     notify: tuple[NotifySettings, ...] = ()

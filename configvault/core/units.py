@@ -52,6 +52,11 @@ def duration_text(seconds: float) -> str:
     return "0s" if not seconds else f"{milliseconds:g}ms"
 
 
+def number_text(number: float) -> str:
+    """Return a plain number, without the zeros behind its point."""
+    return f"{number:g}"
+
+
 def size_text(size_bytes: int) -> str:
     """Return `size_bytes` in the largest binary unit that takes them whole; `size` reads it back."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):

@@ -1,0 +1,82 @@
+"""Lines of the service's log, from files that may be compressed, cut short or damaged, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import re
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+CHUNK_BYTES = 1024 * 1024
+# A longer line is no line of a log: it is counted as skipped, and never held in memory.
+LONGEST_LINE_BYTES = 1024 * 1024
+
+_MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
+# What logrotate leaves beside a file: .1, .2.gz, -20231201, -20231201-1701380000.xz
+_ROTATED = r"[.-](?:[0-9]{1,4}|[0-9]{8}(?:-[0-9]+)?)(?:\.(?:gz|bz2|xz))?"
+
+
+def opened(path: str) -> IO[bytes]:
+    """Open the file at `path` to be read, unpacked where it is compressed."""
+    file = open(path, "rb")  # noqa: SIM115 - handed to the caller
+    start = file.read(6)
+    file.seek(0)
+    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    if kind is None:
+        return file
+    import importlib
+
+    unpacked: IO[bytes] = importlib.import_module(kind).open(file)
+    return unpacked
+
+
+def batches(file: IO[bytes]) -> Iterator[tuple[list[str], int]]:
+    """Yield the lines of `file` some at a time, and how many were too long to be kept; the end may be missing.
+
+    Whole chunks are decoded and split at once: line by line, Python would take longer for that than for the JSON.
+    """
+    rest = b""
+    dropping = False
+    while chunk := _read(file):
+        head, newline, tail = chunk.rpartition(b"\n")
+        if not newline:
+            rest, dropping = (b"", True) if len(rest) + len(tail) > LONGEST_LINE_BYTES else (rest + tail, dropping)
+            continue
+        lines = (rest + head).decode("utf-8", "replace").split("\n")
+        if dropping:
+            lines = lines[1:]
+        yield lines, int(dropping)
+        rest, dropping = tail, False
+    if rest or dropping:
+        yield [] if dropping else [rest.decode("utf-8", "replace")], int(dropping)
+
+
+def _read(file: IO[bytes]) -> bytes:
+    """Return the next bytes; a compressed file that is cut off or damaged ends there."""
+    try:
+        # Of a pipe, what is there: a follower of `docker logs` need not wait for a whole chunk.
+        return file.read1(CHUNK_BYTES) if hasattr(file, "read1") else file.read(CHUNK_BYTES)  # type: ignore[no-any-return]
+    except (EOFError, zlib.error):
+        return b""
+    except OSError as error:
+        # gzip raises BadGzipFile, lzma LZMAError and bz2 a plain OSError without a number.
+        if error.errno is not None:
+            raise
+        return b""
+    except Exception as error:
+        if type(error).__name__ == "LZMAError":
+            return b""
+        raise
+
+
+def rotated(path: str) -> list[str]:
+    """Return `path` and what was rotated out of it, the oldest first."""
+    folder, name = os.path.split(path)
+    beside = [
+        os.path.join(folder, other)
+        for other in os.listdir(folder or ".")
+        if other.startswith(name) and re.fullmatch(_ROTATED, other[len(name) :])
+    ]
+    beside.sort(key=lambda one: os.stat(one).st_mtime)
+    return [*beside, path] if os.path.exists(path) else beside

@@ -344,12 +344,14 @@ class ReloadReport:
 
 @frozen
 class HealthReport:
-    """What one health check said in the end."""
+    """What one health check said in the end; `note` is what it has to say although it passed."""
 
     name: str
     ok: bool
     required: bool
     error: str | None
+    note: str | None = field(default=None, compare=False)
+    elapsed_seconds: float | None = field(default=None, compare=False)
 
 
 def healthy(reports: Iterable[HealthReport]) -> bool:

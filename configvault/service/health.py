@@ -4,66 +4,98 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from configvault.calls import answers, program
-from configvault.calls.http import CallError, Request, ask
+from configvault.calls import program
+from configvault.calls.http import CallError
+from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport
-from configvault.core.settings import HealthCheck
+from configvault.core.settings import HealthCheck, HealthStep, LogCheck
+from configvault.service import steps
+from configvault.service.steps import Plugins
 
 MOST_AT_ONCE = 8
 LONGEST_PAUSE_S = 2.0
 
 
+@frozen
+class Surroundings:
+    """What a check is asked with: what commands inherit, what the snapshot's plugins are, and who reads the log.
+
+    `log` returns what is wrong and what is to be said all the same.
+    """
+
+    environ: Mapping[str, str]
+    plugins: Plugins = tuple
+    log: Callable[[LogCheck], tuple[str | None, str | None]] | None = None
+
+
 def run_checks(
     checks: Sequence[HealthCheck],
     stop: threading.Event,
-    environ: Mapping[str, str],
+    around: Surroundings,
     *,
     pause_s: float = 0.2,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HealthReport, ...]:
     """Return how each check ended, in their order.
 
     Args:
         checks: the section `health`.
         stop: ends the waiting; checks that have not passed then fail.
-        environ: what commands inherit.
+        around: what they are asked with.
         pause_s: the pause after the first failure; it doubles up to two seconds.
+        progress: called after each check with how many of how many are done.
     """
     if not checks:
         return ()
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(min(len(checks), MOST_AT_ONCE), thread_name_prefix="health") as pool:
-        return tuple(pool.map(lambda check: _until_well(check, stop, environ, pause_s), checks))
+        running = [pool.submit(_until_well, check, stop, around, pause_s) for check in checks]
+        for done, _ in enumerate(as_completed(running), start=1):
+            if progress is not None:
+                progress(done, len(running))
+        return tuple(one.result() for one in running)
 
 
 def _until_well(
-    check: HealthCheck, stop: threading.Event, environ: Mapping[str, str], pause_s: float
+    check: HealthCheck, stop: threading.Event, around: Surroundings, pause_s: float
 ) -> HealthReport:
-    deadline = time.monotonic() + check.within
+    started = time.monotonic()
+    deadline = started + check.within
     wrong: str | None = None
     while True:
         left = max(deadline - time.monotonic(), 0.001)
-        error = _ask_once(check, min(check.timeout, left), stop, environ)
+        error, note = _ask_once(check, deadline, stop, around)
+        elapsed = time.monotonic() - started
         if error is None:
-            return HealthReport(check.name, True, check.required, None)
-        over = stop.is_set() or time.monotonic() >= deadline
+            return HealthReport(check.name, True, check.required, None, note, elapsed)
+        over = stop.is_set() or time.monotonic() >= deadline or check.log is not None
         # A last question that was cut short tells less than the whole answer before it.
         wrong = wrong if wrong and over and left < check.timeout else error
         if over or stop.wait(min(pause_s, max(deadline - time.monotonic(), 0))) or time.monotonic() >= deadline:
-            return HealthReport(check.name, False, check.required, wrong)
+            return HealthReport(check.name, False, check.required, wrong, note, time.monotonic() - started)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 def _ask_once(
-    check: HealthCheck, timeout: float, stop: threading.Event, environ: Mapping[str, str]
-) -> str | None:
-    """Return what is wrong, or None."""
-    try:
-        if check.url is None:
-            return program.run(check.command, environ, timeout, stop).failure
-        answer = ask(Request(check.url, headers=check.headers, timeout=timeout), check.expect.status, stop)
-        return answers.shortcoming(answer, check.expect)
-    except CallError as error:
-        return str(error)
+    check: HealthCheck, deadline: float, stop: threading.Event, around: Surroundings
+) -> tuple[str | None, str | None]:
+    """Return what is wrong, or None, and what is to be said all the same."""
+    if check.log is not None:
+        return around.log(check.log) if around.log is not None else ("the service's log is not read here", None)
+    if check.command:
+        try:
+            timeout = min(check.timeout, max(deadline - time.monotonic(), 0.001))
+            return program.run(check.command, around.environ, timeout, stop).failure, None
+        except CallError as error:
+            return str(error), None
+    asked = check.steps or (_as_step(check),)
+    error = steps.run(asked, around.plugins, check.timeout, deadline, stop)
+    return error, None
+
+
+def _as_step(check: HealthCheck) -> HealthStep:
+    assert check.url is not None
+    return HealthStep(check.url, check.method, check.headers, check.body, check.expect, check.save)

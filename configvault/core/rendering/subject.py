@@ -12,10 +12,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
+from configvault.core.plugins import META, plugin_rows
 from configvault.core.rendering.sentence import Detail, Fact, sentence
 
-META = "pluginproduct/plugin_meta.yaml"
-DEEPEST = 50
 MOST_PLUGINS = 100
 _ROW = re.compile(rb"^(?=- )", re.MULTILINE)
 _DOCUMENT_NAME = re.compile(rb"openapi_doc_file[\"']?:[ \t]*[\"']?([\w.-]{1,200})")
@@ -59,8 +58,8 @@ def plugins_touched(
     """
     paths = {change.path for change in changes}
     names = {PurePosixPath(path).stem for path in paths if _is_document(path)}
-    if META in paths and (new := _plugins(after, read)):
-        old = _plugins(before, read) if before is not None else {}
+    if META in paths and (new := plugin_rows(after, read)):
+        old = plugin_rows(before, read) if before is not None else {}
         rows = [(old.get(id_), new.get(id_)) for id_ in {**old, **new}]
         names |= {_name(one or other or {}) for one, other in rows if one != other}
     elif META in paths and before is not None:
@@ -95,7 +94,7 @@ def _touches_plugins(files: Mapping[str, Change]) -> bool:
 
 def _plugin_facts(files: dict[str, Change], read: Read, before: Folder, after: Folder) -> Iterator[Fact]:
     """Yield what became of each plugin, and take the files that are said with it out of `files`."""
-    old, new = _plugins(before, read), _plugins(after, read)
+    old, new = plugin_rows(before, read), plugin_rows(after, read)
     said = False
     for id_ in [*new, *(id_ for id_ in old if id_ not in new)]:
         plugin = new.get(id_) or old[id_]
@@ -153,38 +152,6 @@ def _tools(plugin: Plugin) -> dict[str, Plugin]:
     rows = plugin.get("tools")
     tools = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return {str(tool.get("tool_id")): tool for tool in tools}
-
-
-def _plugins(state: Folder, read: Read) -> dict[int, Plugin]:
-    entry = state.find(META)
-    if not isinstance(entry, Entry) or entry.kind is not Kind.FILE:
-        return {}
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    body = read(entry.blob)
-    try:
-        # Refused states come here, too, and a library may die of what is nested too deep.
-        if _depth(yaml.parse(body, Loader=loader)) > DEEPEST:
-            return {}
-        # Text after the first document is no part of it, for Coze neither.
-        rows = next(yaml.load_all(body, Loader=loader), None)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    rows = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return {row["plugin_id"]: row for row in rows if isinstance(row.get("plugin_id"), int)}
-
-
-def _depth(events: Iterable[object]) -> int:
-    """Return how deep what the parser meets is nested, at most a little more than `DEEPEST`."""
-    depth = deepest = 0
-    for event in events:
-        name = type(event).__name__
-        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
-        deepest = max(deepest, depth)
-        if deepest > DEEPEST:
-            break
-    return deepest
 
 
 def _printable(text: object) -> str:

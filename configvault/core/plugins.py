@@ -1,0 +1,102 @@
+"""The plugins that a state names in plugin_meta.yaml: by id, by the name models know, by the name people know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from configvault.core.frozen import frozen
+from configvault.core.model import Entry, Folder, Kind
+
+META = "pluginproduct/plugin_meta.yaml"
+DEEPEST = 50
+LONGEST_NAME = 80
+
+Read = Callable[[str], bytes]
+Row = Mapping[str, Any]
+
+
+@frozen
+class Plugin:
+    """One row: `name` is name_for_model, `title` name_for_human, `document` the file's name without its ending."""
+
+    id: int
+    name: str
+    title: str
+    document: str
+    type: str
+    active: bool
+
+
+def plugins(state: Folder, read: Read) -> tuple[Plugin, ...]:
+    """Return the plugins of `state`, in the order of the file."""
+    return tuple(_plugin(id_, row) for id_, row in plugin_rows(state, read).items())
+
+
+def active(state: Folder, read: Read) -> tuple[Plugin, ...]:
+    """Return the plugins that the service should have active: those that are not deprecated."""
+    return tuple(one for one in plugins(state, read) if one.active)
+
+
+def title_of(row: Row) -> str:
+    """Return the name that people know a plugin by, fit to print; empty where it has none."""
+    manifest = row.get("manifest")
+    return _text(manifest.get("name_for_human")) if isinstance(manifest, Mapping) else ""
+
+
+# What plugin_type is called, as in the service's own metric.
+_TYPES = {1: "openapi"}
+
+
+def _plugin(id_: int, row: Row) -> Plugin:
+    manifest = row.get("manifest")
+    name = _text(manifest.get("name_for_model")) if isinstance(manifest, Mapping) else ""
+    kind = row.get("plugin_type")
+    return Plugin(
+        id_,
+        name,
+        title_of(row),
+        PurePosixPath(_text(row.get("openapi_doc_file"))).stem,
+        _TYPES.get(kind, _text(kind)[:20]) if isinstance(kind, int) else "unknown",
+        not row.get("deprecated"),
+    )
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return ""
+    return "".join(char if char.isprintable() else "?" for char in str(value)[:LONGEST_NAME])
+
+
+def plugin_rows(state: Folder, read: Read) -> dict[int, Row]:
+    """Return the rows of plugin_meta.yaml by their plugin_id; none where it is missing or cannot be read."""
+    entry = state.find(META)
+    if not isinstance(entry, Entry) or entry.kind is not Kind.FILE:
+        return {}
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    body = read(entry.blob)
+    try:
+        # Refused states come here, too, and a library may die of what is nested too deep.
+        if _depth(yaml.parse(body, Loader=loader)) > DEEPEST:
+            return {}
+        # Text after the first document is no part of it, for Coze neither.
+        found = next(yaml.load_all(body, Loader=loader), None)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    dicts = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return {row["plugin_id"]: row for row in dicts if isinstance(row.get("plugin_id"), int)}
+
+
+def _depth(events: Iterable[object]) -> int:
+    """Return how deep what the parser meets is nested, at most a little more than `DEEPEST`."""
+    depth = deepest = 0
+    for event in events:
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        deepest = max(deepest, depth)
+        if deepest > DEEPEST:
+            break
+    return deepest

@@ -24,9 +24,11 @@ from configvault.vault.opening import create_vault, exists, open_vault, require_
 
 if TYPE_CHECKING:
     from configvault import replica
+    from configvault.core.plugins import Plugin
     from configvault.coze.online import Rate, Result
     from configvault.observers.notify import Notifier
     from configvault.validators import Rule, Validator
+    from configvault.vault.repository import Vault
     from configvault.vault.signing import Signer
     from configvault.who.writers import Writers
 
@@ -138,7 +140,7 @@ def open_site(
         root=Root(settings.root, Names(settings.watch.ignore)),
         validator=LazyValidator(settings.validate, environ, vault.state_file("verdicts")),
         reload=partial(_reload, settings, environ, stop),
-        check_health=partial(_check_health, settings, environ, stop),
+        check_health=partial(check_health, settings, environ, stop, vault),
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
         blame=_blame_owners,
@@ -349,11 +351,32 @@ def _reload(
     return reloader(settings.reload, environ, stop).reload(told)
 
 
-def _check_health(
-    settings: Settings, environ: Mapping[str, str], stop: threading.Event | None
+def check_health(
+    settings: Settings,
+    environ: Mapping[str, str],
+    stop: threading.Event | None = None,
+    vault: Vault | None = None,
+    *,
+    only: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HealthReport, ...]:
-    if not settings.health:
+    """Ask what `health` says, or `only` the checks of these names; `vault` knows which plugins there should be."""
+    checks = [check for check in settings.health if not only or check.name in only]
+    if not checks:
         return ()
     from configvault.service import health
 
-    return health.run_checks(settings.health, stop or threading.Event(), environ)
+    # Looked up before threads ask: a vault is no place for several at once.
+    named = _plugins(vault) if any(health.asks_for_plugins(check) for check in checks) else ()
+    around = health.Surroundings(environ, lambda: named)
+    return health.run_checks(checks, stop or threading.Event(), around, progress=progress)
+
+
+def _plugins(vault: Vault | None) -> tuple[Plugin, ...]:
+    """Return the plugins that should be active: those of the latest snapshot."""
+    from configvault.core import plugins
+
+    latest = vault.latest() if vault is not None else None
+    if vault is None or latest is None:
+        return ()
+    return plugins.active(vault.tree(latest.tree), vault.objects.read)

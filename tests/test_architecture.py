@@ -65,6 +65,7 @@ WRITERS = {
     "vault": "the vault",
     "web/server.py": "its own unix socket, when it closes",
     "cli/commands/demo.py": "a temporary folder of its own",
+    "cli/commands/test.py": "the JUnit file that it is asked for",
     "cli/main.py": "nothing: /dev/null in place of a pipe that nobody reads any more",
     "validators/commands.py": "a private temporary folder, for validate.commands to look at",
     "daemon/watch/probe.py": "nothing: a file without a name in the root, to see whether events arrive",

@@ -544,17 +544,12 @@ def test_the_example_holds_every_key(tmp_path: Path) -> None:
 
 
 def _leaves(cls: type[Settings], prefix: str = "") -> Iterator[str]:
-<<<<<<< HEAD
     beside = {
         field.name: field.metadata["allowed"].beside for field in dataclasses.fields(cls) if field.metadata
     }
     for field, hint in typing.get_type_hints(cls).items():
         name = beside.get(field) or field
-        inner = typing.get_args(hint)[0] if typing.get_origin(hint) is tuple else hint
-=======
-    for name, hint in typing.get_type_hints(cls).items():
         inner = typing.get_args(hint)[0] if typing.get_args(hint) else hint
->>>>>>> 77d72e2 (Let the configuration name steps, a service log, rollouts and a second address for metrics)
         if dataclasses.is_dataclass(inner):
             yield from _leaves(inner, f"{prefix}{name}.")  # type: ignore[arg-type]
         else:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from configvault.core.model import HealthReport, healthy
-from configvault.core.settings import Expectation, HealthCheck
-from configvault.service.health import run_checks
+from configvault.core.plugins import Plugin
+from configvault.core.settings import Expectation, HealthCheck, HealthStep
+from configvault.service import steps as steps_of
+from configvault.service.health import Surroundings, run_checks
 from tests.service import answer, hang, serving
 
-ENVIRON = {"PATH": os.environ["PATH"]}
+TIDES = Plugin(501, "tides", "Tide `tables`", "tides", "openapi", True)
+AROUND = Surroundings({"PATH": os.environ["PATH"]}, lambda: (TIDES,))
 ACTIVE = "plugins[?name=='document_converter'].status | [0] == 'active'"
 
 
 def check(*checks: HealthCheck, stop: threading.Event | None = None) -> tuple[HealthReport, ...]:
     """Run checks with hardly a pause."""
-    return run_checks(checks, stop or threading.Event(), ENVIRON, pause_s=0.001)
+    return run_checks(checks, stop or threading.Event(), AROUND, pause_s=0.001)
 
 
 def test_no_checks_are_no_reports() -> None:
@@ -109,3 +115,89 @@ def test_stopping_ends_the_checks() -> None:
             stop=stop,
         )
     assert [report.ok for report in reports] == [False, False]
+
+
+SECRET = "can4ry"
+
+
+def ask_once(*asked: HealthStep) -> str | None:
+    """Send steps once; return what was wrong."""
+    return steps_of.run(asked, AROUND.plugins, 30, time.monotonic() + 30, threading.Event())
+
+
+def test_later_steps_are_made_of_what_earlier_answers_said() -> None:
+    """What a step saves stands in the url, headers and body of later ones, as the thing itself where it stands alone."""
+    steps = (
+        HealthStep("{}/agents", "POST", body={"name": "x"}, save={"agent": "id", "token": "t"}),
+        HealthStep(
+            "{}/chat/{agent}",
+            "POST",
+            {"X-Token": "{token}"},
+            {"id": "{agent}", "text": "to {agent}, {unknown}"},
+        ),
+        HealthStep("{}/agents/{agent}", "DELETE", expect=Expectation(json="id == `{agent}`"), always=True),
+    )
+    with serving(
+        answer(200, '{"id": 7, "t": "a b/c"}'), answer(200, "{}"), answer(200, '{"id": 7}')
+    ) as service:
+        at = tuple(replace(one, url=one.url.replace("{}", f"http://127.0.0.1:{service.port}")) for one in steps)
+        (report,) = check(HealthCheck("agent", steps=at))
+        assert report.ok, report
+        heads = [asked.split(" HTTP")[0] for asked in service.asked]
+        assert heads == ["POST /agents", "POST /chat/7", "DELETE /agents/7"]
+        assert service.headers(1)["x-token"] == "a b/c"
+        assert service.headers(1)["content-type"] == "application/json"
+        assert json.loads(service.asked[1].partition("\r\n\r\n")[2]) == {"id": 7, "text": "to 7, {unknown}"}
+
+
+def test_cleaning_up_happens_after_a_failure_too() -> None:
+    """A step that is always sent is sent after a failed one, others are not, and the failure names its step."""
+    with serving(answer(200, '{"id": 7}'), answer(500, SECRET), answer(200)) as service:
+        at = f"http://127.0.0.1:{service.port}/agents"
+        steps = (
+            HealthStep(at, "POST", body=SECRET, save={"agent": "id"}),
+            HealthStep(at, "POST"),
+            HealthStep(f"{at}/never"),
+            HealthStep(f"{at}/{{agent}}", "DELETE", always=True),
+        )
+        error = ask_once(*steps)
+        assert [asked.split(" HTTP")[0] for asked in service.asked] == [
+            "POST /agents",
+            "POST /agents",
+            "DELETE /agents/7",
+        ]
+    assert error == f"step 2 of 4: 127.0.0.1:{service.port} answered 500, wanted 200 or 204"
+
+
+def test_nothing_that_was_saved_or_sent_is_in_a_message() -> None:
+    """A saved value that an answer lacks, or that fits in no header, is named by its name alone."""
+    with serving(answer(200, json.dumps({"t": f"{SECRET}\n"}))) as service:
+        for save, error in (
+            ({"other": "missing"}, "and holds nothing to save as other: 'missing'"),
+            ({"token": "t"}, "what was saved cannot stand in the header X"),
+        ):
+            steps = (HealthStep(service.url, save=save), HealthStep(service.url, headers={"X": "{token}"}))
+            said = ask_once(*steps)
+            assert said is not None
+            assert (error in said, SECRET in said) == (True, False)
+
+
+def test_what_is_expected_may_name_the_snapshot(tmp_path: Path) -> None:
+    """`{plugins}` is the list of plugins that should be active, and a failure does not repeat it."""
+    expect = Expectation(json="contains_all(plugins[].name, {plugins}[].name)")
+    with serving(answer(200, '{"plugins": [{"name": "tides"}, {"name": "x"}]}')) as service:
+        assert check(HealthCheck("active", url=service.url, expect=expect))[0].ok
+    with serving(answer(200, '{"plugins": []}')) as service:
+        error = ask_once(HealthStep(service.url, expect=expect))
+    assert error is not None
+    assert error.endswith("of which expect.json is false: 'contains_all(plugins[].name, {plugins}[].name)'")
+
+
+def test_a_check_says_how_long_it_took() -> None:
+    """Each report holds its time, and the progress goes from one to all."""
+    seen: list[tuple[int, int]] = []
+    with serving(answer(200)) as service:
+        checks = [HealthCheck(name, url=service.url) for name in "ab"]
+        reports = run_checks(checks, threading.Event(), AROUND, progress=lambda *at: seen.append(at))
+    assert all(report.elapsed_seconds is not None for report in reports)
+    assert seen == [(1, 2), (2, 2)]

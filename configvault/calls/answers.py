@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
 
@@ -86,10 +85,10 @@ def _options() -> Any:
     import jmespath
     from jmespath import functions
 
-    class Functions(functions.Functions):  # type: ignore[misc]
+    class Functions(functions.Functions):
         """JMESPath's functions, and one for what it cannot ask by itself."""
 
-        @functions.signature({"types": ["array"]}, {"types": ["array"]})  # type: ignore[untyped-decorator]
+        @functions.signature({"types": ["array"]}, {"types": ["array"]})
         def _func_contains_all(self, held: list[Any], wanted: list[Any]) -> bool:
             return all(one in held for one in wanted)
 

@@ -6,16 +6,22 @@ holds a value that came from a `${…}` reference, a header or a URL's user part
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from configvault.config import agree, source
 from configvault.config.bind import Binder
 from configvault.config.source import DEFAULT_PATH
 from configvault.core.settings import Settings
 
-__all__ = ["DEFAULT_PATH", "as_document", "dump", "initial_settings", "load", "parse", "write_initial"]
+if TYPE_CHECKING:
+    from configvault.config.postman import Imported
+
+__all__ = [
+    "DEFAULT_PATH", "as_document", "dump", "dump_checks", "import_postman", "initial_settings", "load", "parse",
+    "write_initial",
+]  # fmt: skip
 
 
 def load(path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None) -> Settings:
@@ -81,3 +87,17 @@ def write_initial(path: str | Path, root: str, vault: str) -> bool:
 
     initial_settings(path, root, vault)
     return initial.publish(Path(path), initial.text(root, vault))
+
+
+def import_postman(text: str) -> Imported:
+    """Return a Postman collection as health checks; raises ValueError where it is none."""
+    from configvault.config import postman
+
+    return postman.convert(text)
+
+
+def dump_checks(checks: Sequence[Mapping[str, Any]]) -> str:
+    """Return health checks as YAML, to be put into a configuration."""
+    import yaml
+
+    return yaml.safe_dump({"health": list(checks)}, sort_keys=False, allow_unicode=True, width=112)

@@ -91,7 +91,8 @@ def _health(health: HealthCheck, key: str, fault: Fault, settings: Settings) -> 
         return
     plain = HealthCheck(health.name)
     asked = any(
-        getattr(health, name) != getattr(plain, name) for name in ("method", "headers", "body", "save", "expect")
+        getattr(health, name) != getattr(plain, name)
+        for name in ("method", "headers", "body", "save", "expect")
     )
     if health.url is None and asked:
         fault(key, "method, headers, body, save and expect belong to a url, or to each of the steps")

@@ -180,7 +180,11 @@ class Binder:
         """Return what a request is sent with: a scalar as its text, anything else as what JSON would say of it."""
         if _is_null(node):
             return None
-        return self._scalar(str, _SECRET, node, key) if isinstance(node, yaml.ScalarNode) else self._json(node, key)
+        return (
+            self._scalar(str, _SECRET, node, key)
+            if isinstance(node, yaml.ScalarNode)
+            else self._json(node, key)
+        )
 
     def _json(self, node: yaml.Node, key: str) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -9,7 +9,7 @@ from configvault.core.settings import Allowed
 
 MASK = "***"
 
-_TELLING = r"(?i)token|secret|passw(or)?d|credential|authorization|api[-_]?key|bearer"
+TELLING = r"(?i)token|secret|passw(or)?d|credential|authorization|api[-_]?key|bearer"
 
 
 def shown(text: str, allowed: Allowed) -> str:
@@ -46,7 +46,7 @@ def words(argv: tuple[str, ...]) -> list[str]:
     result: list[str] = []
     follows = False
     for word in argv:
-        telling = re.search(_TELLING, word) is not None
+        telling = re.search(TELLING, word) is not None
         bare_option = telling and re.fullmatch(r"--?[\w-]+", word) is not None
         plain = not isinstance(word, HiddenText) and not follows and (not telling or bare_option)
         result.append(url(word) if plain else MASK)

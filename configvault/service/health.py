@@ -59,6 +59,12 @@ def run_checks(
         return tuple(one.result() for one in running)
 
 
+def asks_for_plugins(check: HealthCheck) -> bool:
+    """Return whether what a check expects names the snapshot's plugins."""
+    every = (check.expect, *(step.expect for step in check.steps))
+    return any(steps.PLUGINS in (expect.json or "") for expect in every)
+
+
 def _until_well(
     check: HealthCheck, stop: threading.Event, around: Surroundings, pause_s: float
 ) -> HealthReport:
@@ -92,8 +98,7 @@ def _ask_once(
         except CallError as error:
             return str(error), None
     asked = check.steps or (_as_step(check),)
-    error = steps.run(asked, around.plugins, check.timeout, deadline, stop)
-    return error, None
+    return steps.run(asked, around.plugins, check.timeout, deadline, stop), None
 
 
 def _as_step(check: HealthCheck) -> HealthStep:

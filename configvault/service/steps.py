@@ -79,7 +79,9 @@ def _save(step: HealthStep, answer: Answer, saved: dict[str, Any]) -> str | None
         except ValueError:
             found = None
         if found is None:
-            return f"{answer.peer} answered {answer.status}, and holds nothing to save as {name}: {expression!r}"
+            return (
+                f"{answer.peer} answered {answer.status}, and holds nothing to save as {name}: {expression!r}"
+            )
         saved[name] = found
     return None
 

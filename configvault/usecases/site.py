@@ -42,6 +42,16 @@ class Validator(Protocol):
         ...
 
 
+class CheckHealth(Protocol):
+    """Asks the service whether it is well."""
+
+    def __call__(
+        self, *, only: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
+    ) -> tuple[HealthReport, ...]:
+        """Return how each check ended, or `only` those of these names; `progress` is told after each."""
+        ...
+
+
 class Remote(Protocol):
     """One replica of one host: what git does with it. `name` is fit to print, `key` to name a file."""
 
@@ -77,7 +87,7 @@ class Site:
     root: Root
     validator: Validator
     reload: Callable[[Snapshot | None, str], ReloadReport]
-    check_health: Callable[[], tuple[HealthReport, ...]]
+    check_health: CheckHealth
     now: Callable[[], datetime]
     actor: str
     host: str

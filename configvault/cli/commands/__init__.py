@@ -63,6 +63,11 @@ COMMANDS = (
     Command("cancel", "cancel", "undo a rollback that waits for its confirmation", "  configvault cancel"),
     Command("reload", "reload", "have the service load what is live, and check its health", "  configvault reload"),
     Command(
+        "test", "test", "run the health checks now: is the service well, and do its plugins work",
+        "  configvault test\n  configvault test --only 'agent converts a document'\n"
+        "  configvault test --junit results.xml",
+    ),
+    Command(
         "rejected", "rejected", "look at refused states: list, show, diff, drop",
         "  configvault rejected list\n  configvault rejected show rejected_20231201_143022",
     ),
@@ -106,8 +111,9 @@ COMMANDS = (
         "  configvault fleet diff web-1 web-2\n  configvault fleet find pluginproduct/plugin_meta.yaml",
     ),
     Command(
-        "config", "config", "look at configvault's own configuration: validate, show",
-        "  configvault config validate\n  configvault config show",
+        "config", "config", "look at configvault's own configuration: validate, show, import-postman",
+        "  configvault config validate\n  configvault config show\n"
+        "  configvault config import-postman collection.json > health.yaml",
     ),
     Command("git", "git", "run git on the vault", "  configvault git log -p --stat\n  configvault git show backup_20231201_143022"),
     Command("demo", "demo", "take a tour in a temporary folder", "  configvault demo"),

@@ -17,12 +17,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
         ("show", "print what is in force"),
     ):
         actions.add_parser(name, help=text, parents=[global_flags()])
+    postman = actions.add_parser(
+        "import-postman", help="print a Postman collection as health checks", parents=[global_flags()]
+    )
+    postman.add_argument(
+        "file", metavar="FILE", help="a collection, exported as Collection v2.1; - is standard input"
+    )
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Read it, which says what is wrong; then print it without secrets."""
     from configvault import config
 
+    if args.action == "import-postman":
+        return _import(context, args.file)
     settings = context.settings()
     if args.action == "show":
         if context.json:
@@ -33,4 +41,28 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.emit({"valid": True, "path": context.config_path})
     else:
         context.output.line(f"{context.config_path} is valid")
+    return 0
+
+
+def _import(context: Context, path: str) -> int:
+    """Print the checks; what was not taken over goes to standard error."""
+    import sys
+    from pathlib import Path
+
+    from configvault import config
+    from configvault.core.errors import ConfigvaultError
+
+    data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    try:
+        found = config.import_postman(data.decode("utf-8-sig", "replace"))
+    except ValueError as error:
+        raise ConfigvaultError(
+            f"{path} is no Postman collection: {error}", "export it as Collection v2.1, then try again"
+        ) from error
+    if context.json:
+        context.emit({"health": found.checks, "notes": found.notes})
+        return 0
+    for note in found.notes:
+        context.say_warning(note)
+    print(config.dump_checks(found.checks), end="")
     return 0

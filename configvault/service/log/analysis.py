@@ -116,7 +116,9 @@ class Loaded:
 class Analysis:
     """Counts requests as they come; read its attributes at the end."""
 
-    def __init__(self, slow_ms: float = SLOW_MS, loaded: Iterable[Loaded] = (), since: float | None = None) -> None:
+    def __init__(
+        self, slow_ms: float = SLOW_MS, loaded: Iterable[Loaded] = (), since: float | None = None
+    ) -> None:
         """Tell apart the newest of the `loaded` snapshots; leave out what was before `since`."""
         self.slow_ms = slow_ms
         self.loaded: Sequence[Loaded] = sorted(loaded, key=lambda one: one.at)[-MOST_LOADED:]
@@ -223,14 +225,16 @@ class Analysis:
         ]
 
     def worse(self, factor: float = 2.0, at_least: int = 20) -> list[tuple[str, str, float, float]]:
-        """Return (plugin, snapshot, rate, rate before) where a plugin fails more than before its newest snapshot."""
+        """Return (plugin, snapshot, rate, rate before) where a plugin fails more since the newest of the snapshots."""
         cells = self.snapshots()
+        if len(cells) < 2:
+            return []
+        (name, _, now), (_, _, before) = cells[:2]
         found = []
-        for (name, _, now), (_, _, before) in zip(cells, cells[1:], strict=False):
-            for plugin, counts in now.items():
-                was = before.get(plugin)
-                enough = was is not None and min(was.requests, counts.requests) >= at_least
-                if was is not None and enough and counts.rate > factor * max(was.rate, 1 / was.requests):
-                    found.append((plugin, name, counts.rate, was.rate))
-            break
+        for plugin, counts in now.items():
+            was = before.get(plugin)
+            if was is None or min(was.requests, counts.requests) < at_least:
+                continue
+            if counts.rate > factor * max(was.rate, 1 / was.requests):
+                found.append((plugin, name, counts.rate, was.rate))
         return found

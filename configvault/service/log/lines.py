@@ -41,7 +41,9 @@ def batches(file: IO[bytes]) -> Iterator[tuple[list[str], int]]:
     while chunk := _read(file):
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
-            rest, dropping = (b"", True) if len(rest) + len(tail) > LONGEST_LINE_BYTES else (rest + tail, dropping)
+            rest, dropping = (
+                (b"", True) if len(rest) + len(tail) > LONGEST_LINE_BYTES else (rest + tail, dropping)
+            )
             continue
         lines = (rest + head).decode("utf-8", "replace").split("\n")
         if dropping:
@@ -56,7 +58,7 @@ def _read(file: IO[bytes]) -> bytes:
     """Return the next bytes; a compressed file that is cut off or damaged ends there."""
     try:
         # Of a pipe, what is there: a follower of `docker logs` need not wait for a whole chunk.
-        return file.read1(CHUNK_BYTES) if hasattr(file, "read1") else file.read(CHUNK_BYTES)  # type: ignore[no-any-return]
+        return file.read1(CHUNK_BYTES) if hasattr(file, "read1") else file.read(CHUNK_BYTES)
     except (EOFError, zlib.error):
         return b""
     except OSError as error:

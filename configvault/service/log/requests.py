@@ -48,7 +48,7 @@ class Parser:
 
     def requests(self, lines: Iterable[str]) -> Iterator[Bare]:
         """Yield the requests in `lines`."""
-        scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once
+        scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
         nested = self._nested
         component, plugin, operation, status, duration, error, time = (self._names[name] for name in FIELDS)
         for raw in lines:

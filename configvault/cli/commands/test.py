@@ -1,0 +1,93 @@
+"""Run the health checks now, and say how each ended."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from configvault.cli.context import Context
+
+if TYPE_CHECKING:
+    from configvault.core.model import HealthReport
+
+FAILED = 7
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only the check of this name; may be repeated",
+    )
+    parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML, for CI")
+
+
+def run(context: Context, args: argparse.Namespace) -> int:
+    """Ask, print, and fail where a required check does."""
+    from configvault import app
+    from configvault.core.errors import NoVaultError, UsageError
+    from configvault.core.model import healthy
+
+    settings = context.settings()
+    known = [check.name for check in settings.health]
+    for name in args.only:
+        if name not in known:
+            there = f"there are: {', '.join(known)}" if known else "health in the configuration is empty"
+            raise UsageError(f"there is no health check {name!r}", there)
+    progress = None if context.json else context.output.progress("checking")
+    try:
+        reports = context.site(settings).check_health(only=args.only, progress=progress)
+    except NoVaultError:
+        # A service can be tested before the first snapshot, and from a host that keeps none.
+        reports = app.check_health(settings, context.environ, only=args.only, progress=progress)
+    if args.junit is not None:
+        with open(args.junit, "w", encoding="utf-8") as file:
+            file.write(junit(reports))
+    if context.json:
+        context.emit({"passed": healthy(reports), "health": [asdict(one) for one in reports]})
+    else:
+        _show(context, reports)
+    return 0 if healthy(reports) else FAILED
+
+
+def _show(context: Context, reports: Sequence[HealthReport]) -> None:
+    if not reports:
+        context.output.line("no health checks are configured: see health in config.example.yaml")
+        return
+    rows = []
+    for one in reports:
+        result = "passed" if one.ok else "FAILED" if one.required else "failed (not required)"
+        rows.append((one.name, result, f"{one.elapsed_seconds or 0:.1f}s", one.error or one.note or ""))
+    context.output.table(("check", "result", "time", "reason"), rows)
+
+
+def junit(reports: Sequence[HealthReport]) -> str:
+    """Return the results as JUnit XML. A check that is not required and fails is a skipped one, with its reason."""
+    from xml.sax.saxutils import quoteattr
+
+    failed = sum(not one.ok and one.required for one in reports)
+    skipped = sum(not one.ok and not one.required for one in reports)
+    seconds = sum(one.elapsed_seconds or 0 for one in reports)
+    counts = f'tests="{len(reports)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuites name="configvault" {counts}>',
+        f'  <testsuite name="health" {counts}>',
+    ]
+    for one in reports:
+        case = f'    <testcase classname="configvault.health" name={quoteattr(_xml(one.name))}'
+        case += f' time="{one.elapsed_seconds or 0:.3f}"'
+        tag = "failure" if one.required else "skipped"
+        end = "/>" if one.ok else f"><{tag} message={quoteattr(_xml(one.error or ''))}/></testcase>"
+        lines.append(case + end)
+    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+
+
+def _xml(text: str) -> str:
+    """Return `text` without what no XML may hold."""
+    return "".join(char if char.isprintable() or char in "\t\n" else "?" for char in text)

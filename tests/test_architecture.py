@@ -50,6 +50,7 @@ OWNERS = {
     "structlog": "observers/log.py",
     "prometheus_client": "observers/metrics.py",
     "waitress": "web/server.py",
+    "re2": "coze/openapi/patterns.py",
     "openapi_spec_validator": "coze/openapi/spec.py",
     "urllib3": "calls",
     "rich": "cli/output.py",

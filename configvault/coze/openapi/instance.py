@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterator
 
-from configvault.coze.openapi import re2
+from configvault.coze.openapi import patterns
 from configvault.coze.openapi.decode import strings
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import (
@@ -275,9 +275,9 @@ def _string(schema: Mapping, value: str) -> str | None:
         return problem
     pattern = text(schema.get("pattern"))
     if pattern:
-        if re2.problem(pattern):
+        if patterns.problem(pattern):
             return "cannot be compared with its pattern"
-        if not re2.matches(pattern, value):
+        if not patterns.matches(pattern, value):
             return f"does not match the pattern {quote(pattern)}"
     form = text(schema.get("format"))
     known = _FORMATS.get(form)

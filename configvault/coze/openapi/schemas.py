@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from configvault.coze.openapi import instance, re2
+from configvault.coze.openapi import instance, patterns
 from configvault.coze.openapi.document import place
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import text, true
@@ -39,7 +39,7 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
         )
         return
     pattern = text(node.get("pattern"))
-    problem = re2.problem(pattern) if kind == "string" and pattern else None
+    problem = patterns.problem(pattern) if kind == "string" and pattern else None
     if problem:
         message = f"{where}: pattern {quote(pattern)} is no regular expression of Go (RE2): {problem}{_DROPPED}"
         yield fault("pattern", place(node, "pattern"), message, "RE2 has no lookaround and no backreferences")

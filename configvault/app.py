@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from configvault.core.plugins import Plugin
     from configvault.coze.online import Rate, Result
     from configvault.observers.notify import Notifier
+    from configvault.service.log.analysis import Analysis
+    from configvault.service.log.reading import Read
     from configvault.validators import Rule, Validator
     from configvault.vault.repository import Vault
     from configvault.vault.signing import Signer
@@ -380,3 +382,75 @@ def _plugins(vault: Vault | None) -> tuple[Plugin, ...]:
     if vault is None or latest is None:
         return ()
     return plugins.active(vault.tree(latest.tree), vault.objects.read)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LogReport:
+    """What the service's log came to, and how to print it: `hide` secrets, `named` plugins, times of a `moment`."""
+
+    paths: tuple[str, ...]
+    analysis: Analysis
+    read: Read
+    titles: Mapping[str, str]
+    hide: Callable[[str], str]
+    moment: Callable[[float], datetime]
+
+    def named(self, plugin: str) -> str:
+        """Return a plugin's name, with the one that people know it by."""
+        title = self.titles.get(plugin)
+        return f"{plugin} ({title})" if title and title != plugin else plugin
+
+    def when(self, at: float | None) -> str:
+        """Return a time for people."""
+        return "-" if at is None else self.moment(at).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def rotated_logs(path: str) -> list[str]:
+    """Return the files of a log: `path`, and before it what was rotated out of it."""
+    from configvault.service.log import lines
+
+    return lines.rotated(path) or [path]
+
+
+def service_log_report(
+    site: Site | None,
+    paths: Sequence[str],
+    fields: Mapping[str, str],
+    slow_ms: float,
+    since: str | None,
+    progress: Callable[[int, int], None] | None,
+) -> LogReport:
+    """Read the service's logs at `paths`; with a `site` also by the snapshot that was loaded at the time.
+
+    Raises:
+        UsageError: `since` is no time.
+        OSError: a log cannot be read.
+    """
+    from configvault.core import plugins, times
+    from configvault.core.secrets.redactor import Redactor
+    from configvault.service.log.analysis import Analysis, Loaded
+    from configvault.service.log.reading import analyse
+
+    now = site.now() if site is not None else datetime.now().astimezone()
+    start = None
+    if since is not None:
+        try:
+            start = times.parse_when(since, now, end=False).timestamp()
+        except ValueError as error:
+            raise UsageError(str(error), 'configvault report --service-log FILE --since "2h ago"') from None
+    loaded: list[Loaded] = []
+    titles: dict[str, str] = {}
+    if site is not None:
+        from configvault.usecases.loading import loaded_since
+
+        loaded = [Loaded(id_, at.timestamp()) for id_, at in loaded_since(site)]
+        latest = site.vault.latest()
+        if latest is not None:
+            for one in plugins.plugins(site.vault.tree(latest.tree), site.vault.objects.read):
+                titles |= dict.fromkeys({one.name, one.document, str(one.id)}, one.title)
+    analysis = Analysis(slow_ms, loaded, start)
+    read = analyse(paths, analysis, fields, progress)
+    hide = Redactor(site.vault.redaction_key() if site is not None else b"").text
+    return LogReport(
+        tuple(paths), analysis, read, titles, hide, lambda at: datetime.fromtimestamp(at, now.tzinfo)
+    )

@@ -12,6 +12,8 @@ from configvault.usecases.site import Site
 from configvault.vault import messages
 from configvault.vault.marks import REF, Marks
 
+RELOAD_FAILURE = "reload-failure"
+
 
 @frozen
 class Loading:
@@ -40,15 +42,16 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     A snapshot that it took, with every required check passed, is good from then on. Where nobody was told and
     nobody was asked, nothing is known, and nothing is said.
     """
+    began = site.now()
     report = site.reload(snapshot, trigger)
     loading = Loading(report, site.check_health() if report.ok else ())
     asked = report.kind != "none" or loading.health
     if asked:
-        _note(site, snapshot, trigger, loading)
+        _note(site, snapshot, trigger, loading, began)
     return loading
 
 
-def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading) -> None:
+def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, began: datetime) -> None:
     """Mark what the service took, and leave a trace of how it went for `report`, whatever it was."""
 
     def change(said: Marks) -> Marks:
@@ -58,11 +61,13 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading)
 
     name = snapshot.id if snapshot else "live"
     words = f"Loaded {name}" if loading.loaded else f"The service did not take {name}"
-    result = "success" if loading.loaded else "failure" if loading.reload.ok else "reload-failure"
+    result = "success" if loading.loaded else "failure" if loading.reload.ok else RELOAD_FAILURE
     trail = (
         ("Loading", result),
         ("Loading-Of", name),
         ("Loading-Seconds", f"{loading.reload.elapsed_seconds:.3f}"),
+        # The note is made after the health checks; requests are counted from when the service was told.
+        ("Loading-Began", began.isoformat(timespec="milliseconds")),
     )
     note = replace(site.note(trigger, words), more=trail)
     site.vault.mark(change, note, always=True)
@@ -70,13 +75,22 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading)
 
 @frozen
 class Loaded:
-    """One time that the service was to load a state; `of` is a snapshot's id or `live`."""
+    """One time that the service was to load a state; `of` is a snapshot's id or `live`.
+
+    `at` is when it was noted how it went, `began` when the service was told.
+    """
 
     at: datetime
     of: str
     actor: str
     result: str
     elapsed_seconds: float
+    began: datetime
+
+    @property
+    def reloaded(self) -> bool:
+        """Return whether the service loaded it, in good health or not."""
+        return self.result != RELOAD_FAILURE
 
     @property
     def ok(self) -> bool:
@@ -98,6 +112,7 @@ def loadings(site: Site, limit: int | None = None) -> Iterator[Loaded]:
                 trailers.get("Actor", ""),
                 trailers["Loading"],
                 _seconds(trailers),
+                _began(trailers, at),
             )
 
 
@@ -106,3 +121,23 @@ def _seconds(trailers: Mapping[str, str]) -> float:
         return float(trailers.get("Loading-Seconds", ""))
     except ValueError:
         return 0.0
+
+
+def _began(trailers: Mapping[str, str], noted: datetime) -> datetime:
+    """Return when the service was told; vaults of before hold only when that was noted."""
+    try:
+        return datetime.fromisoformat(trailers.get("Loading-Began", ""))
+    except ValueError:
+        return noted
+
+
+def loaded_since(site: Site) -> list[tuple[str, datetime]]:
+    """Return which snapshot the service had from when on, the oldest first.
+
+    Where the service is never told (it reads its directory by itself), a snapshot counts from when it was taken.
+    """
+    told = [(one.of, one.began) for one in loadings(site) if one.reloaded and one.of != "live"]
+    found = told or [(one.id, one.taken_at) for one in site.vault.log()]
+    found.reverse()
+    # A snapshot that was loaded twice in a row is one that was loaded once.
+    return [one for before, one in zip([("", None), *found], found, strict=False) if one[0] != before[0]]

@@ -76,7 +76,9 @@ COMMANDS = (
     Command("annotate", "annotate", "add a reason to a snapshot", "  configvault annotate latest -m 'as agreed with ops'"),
     Command(
         "report", "report", "count changes, refusals, rollbacks and failures by plugin, actor and day",
-        "  configvault report --since '30 days ago'",
+        "  configvault report --since '30 days ago'\n"
+        "  configvault report --service-log /var/log/coze/plugin.log\n"
+        "  docker logs coze-server 2>&1 | configvault report --service-log - --slow 2s",
     ),
     Command(
         "doctor", "doctor", "try everything that could stop it working, with a remedy for each",

@@ -19,10 +19,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--since", metavar="TIME", help="not older than this: 2023-12-01, '30 days ago'; default: all"
     )
+    log = parser.add_argument_group("the service's own log, in place of the vault")
+    log.add_argument(
+        "--service-log", metavar="FILE", nargs="?", const="", action="append",
+        help="count requests, errors and slow ones by plugin and by snapshot; - is standard input, without FILE it is "
+        "service_log.path with what was rotated; may be repeated",
+    )  # fmt: skip
+    log.add_argument("--slow", metavar="TIME", default="5s", help="what took longer is slow (default 5s)")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Count and print."""
+    if args.service_log:
+        from configvault.cli import servicelog
+
+        return servicelog.show(context, args)
     from configvault.usecases.report import report
 
     counted = report(context.site(), args.since)

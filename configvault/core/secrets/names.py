@@ -1,14 +1,41 @@
-"""Which names say that their value is a secret: `service_token`, `DB_PASS`, `X-Api-Key`, `clientSecret`.
+"""Which names say that their value is a secret: `service_token`, `DB_PASS`, `X-Api-Key`, `clientSecret`, `密码`.
 
-By the name alone. Wrong on the careful side: a `page_token` is taken for a secret.
+The one list of them: redaction, the masking of the configuration and of what programs print all ask here. The name alone
+decides. Wrong on the careful side: a `page_token` is taken for a secret.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
-CJK_NAMES = ("密码", "口令", "密钥", "私钥", "令牌", "凭证", "凭据")
+# Names in other scripts; one counts where a name ends with it (`访问令牌`), so that `密码长度` (its length) does not.
+FOREIGN_NAMES = (
+    "密码", "口令", "密钥", "秘钥", "密匙", "私钥", "令牌", "凭证", "凭据", "授权码", "通行码", "暗号", "密语", "助记词",
+    "签名密钥", "盐值", "密碼", "金鑰", "密鑰", "私鑰", "權杖", "憑證", "授權碼", "助記詞",
+    "パスワード", "暗証番号", "秘密鍵", "合言葉", "トークン", "認証コード", "シークレット", "アクセスキー", "apiキー",
+    "비밀번호", "암호", "토큰", "비밀키", "패스워드", "시크릿", "인증키",
+    "пароль", "пароля", "токен", "секрет", "секретный ключ", "пин-код", "пінкод", "ключ api", "api-ключ", "парола",
+    "κωδικός", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "पासवर्ड", "รหัสผ่าน", "hasło", "şifre",
+)  # fmt: skip
+_FOREIGN_TAIL = re.compile(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
+
+_FOREIGN_STEMS = (*FOREIGN_NAMES, "contrase", "lösenord", "schlüssel", "mật", "clé")
+
+# Every secret's name has one of these in it, its words joined and in small letters, or one of the short ones.
+STEMS = (
+    "key", "pass", "pswd", "pword", "pwd", "secret", "token", "credential", "cookie", "auth", "bearer", "signature", "jwt",
+    "sessionid", "connectionstring", "connstr", "seedphrase", "seedwords", "recovery", "backupphrase", "backupcodes", "mnemonic",
+    "pincode", "pinnumber", "contrasen", "kennwort", "wachtwoord", "losenord", "adgangskode", "salasana", "geheim", "segreto",
+    "segredo", "matkhau", "katasandi", "credencial", "parola", "clave", "senha", "heslo", "haslo", "sifre", "jeton", "schlussel",
+    "cleapi", "cleprivee", "clesecrete", "pepper", "walletphrase", "walletwords", "secretwords", "pkey",
+)  # fmt: skip
+SHORT_STEMS = (
+    r"(?:(?<![a-z])|(?<=\\[nrt]))(?:[a-z]{0,8}pw|t?otp|sk|ak|pat|sid|pin|salt|seed|psk|psw|creds?|mdp)(?![a-z])"
+    r"|(?:Pw|PW|Otp|OTP|Sk|SK|Ak|AK|Pat|PAT|Sid|SID|Pin|PIN|Salt|SALT|Seed|SEED|Psk|PSK|Creds?|CREDS?)(?![a-z])"
+    "|\\\\[ux][0-9a-fA-F]{2}|[\udc80-\udcff\uff21-\uff5a]"
+)
 
 # What lies beside a secret name (`name: Authorization`, `value: ...`) or below one in a schema.
 VALUE_NAMES = frozenset({"value", "val", "values", "example", "examples", "default", "const"})
@@ -21,11 +48,35 @@ REFERENCE_NAME = re.compile(
 )
 
 _SECRET = re.compile(
-    r"passw|passphrase|passcode|pwd|secret|token(?!i)|credential|cookie|authorization|bearer|signature|jwt"
-    r"|(?:api|access|private|sign|signing|encrypt|encryption|service|master|session|client|app|account|shared|auth"
-    r"|subscription|licen[cs]e|deploy|ssh|aes|hmac|rsa|webhook|user|storage|admin)key(?!s?(?:id|name)$)"
+    r"passw|passphrase|passcode|passkey|pswd|pword|pwd|secret(?!ar)|token(?!i)|credential|cookie|authorization|bearer"
+    r"|signature|jwt|connectionstring|connstr|keypass|storepass|seedphrase|seedwords|recovery(?:phrase|codes?|key)"
+    r"|backup(?:phrase|codes)|mnemonic|pincode|pinnumber"
+    r"|(?:api|access|private|priv|sign|signing|encrypt|encryption|service|master|session|client|app|account|shared|auth"
+    r"|subscription|licen[cs]e|deploy|ssh|aes|hmac|rsa|webhook|user|storage|admin|pay|mch|apiv[0-9]|server|send|integration"
+    r"|routing|ingest|license|shared?access|preshared|wallet)key(?!s?(?:id|name)$)"
+    # The same in other languages, without their accents.
+    r"|contrasen|passwort|kennwort|wachtwoord|losenord|adgangskode|salasana|motdepasse|geheim|segreto|secreto|segredo"
+    r"|matkhau|katasandi|credencial|palavrapasse|clavesecreta|claveprivada|claveapi|cleapi|cleprivee|clesecrete|schlussel$"
+    r"|(?<!by)(?<!com)(?<!sur)(?<!over)(?<!under)(?<!tres)pass$|[a-z]{2}pw$"
 )
-_SECRET_WORDS = frozenset({"pass", "pw", "otp", "auth", "sk", "pat", "sessionid", "sid"})
+_SECRET_WORDS = frozenset(
+    {
+        "pass", "pw", "otp", "totp", "auth", "ak", "sk", "pat", "sessionid", "sid", "psk", "cred", "creds", "psw", "pkey",
+        "mdp", "senha", "clave", "parola", "heslo", "haslo", "sifre", "jeton", "authcode", "privkey",
+    }
+)  # fmt: skip
+# These say so only as the last word: `salt`, `user_pin`, not `salt_lake_city` or `pin_color`.
+_SECRET_LAST = frozenset({"pin", "pincode", "salt", "seed", "pepper", "mnemonic"})
+# What these hold may be a number of something else: only what is long enough, or no number, is taken for a secret.
+_WEAK_LAST = frozenset({"pin", "seed", "pepper"})
+# Names of several words, where they are written apart.
+_PHRASE = re.compile(
+    r"(?:^|[^a-z])(?:pass (?:word|phrase|code|wd)"
+    r"|(?:api|access|secret|private|signing|encryption|master|shared|licen[cs]e|app|client|auth|security|service|ssh) (?:key|token)"
+    r"|(?:seed|recovery|backup|secret|wallet|mnemonic) (?:phrase|words?|codes?)|mot de passe|cle (?:api|privee|secrete)"
+    r"|clave (?:secreta|privada|api|de acceso)|palavra passe|parola d.?ordine|kata sandi|mat khau"
+    r"|(?:pin|auth|authorization) (?:code|number)|connection string)$"
+)
 _FIRST_OF_NONE = frozenset(
     {
         "max",
@@ -50,10 +101,16 @@ _LAST_OF_NONE = frozenset(
         "policy", "length", "size", "limit", "limits", "count", "min", "max", "ttl", "expiry", "expires", "expiration",
         "expire", "in", "at", "domain", "enabled", "required", "method", "mode", "algorithm", "alg", "issuer", "ref", "scope",
         "scopes", "description", "label", "placeholder", "field", "param", "parameter", "usage", "budget", "window",
-        "provider", "version", "schema", "title", "hint", "env", "lifetime", "timeout", "seconds", "days", "id",
+        "provider", "version", "schema", "title", "hint", "env", "lifetime", "timeout", "seconds", "days", "id", "minute",
+        "minutes", "hour", "hours", "day", "second", "per", "source", "store", "manager", "strategy", "support", "supported",
+        "handler", "validator", "generator", "class", "plugin", "consent", "rules", "rule", "regex", "pattern", "color",
+        "colour", "icon", "layout", "rotation", "reset", "encoding", "used", "left", "remaining", "allowed", "disabled",
     }
 )  # fmt: skip
-_CONTAINER = re.compile(r"(?:secrets|credentials|passwords|tokens|cookies|apikeys|stringdata)$")
+_CONTAINER = re.compile(
+    r"(?:secrets|credentials|passwords|passwds|tokens|cookies|(?:api|access|private|secret)keys|stringdata|creds|contrasenas"
+    r"|passworter|senhas)$"
+)
 _SCHEMA_WORDS = frozenset(
     {
         "type",
@@ -71,14 +128,18 @@ _SCHEMA_WORDS = frozenset(
     }
 )
 _QUERY_NAMES = frozenset({"key", "sig", "sign", "code", "ticket", "ak", "sk", "state", "auth"})
+_RUN = re.compile(r"[\w.$-]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 @lru_cache(maxsize=4096)
 def is_secret(name: str) -> bool:
     """Return whether the value under `name` is to be hidden."""
-    if name in CJK_NAMES:
-        return True
+    if not name.isascii():
+        name = _readable(name)
+        if _FOREIGN_TAIL.sub("", name.lower()).endswith(FOREIGN_NAMES):
+            return True
+        name = _plain(name)
     words = [word.lower() for word in _WORD.findall(name)]
     joined = "".join(words)
     if (
@@ -87,13 +148,66 @@ def is_secret(name: str) -> bool:
         or words[0] in _FIRST_OF_NONE
     ):
         return False
-    return bool(_SECRET.search(joined)) or not _SECRET_WORDS.isdisjoint(words)
+    if _SECRET.search(joined) or not _SECRET_WORDS.isdisjoint(words):
+        return True
+    while len(words) > 1 and words[-1].isdigit():
+        words.pop()
+    return words[-1] in _SECRET_LAST
+
+
+@lru_cache(maxsize=4096)
+def is_phrase(text: str) -> bool:
+    """Return whether `text` ends with a name of several words, such as `seed phrase`."""
+    text = _plain(_readable(text)).lower() if not text.isascii() else text.lower()
+    return _PHRASE.search(" ".join(text.replace("_", " ").replace("-", " ").split())) is not None
+
+
+@lru_cache(maxsize=4096)
+def is_weak(name: str) -> bool:
+    """Return whether `name` may as well stand before something that is no secret, as in `seed: 42`."""
+    words = [word.lower() for word in _WORD.findall(name)]
+    return bool(words) and words[-1] in _WEAK_LAST and not _SECRET.search("".join(words))
+
+
+def is_about(word: str) -> bool:
+    """Return whether `word` after a secret's name says that it is about the secret: `token limit`, `key type`."""
+    return word in _LAST_OF_NONE
+
+
+def foreign_stems(text: str) -> tuple[str, ...]:
+    """Return what `text` has of secrets' names in other scripts."""
+    if text.isascii():
+        return ()
+    lowered = text.lower()
+    return tuple(stem for stem in _FOREIGN_STEMS if stem in lowered)
+
+
+def tells(text: str) -> bool:
+    """Return whether a line, or a word of a command, speaks of a secret by any of its words."""
+    return any(is_secret(name) for name in _RUN.findall(text)) or is_phrase(text)
+
+
+def _readable(name: str) -> str:
+    """Return `name` in the common form of its letters; bytes that are no UTF-8 are read as GBK, as old editors write it."""
+    try:
+        raw = name.encode("utf-8", "surrogateescape")
+        name = raw.decode("utf-8" if raw.isascii() or not any("\udc80" <= c <= "\udcff" for c in name) else "gb18030")
+    except UnicodeError:
+        pass
+    return unicodedata.normalize("NFKC", name)
+
+
+def _plain(name: str) -> str:
+    """Return `name` without the accents of its letters."""
+    return "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
 
 
 @lru_cache(maxsize=4096)
 def is_container(name: str) -> bool:
     """Return whether everything below `name` is a secret, whatever its own name."""
-    return bool(_CONTAINER.search("".join(_WORD.findall(name)).lower()))
+    return bool(_CONTAINER.search("".join(_WORD.findall(name)).lower())) or (
+        not name.isascii() and is_secret(name)
+    )
 
 
 def is_query_secret(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 The same value always gets the same short mark, made with a key that stays in the vault, so that a change of
 a secret shows in a diff while the secret does not. Lines are never added, removed or moved. Redacting twice
-changes nothing. What is found and how is said in `secretnames`, `secretvalues` and `randomness`.
+changes nothing. What is found and how is said in `names`, `values`, `forms`, `prose`, `markup` and `randomness`.
 
 Not guaranteed: a secret that no name announces in any version at hand, and that does not look random, stays. The
 vault's history is never redacted.
@@ -14,11 +14,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, islice
 
-from configvault.core.secrets import names, values
-from configvault.core.secrets.values import MARK, Span
+from configvault.core.secrets import markup, names, values
+from configvault.core.secrets.values import MARK, Known, Span
 
 # A longer line is shown as one mark: nobody reads it, and its cost has to stay bounded.
 LONGEST_LINE = 256 * 1024
@@ -33,6 +33,10 @@ _PEM_END = "-----END"
 _MEMBER = re.compile(
     r"([ \t]*+(?:-[ \t]++)*+)[\"']?([\w.$/-]++)[\"']?[ \t]*+[:=](?=[ \t\"'\[{]|$|\r)", re.ASCII
 )
+# A line that is a member of a mapping in any script, or ends what stands before it, so that no value goes on in it.
+_OTHER = re.compile(r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)")
+_TABLE = re.compile(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
+_LONE_NAME = re.compile(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
 
 
 class Redactor:
@@ -67,9 +71,9 @@ class Redactor:
 
     def _texts(self, *texts: str) -> list[str]:
         found = [_secrets(text) for text in texts]
-        values = _telling(text[a:b] for text, spans in zip(texts, found, strict=True) for a, b in spans)
+        telling = _telling(text[a:b] for text, spans in zip(texts, found, strict=True) for a, b in spans)
         return [
-            self._hide(text, _merged(text, [*spans, *_repeated(text, values)]) if values else spans)
+            self._hide(text, _merged(text, [*spans, *_repeated(text, telling)]) if telling else spans)
             for text, spans in zip(texts, found, strict=True)
         ]
 
@@ -86,16 +90,30 @@ class Redactor:
 def _secrets(text: str) -> list[Span]:
     """Return where the secrets of a text are that show by where they stand or by their looks."""
     lines = text.split("\n")
-    held = [values.may_hold(line) for line in lines]
+    foreign = names.foreign_stems(text)
+    held = [values.may_hold(line, foreign) for line in lines]
     if not any(held):
         return []
+    known = Known(values.anchors(text), used=values.aliases(text))
+    spans, aliases = _by_lines(lines, held, known)
+    if aliases:
+        spans, _ = _by_lines(lines, held, Known(known.anchors, frozenset(aliases), known.used))
+    if markup.may_hold(text):
+        spans += [(a, b) for a, b in markup.spans(text) if not values.says_nothing(text[a:b], "")]
+        spans = _merged(text, spans)
+    return spans
+
+
+def _by_lines(lines: list[str], held: list[bool], known: Known) -> tuple[list[Span], set[str]]:
+    """Return where secrets are, and which aliases stand where one belongs."""
     beside = _values_of_named(lines) if any(map(_is_name, compress(lines, held))) else set()
-    carry, spans, at = _Carry(), [], 0
+    carry, spans, at = _Carry(known), [], 0
     for i, line in enumerate(lines):
-        if held[i] or i in beside or not carry.is_empty:
+        anchored = known.secret and "&" in line
+        if held[i] or i in beside or not carry.is_empty or anchored or line.lstrip()[:1] == "[":
             spans += [(at + a, at + b) for a, b in _merged(line, _in_line(line, carry, i in beside))]
         at += len(line) + 1
-    return spans
+    return spans, carry.aliases
 
 
 def _in_line(line: str, carry: _Carry, beside: bool) -> list[Span]:
@@ -147,6 +165,7 @@ def _merged(line: str, spans: list[Span]) -> list[Span]:
 class _Carry:
     """What one line leaves to the next: a value that goes on, or names whose values come below."""
 
+    known: Known
     until: str | None = None
     pem: bool = False
     block: int | None = None
@@ -155,6 +174,11 @@ class _Carry:
     below: int | None = None
     everything: bool = False
     items: bool = False
+    plain: int | None = None
+    table: bool = False
+    answer: str = ""
+    lone: bool = False
+    aliases: set[str] = field(default_factory=set)
 
     @property
     def is_empty(self) -> bool:
@@ -165,6 +189,10 @@ class _Carry:
             and self.block is None
             and self.pending is None
             and self.below is None
+            and self.plain is None
+            and not self.table
+            and not self.answer
+            and not self.lone
         )
 
     def continued(self, line: str) -> tuple[list[Span], int]:
@@ -183,7 +211,18 @@ class _Carry:
             self.block = None
         elif self.block is not None:
             return [], len(line)
-        return [], 0
+        return self._continued_plain(line) if self.plain is not None and line.strip() else ([], 0)
+
+    def _continued_plain(self, line: str) -> tuple[list[Span], int]:
+        """Return what of a line goes on with a value that has no quotes; one word may be indented wrongly."""
+        column, text = self.plain or 0, line.strip()
+        if text[0] in "#;" or _OTHER.match(line) or text in ("-", "}", "]") or text.startswith("- "):
+            self.plain = None
+            return [], 0
+        if _indent(line) > column:
+            return [(0, len(line))], len(line)
+        self.plain = None
+        return ([(0, len(line))], len(line)) if _is_one_word(text) else ([], 0)
 
     def _in_pem(self, line: str, start: int) -> tuple[list[Span], int]:
         end = line.find(_PEM_END, start)
@@ -196,16 +235,39 @@ class _Carry:
             return self._with_pem(line, start, begin)
         if not line.strip():
             return []
-        spans = self._under(line) if start == 0 else []
+        if start == 0 and (table := _TABLE.match(line)):
+            self._enter(table[1])
+        spans = self._after_lone(line) if start == 0 else []
+        spans += self._under(line) if start == 0 else []
         if self.until is not None:
             return spans
-        is_value = beside or self.below is not None
+        is_value = beside or self.below is not None or self.table
         # Cutting off what was a value keeps its quotes from being taken for others.
         rest = line[start:] if start else line
-        found = values.find(rest, values=is_value, everything=self.everything and self.below is not None)
+        everything = self.table or (self.everything and self.below is not None)
+        answer, self.answer = self.answer, values.complex_name(line) if start == 0 else ""
+        found = values.find(rest, values=is_value, everything=everything, known=self.known, answer=answer)
         spans += [(a + start, b + start) for a, b in found.spans]
         self._note(line, start, found)
         return spans
+
+    def _enter(self, name: str) -> None:
+        """Note a table of TOML or a section of an INI file: everything in `[secrets]` is secret."""
+        parts = [part.strip("\"' ") for part in name.split(".")]
+        self.table = any(map(names.is_container, parts)) or names.is_secret(parts[-1])
+
+    def _after_lone(self, line: str) -> list[Span]:
+        """Return a value that stands on the line below its name, without a colon or behind one."""
+        lone, self.lone = self.lone, False
+        if match := _LONE_NAME.match(line):
+            self.lone = names.is_secret(match[2])
+        opening = re.match(r"[ \t]*:?[ \t]*([\"'])", line) if lone else None
+        if opening is None or opening[1] not in "\"'":
+            return []
+        end = values.closing(line, opening.end(), opening[1])
+        if end is not None and line[end + 1 :].lstrip()[:1] == ":":
+            return []
+        return [(opening.end(), len(line) if end is None else end)]
 
     def _with_pem(self, line: str, start: int, begin: re.Match[str]) -> list[Span]:
         """Return the key's body and what is secret around it; its first and last words stay."""
@@ -225,6 +287,8 @@ class _Carry:
 
     def _note(self, line: str, start: int, found: values.Found) -> None:
         self.until = found.until
+        self.aliases.update(found.aliases)
+        self.plain = None if found.plain is None else _column(line, found.plain + start)
         if found.below is None or found.until is not None:
             return
         column = found.below + start
@@ -246,6 +310,9 @@ class _Carry:
         member = _MEMBER.match(line)
         pending, self.pending = self.pending, None
         spans: list[Span] = []
+        if pending is not None and (text == "#" or text.startswith("# ")):
+            self.pending = pending
+            return []
         if pending is not None:
             if dashed and indent >= pending and not member:
                 self.items = True
@@ -253,7 +320,11 @@ class _Carry:
                 not member
                 and text[0] not in "{[]}"
                 and (
-                    indent > pending or (self.inline and not dashed) or (text[0] in "\"'" and indent == pending)
+                    indent > pending
+                    or (self.inline and not dashed)
+                    or (text[0] in "\"'" and indent == pending)
+                    # A slip of the hand put it too far to the left.
+                    or (not dashed and not _OTHER.match(line) and _is_one_word(text.strip("\"'")))
                 )
             ):
                 return self._value_below(line, indent)
@@ -261,7 +332,11 @@ class _Carry:
             self.below, self.everything, self.items = None, False, False
         if (self.items or self.everything) and self.below is not None and not member and text[0] not in "{}[]":
             first = indent + 1 if dashed else indent
-            spans.append((first, len(line.rstrip().removesuffix(","))))
+            item = line[first:].strip().removesuffix(",")
+            if item[:1] == "*" and item[1:] in self.known.anchors:
+                self.aliases.add(item[1:])
+            elif not text.startswith("#"):
+                spans.append((first, len(line.rstrip().removesuffix(","))))
         return spans
 
     def _value_below(self, line: str, indent: int) -> list[Span]:
@@ -276,6 +351,10 @@ class _Carry:
         if end is None:
             self.until = quote[0]
         return [(start, len(line) if end is None else end)]
+
+
+def _is_one_word(text: str) -> bool:
+    return not any(map(str.isspace, text)) and text[:1] not in "#;<[{}]" and not text.endswith(":")
 
 
 def _indent(line: str) -> int:

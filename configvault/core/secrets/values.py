@@ -1,4 +1,4 @@
-"""Where in one line secret values stand: after the names of `secretnames`, in URLs, after `Bearer`, random ones.
+"""Where in one line secret values stand: after the names of `names`, in URLs, after `Bearer`, random ones.
 
 YAML, JSON, TOML, .env, ini and HTTP headers are read with one set of rules, also inside each other's
 strings (`payload: '{"service_token": "..."}'`), because a file in the middle of an edit has no format. Where
@@ -13,16 +13,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from configvault.core.secrets import names
+from configvault.core.secrets import forms, names, prose
 from configvault.core.secrets.randomness import KNOWN_STARTS, random_spans
 
 MARK = re.compile(r"<secret(?:#[0-9a-f]{6})?>")
 
+# Letters of every script, bytes that are no UTF-8, and letters written as `\u0061` count as parts of a name.
 _PAIR = re.compile(
-    r"(?:(?<![\w.$-])([\w.$-]++)|(" + "|".join(names.CJK_NAMES) + r"))"
-    r"(?:\\*+[\"'`])?[ \t]*+(:=|=>|==?|:(?!:)|：)[ \t]*+",  # noqa: RUF001 -- the colon of Chinese text
-    re.ASCII,
+    "(?<![\\w.$-])((?:[\\w.$\udc80-\udcff-]|\\\\u[0-9A-Fa-f]{4}|\\\\x[0-9A-Fa-f]{2})++)()"
+    "(?:\\\\*+[\"'`”’])?[ \t]*+(?:[(（][^()（）\n]{0,40}[)）][ \t]*+)?+"  # noqa: RUF001 -- as Chinese text has them
+    "(:=|=>|==?|:(?!:)|[：＝])[ \t]*+",  # noqa: RUF001
 )
+_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+# `{"password" "X"}`, `password "X"`: the sign between name and value was forgotten, or stands in the quotes.
+_UNSIGNED = re.compile(
+    r"(?:(\\*+[\"'])([\w.$ -]{1,60}):?[ \t]*\1[ \t]*+|(?<![\w.$\"'-])([\w.$-]++)[ \t]++)(?=\\*+[\"'][^\s,:;}\])])"
+)
+_COMPLEX = re.compile(r"[ \t]*+(?:-[ \t]++)*+\?[ \t]++[\"']?([^\"':#{}\[\]]{1,80})[\"']?[ \t]*+\r?$")
+_ANSWER = re.compile(r"()()[ \t]*+(:)(?=[ \t])[ \t]*+")
+_ANCHORED = re.compile(r"()&([^\s,\[\]{}]++)()[ \t]*+")
 _FLAG = re.compile(
     r"(?<![\w-])--([A-Za-z][\w-]*+)(?:\\*+[\"'],?[ \t]++\\*+[\"']|[ \t]++)(?![-\s])([^\s\"']++)", re.ASCII
 )
@@ -32,9 +41,11 @@ _AUTHORITY = re.compile(r"(?<![\w+.-])[A-Za-z][\w+.-]*+://([^\s\"'<>\\/?#@]*+)",
 _OPENING = re.compile(r"(\\*+)(\"\"\"|'''|[\"'`])")
 _BLOCK = re.compile(r"(?:[&!]\S*+[ \t]++)*+[|>][0-9+-]{0,2}[ \t]*+(?:#.*+)?$", re.DOTALL)
 _NO_NODE = re.compile(r"(?:[&!]\S*+[ \t]*+)*+(?:#.*+)?$", re.DOTALL)
-_ALIAS = re.compile(r"\*[\w.-]++[ \t]*+(?:#.*+)?$", re.DOTALL)
+_ALIAS = re.compile(r"\*([^\s,\[\]{}]++)[ \t]*+(?:#.*+|[,}\]].*+)?$", re.DOTALL)
+_ALIAS_USED = re.compile(r"(?<![^\s,\[{:-])\*([^\s,\[\]{}]++)")
+# A tag or an anchor without a value, or a comment without a space: it may as well be a value that begins with that sign.
+_ONLY_SIGNED = re.compile(r"(?:!(?!!?[a-z]{1,12}(?:\s|$))|&|#(?=[^\s#!-]))\S{3,}")
 _LINE_START = re.compile(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`])?+$")
-_NEAR = re.compile(r"(?i)(?:api|access|secret|private|signing|encryption|master|shared)[ _]$")
 _PLACEHOLDER = re.compile(r"\$\{(?:[A-Za-z_]\w*|file:[^}]*)\}|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}", re.ASCII)
 _NOTHING = frozenset(
     {"", "null", "~", "true", "false", "none", "yes", "no", "on", "off", "undefined", "nil", "{}", "[]"}
@@ -55,19 +66,17 @@ _INSIDE = {
 }
 # A sieve for most lines: what has none of these holds no secret. It may let through what holds none either. Plain words
 # one after the other are found many times quicker than by one pattern.
-_STEMS = (
-    "key", "pass", "pwd", "secret", "token", "credential", "cookie", "auth", "bearer", "signature", "jwt", "basic",
-    "sessionid", *names.CJK_NAMES,
-)  # fmt: skip
-_SIGNS = ("?", "&", "@", "-----BEGIN", *KNOWN_STARTS)
-_SHORT_STEMS = ("pw", "otp", "sk", "pat", "sid")
-_SHORT = re.compile(
-    r"(?:(?<![a-z])|(?<=\\[nrt]))(?:pw|otp|sk|pat|sid)(?![a-z])|(?:Pw|PW|Otp|OTP|Sk|SK|Pat|PAT|Sid|SID)(?![a-z])"
-)
+_STEMS = (*names.STEMS, "basic")
+_SIGNS = ("?", "&", "@", "-----BEGIN", *forms.SIGNS, *KNOWN_STARTS)
+_SHORT = re.compile(names.SHORT_STEMS)
 _LONG_RUN = re.compile(r"[\w+/.~$-]{20}", re.ASCII)
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _MOST_PAIRS = 2000
+_LONGEST_UNSIGNED = 4096
 _LONGEST_PASSWORD = 1024  # beyond it a URL is not searched: that cost would grow with the square of a line
+
+# What stands behind a secret anchor is read as what stands below this name.
+_SECRETS = "secrets"
 
 Span = tuple[int, int]
 
@@ -87,6 +96,24 @@ class Found:
     name: str = ""
     inline: bool = False
     items: bool = False
+    plain: int | None = None
+    aliases: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Known:
+    """What one line has to know of the whole text.
+
+    `anchors` are those that are defined somewhere; `used` those that an alias names; `secret` those of them whose value is a secret, as an alias to them
+    stands where a secret belongs.
+    """
+
+    anchors: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+    used: frozenset[str] = frozenset()
+
+
+_NOTHING_KNOWN = Known()
 
 
 class _Context:
@@ -142,8 +169,13 @@ class _Context:
         return self.groups[-1]
 
 
-def may_hold(text: str) -> bool:
-    """Return False where nothing in `text`, one line or many, can be a secret by itself: quick, and no more."""
+def may_hold(text: str, foreign: tuple[str, ...] = ()) -> bool:
+    """Return False where nothing in `text`, one line, can be a secret by itself: quick, and no more.
+
+    Args:
+        text: the line.
+        foreign: those of `names.foreign_stems` that stand somewhere in the file.
+    """
     lowered = text.lower()
     # Names count without what parts their words.
     squeezed = (
@@ -152,8 +184,10 @@ def may_hold(text: str) -> bool:
     return (
         _holds(squeezed, _STEMS)
         or _holds(text, _SIGNS)
-        or (_holds(lowered, _SHORT_STEMS) and _SHORT.search(text) is not None)
+        or (bool(foreign) and not text.isascii())
+        or _SHORT.search(text) is not None
         or _LONG_RUN.search(text) is not None
+        or forms.may_hold(text)
     )
 
 
@@ -164,23 +198,78 @@ def _holds(text: str, words: tuple[str, ...]) -> bool:
     return False
 
 
-def find(line: str, *, values: bool = False, everything: bool = False) -> Found:
+def aliases(text: str) -> frozenset[str]:
+    """Return the names that aliases in `text` use, if it is YAML."""
+    return frozenset(match[1] for match in _ALIAS_USED.finditer(text)) if "*" in text else frozenset()
+
+
+def anchors(text: str) -> frozenset[str]:
+    """Return the names of the anchors that `text` defines, if it is YAML."""
+    return frozenset(match[2] for match in _ANCHORED.finditer(text)) if "&" in text else frozenset()
+
+
+def find(
+    line: str, *, values: bool = False, everything: bool = False, known: Known = _NOTHING_KNOWN, answer: str = ""
+) -> Found:
     """Return what is secret in `line`.
 
     Args:
         line: without its line feed.
         values: `value`, `example` and their like are secret, as they stand beside or below a secret name.
         everything: whatever has a value is secret, as the line stands below `secrets:` or its like.
+        known: what the whole text says of anchors.
+        answer: the secret name that the line before asked for with `?`, if there is one.
     """
     found = Found()
     if len(line) > 1 and not line.isspace():
-        _pairs(line, found, values, everything)
+        at = 0
+        if answer and (match := _ANSWER.match(line)):
+            at = _take_value(line, match, answer, _Context(line), found, known)
+        _pairs(line, found, values, everything, known, at)
+        if known.secret and "&" in line:
+            _anchored(line, found, known)
         found.spans += _elsewhere(line)
+        if _may_miss_sign(line):
+            found.spans += _unsigned(line)
     return found
 
 
-def _pairs(line: str, found: Found, values: bool, everything: bool) -> None:
-    context, at, seen = _Context(line), 0, 0
+def _may_miss_sign(line: str) -> bool:
+    return len(line) <= _LONGEST_UNSIGNED and ('"' in line or "'" in line)
+
+
+def _unsigned(line: str) -> Iterator[Span]:
+    """Yield values in quotes that stand after a secret's name without anything between."""
+    for match in _UNSIGNED.finditer(line):
+        name = match[2] or match[3]
+        if not (names.is_secret(name) or names.is_phrase(name)):
+            continue
+        opening = _OPENING.match(line, match.end())
+        if opening is None:
+            continue
+        end = closing(line, opening.end(), opening[0])
+        # A list of names, or the end of a string and the beginning of the next.
+        if end is not None and not says_nothing(line[opening.end() : end], name):
+            yield opening.end(), end
+
+
+def _anchored(line: str, found: Found, known: Known) -> None:
+    """Add what an anchor holds to which a secret's name refers elsewhere."""
+    for match in _ANCHORED.finditer(line):
+        if match[2] in known.secret:
+            context = _Context(line)
+            context.move(match.start())
+            _take_value(line, match, _SECRETS, context, found, known)
+
+
+def complex_name(line: str) -> str:
+    """Return the secret's name that `? name` asks for, empty where it is none."""
+    match = _COMPLEX.match(line) if "?" in line else None
+    return match[1].strip() if match and names.is_secret(match[1].strip()) else ""
+
+
+def _pairs(line: str, found: Found, values: bool, everything: bool, known: Known, at: int = 0) -> None:
+    context, seen = _Context(line), 0
     named: set[int] = set()
     beside: list[tuple[int, Span]] = []
     while match := _PAIR.search(line, at):
@@ -193,21 +282,23 @@ def _pairs(line: str, found: Found, values: bool, everything: bool) -> None:
         context.move(match.end())
         lowered = name.lower()
         if _is_secret(line, match, name, lowered, values, everything, context):
-            at = max(at, _take_value(line, match, name, context, found))
+            at = max(at, _take_value(line, match, name, context, found, known))
         elif lowered in names.NAME_NAMES and context.flow:
             if names.is_secret(_plain(line, at)):
                 named.add(context.group)
         elif lowered in names.VALUE_NAMES and context.flow:
             aside = Found()
-            _take_value(line, match, name, context, aside)
+            _take_value(line, match, name, context, aside, known)
             beside += [(context.group, span) for span in aside.spans]
     found.spans += [span for group, span in beside if group in named]
 
 
 def _name(line: str, match: re.Match[str]) -> str:
-    name = match[1] or match[2]
+    name = match[1]
     if line[match.start() - 1 : match.start()] == "\\" and name[0] in "nrt":
         name = name[1:]
+    if "\\" in name:
+        name = _ESCAPED.sub(lambda one: chr(int(one[1] or one[2], 16)), name)
     return name[-80:].lstrip("-$.")
 
 
@@ -216,13 +307,19 @@ def _is_secret(
 ) -> bool:
     if names.is_secret(name):
         return not _is_prose(line, match, context)
-    if lowered == "key" and _NEAR.search(line, max(0, match.start() - 12), match.start()):
+    if line[match.start() - 1 : match.start()] in (" ", "_", "'") and _is_phrase(line, match):
         return True
     if line[match.start() - 1 : match.start()] in ("?", "&") and match[3] == "=":
         return names.is_query_secret(name)
     if everything and _LINE_START.match(line, 0, match.start()):
         return not names.is_schema_word(name)
     return values and lowered in names.VALUE_NAMES
+
+
+def _is_phrase(line: str, match: re.Match[str]) -> bool:
+    """Return whether the words before a name make a secret's name of it: `seed phrase`."""
+    before = line[max(0, match.start() - 24) : match.start()]
+    return names.is_phrase(re.split(r"[^\w '-]", before)[-1] + match[1][-24:])
 
 
 def _is_prose(line: str, match: re.Match[str], context: _Context) -> bool:
@@ -250,31 +347,58 @@ def _delimiter(line: str, start: int, stops: str) -> int:
     return match.start() if match else len(line)
 
 
-def _take_value(line: str, match: re.Match[str], name: str, context: _Context, found: Found) -> int:
+def _take_value(
+    line: str, match: re.Match[str], name: str, context: _Context, found: Found, known: Known
+) -> int:
     """Add the value after `match`; return where to go on reading."""
     start = match.end()
     if mark := MARK.match(line, start):
         return mark.end()
     if opening := _OPENING.match(line, start):
         if context.closing(opening[0]) is None:
-            return _quoted(line, opening, name, found)
-        return start
+            return _quoted(line, opening, name, found, to_end=_ends_line(line, match, context))
+        return _after_stray_quote(line, opening, name, found)
     column = match.start()
     if not context.quote and match[3] != "=" and _BLOCK.match(line, start):
         found.below, found.block, found.name = column, True, name
         return len(line)
-    if start >= len(line.rstrip()) or (match[3] == ":" and _NO_NODE.match(line, start)):
+    if start >= len(line.rstrip()) or (match[3] in (":", "") and _NO_NODE.match(line, start)):
         found.below, found.name = column, name
+        if (lone := _ONLY_SIGNED.match(line, start)) and not _is_anchor(lone[0], known):
+            found.spans.append(lone.span())
         found.inline = bool(context.quote) or context.flow
         return len(line)
     if line[start] in "[{":
         return _collection(line, start, column, name, found)
-    if _ALIAS.match(line, start):
-        return len(line)
+    if (alias := _ALIAS.match(line, start)) and alias[1] in known.anchors:
+        found.aliases.append(alias[1])
+        return alias.end(1)
     return _unquoted(line, match, name, context, found)
 
 
-def _quoted(line: str, opening: re.Match[str], name: str, found: Found) -> int:
+def _is_anchor(text: str, known: Known) -> bool:
+    return text[0] == "&" and text[1:] in known.anchors and text[1:] not in known.secret and text[1:] in known.used
+
+
+def _ends_line(line: str, match: re.Match[str], context: _Context) -> bool:
+    """Return whether the value after a name is all that a line of YAML holds, so that nothing else follows its quotes."""
+    return match[3] == ":" and not context.quote and not context.flow and bool(_LINE_START.match(line, 0, match.start()))
+
+
+def _after_stray_quote(line: str, opening: re.Match[str], name: str, found: Found) -> int:
+    """Take the value after a quote that closes what stands before: `"password: "X"`, `"password:" "X"`."""
+    start = opening.end()
+    again = _OPENING.match(line, start + len(line[start:]) - len(line[start:].lstrip(" \t")))
+    if again is not None and again.start() > start:
+        return _quoted(line, again, name, found)
+    if line[start : start + 1].isalnum():
+        end = _delimiter(line, start, "\"'")
+        _add(line, start, end, name, found)
+        return end
+    return start
+
+
+def _quoted(line: str, opening: re.Match[str], name: str, found: Found, *, to_end: bool = False) -> int:
     end = closing(line, opening.end(), opening[0])
     if end is None:
         _add(line, opening.end(), len(line), name, found)
@@ -304,6 +428,10 @@ def _quoted(line: str, opening: re.Match[str], name: str, found: Found) -> int:
         rest = _delimiter(line, after, " \t\r,;})]\"'\\")
         found.spans.append((after, rest))
         return rest
+    if to_end and line[after:].strip()[:1] not in ("", "#", ",", ";", "}", "]", ")", ":", '"', "'"):
+        # `"it" was X`: quotes that end too early.
+        found.spans.append((after, len(line)))
+        return len(line)
     return after
 
 
@@ -364,6 +492,8 @@ def _unquoted(line: str, match: re.Match[str], name: str, context: _Context, fou
     if text.endswith(",") and end >= len(line.rstrip()):
         text = text[:-1].rstrip()
     _add(line, start, start + len(text), name, found)
+    if match[3] in (":", "") and not context.quote and not context.flow:
+        found.plain = match.start()
     return start + len(text)
 
 
@@ -389,17 +519,25 @@ def _add(line: str, start: int, end: int, name: str, found: Found) -> None:
     if scheme := _SCHEME.match(text):
         start += scheme.end()
         text = text[scheme.end() :]
-    if not _says_nothing(text, name):
+    if not says_nothing(text, name):
         found.spans.append((start, start + len(text)))
 
 
-def _says_nothing(text: str, name: str) -> bool:
+def says_nothing(text: str, name: str) -> bool:
+    """Return whether a value under `name` is none: empty, a word such as `true`, a place for one."""
     lowered = text.lower()
     if lowered in _NOTHING or MARK.fullmatch(text) or _PLACEHOLDER.fullmatch(text):
         return True
     if name.lower().endswith("tokens"):
         return text.isdigit()
+    if names.is_weak(name):
+        return _is_weak_value(text)
     return name.lower().endswith("auth") and lowered in _KINDS_OF_AUTH
+
+
+def _is_weak_value(text: str) -> bool:
+    """Return whether a `pin` or a `seed` is no secret: a small number, or one word."""
+    return (text.isdigit() and len(text) < 4) or (text.isalpha() and text.isascii())
 
 
 def _elsewhere(line: str) -> Iterator[Span]:
@@ -413,6 +551,8 @@ def _elsewhere(line: str) -> Iterator[Span]:
     for match in _AUTH.finditer(line):
         if not (match[1].isalpha() and match[1].islower()):
             yield match.span(1)
+    yield from forms.spans(line)
+    yield from prose.spans(MARK.sub(lambda mark: prose.HIDDEN * len(mark[0]), line) if "<secret" in line else line)
     yield from random_spans(line)
 
 
@@ -430,7 +570,7 @@ def _user_info(line: str) -> Iterator[Span]:
             span = (start, end)
         else:
             continue
-        if not _says_nothing(line[span[0] : span[1]], ""):
+        if not says_nothing(line[span[0] : span[1]], ""):
             yield span
 
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from configvault.calls.http import CallError
 from configvault.core.frozen import frozen
+from configvault.core.secrets import names
 from configvault.core.secrets.randomness import random_spans
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _NOT_INHERITED = (
     "LISTEN_PID",
     "LISTEN_FDNAMES",
 )
-_TELLING = r"(?i)token|secret|passw|credential|authorization(?![\w.])|bearer|cookie|api[-_ ]?key|private[-_ ]?key|://[^/\s]*@"
+_USER_INFO = re.compile(r"://[^/\s]*@")
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{32,}")
 # A long word that is a path or a name: all its parts are words, numbers or short.
 _NAMED = re.compile(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]{0,4}|[0-9]+|[A-Za-z0-9]{1,6})")
@@ -141,7 +142,7 @@ def _printable(output: bytes) -> str:
     lines = []
     for line in output.decode("utf-8", "replace").splitlines():
         text = "".join(char if char.isprintable() else " " for char in line).rstrip()
-        if re.search(_TELLING, text) or _looks_random(text):
+        if names.tells(text) or _USER_INFO.search(text) or _looks_random(text):
             text = "(a line that may hold a secret)"
         if text:
             lines.append(text)

@@ -11,12 +11,13 @@ import stat
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from configvault.core.secrets import names
+
 LARGEST_FILE_BYTES = 64 * 1024
 
 # Compiled when first used: most files have no reference, and every command reads one.
 _REFERENCE = r"\$\$\{|\$\{([^}]*)(\}?)"
 _VARIABLE = r"(?s)([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?"
-_TELLING = r"(?i)token|secret|passw|credential|auth|key"
 
 
 class ReferredText(str):
@@ -83,7 +84,7 @@ def _resolve(reference: str, environ: Mapping[str, str]) -> tuple[str, str, bool
     if value is None and default is None:
         raise ValueError(f"the environment variable {name} is not set, set it or write ${{{name}:-default}}")
     chosen = value if value or default is None else default
-    return chosen or "", f"${{{name}}}", re.search(_TELLING, name) is not None
+    return chosen or "", f"${{{name}}}", names.may_tell(name)
 
 
 def _content(path: str) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 from configvault.config.expand import HiddenText
+from configvault.core.secrets import names
 from configvault.core.settings import Allowed
 
 MASK = "***"
-
-TELLING = r"(?i)token|secret|passw(or)?d|credential|authorization|api[-_]?key|bearer"
 
 
 def shown(text: str, allowed: Allowed) -> str:
@@ -46,7 +45,7 @@ def words(argv: tuple[str, ...]) -> list[str]:
     result: list[str] = []
     follows = False
     for word in argv:
-        telling = re.search(TELLING, word) is not None
+        telling = names.tells(word)
         bare_option = telling and re.fullmatch(r"--?[\w-]+", word) is not None
         plain = not isinstance(word, HiddenText) and not follows and (not telling or bare_option)
         result.append(url(word) if plain else MASK)

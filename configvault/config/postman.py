@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from configvault.config import mask
+from configvault.core.secrets import names
 from configvault.core.settings import METHODS
 
 DEEPEST = 50
@@ -46,8 +46,8 @@ def convert(text: str) -> Imported:
     reading = _Reading(_variables(collection))
     reading.folder(collection, (), collection.get("auth"), 0)
     if reading.unset:
-        names = ", ".join(sorted(reading.unset))
-        reading.done.notes.append(f"set these in the environment, or replace them: {names}")
+        unset = ", ".join(sorted(reading.unset))
+        reading.done.notes.append(f"set these in the environment, or replace them: {unset}")
     return reading.done
 
 
@@ -55,7 +55,7 @@ def _variables(collection: Object) -> dict[str, str]:
     found = {}
     for one in _dicts(collection.get("variable")):
         name, value = one.get("key", one.get("id")), one.get("value")
-        secret = one.get("type") == "secret" or re.search(mask.TELLING, str(name))
+        secret = one.get("type") == "secret" or names.tells(str(name))
         if isinstance(name, str) and value not in (None, "") and not one.get("disabled") and not secret:
             found[name] = value if isinstance(value, str) else json.dumps(value)
     return found
@@ -166,7 +166,7 @@ class _Reading:
 
     def _secret(self, name: str, value: str) -> str:
         """Return a header's value; one that may be a secret becomes a reference, so that it is in no file."""
-        if re.search(mask.TELLING, name) and not re.search(_VARIABLE, value):
+        if names.tells(name) and not re.search(_VARIABLE, value):
             return self._reference(name)
         return self._filled(value)
 

@@ -68,14 +68,17 @@ def spans(line: str) -> Iterator[Span]:
     if "assw" in line or "account" in line:
         for match in _NETRC.finditer(line):
             yield match.span(1)
-        if (place := _NETRC_PLACE.match(line)) and (word := re.search(r"\bpassword[ \t]+(\S+)", line[place.end() :])):
+        if (place := _NETRC_PLACE.match(line)) and (
+            word := re.search(r"\bpassword[ \t]+(\S+)", line[place.end() :])
+        ):
             yield place.end() + word.start(1), place.end() + word.end(1)
-    for form in (_PGPASS, _SHADOW):
-        if ":" in line and (match := form.match(line)):
-            yield match.span(1)
-    # Thirteen characters of crypt(3) may as well be a word: only with a digit and both cases.
-    if (match := _HTPASSWD.match(line)) and _is_mixed(match[1]):
-        yield match.span(1)
+    if ":" in line:
+        for form in (_PGPASS, _SHADOW):
+            if whole := form.match(line):
+                yield whole.span(1)
+        # Thirteen characters of crypt(3) may as well be a word: only with a digit and both cases.
+        if (short := _HTPASSWD.match(line)) and _is_mixed(short[1]):
+            yield short.span(1)
 
 
 def _is_mixed(text: str) -> bool:

@@ -40,7 +40,7 @@ def spans(text: str) -> Iterator[Span]:
         local = tag[2].rpartition(":")[2]
         if tag[1]:
             if local.lower() not in _NAMING and local.lower() not in _HOLDING:
-                named = named and local.lower() in ("key",)
+                named = False
             continue
         secret = yield from _attributes(text, tag)
         if tag[3].rstrip().endswith("/"):

@@ -128,6 +128,7 @@ _SCHEMA_WORDS = frozenset(
     }
 )
 _QUERY_NAMES = frozenset({"key", "sig", "sign", "code", "ticket", "ak", "sk", "state", "auth"})
+_FILE = re.compile(r"\.(?:ya?ml|json|toml|ini|conf|cfg|txt|md|py|sh|go|js|log)$")
 _RUN = re.compile(r"[\w.$-]+")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
@@ -182,16 +183,24 @@ def foreign_stems(text: str) -> tuple[str, ...]:
     return tuple(stem for stem in _FOREIGN_STEMS if stem in lowered)
 
 
+def may_tell(name: str) -> bool:
+    """Return whether `name` has any part of a secret's name in it; for the names of variables, where that is enough."""
+    squeezed = name.lower().replace("_", "").replace("-", "")
+    return any(stem in squeezed for stem in STEMS) or is_secret(name)
+
+
 def tells(text: str) -> bool:
     """Return whether a line, or a word of a command, speaks of a secret by any of its words."""
-    return any(is_secret(name) for name in _RUN.findall(text)) or is_phrase(text)
+    return any(is_secret(name) and not _FILE.search(name) for name in _RUN.findall(text)) or is_phrase(text)
 
 
 def _readable(name: str) -> str:
     """Return `name` in the common form of its letters; bytes that are no UTF-8 are read as GBK, as old editors write it."""
     try:
         raw = name.encode("utf-8", "surrogateescape")
-        name = raw.decode("utf-8" if raw.isascii() or not any("\udc80" <= c <= "\udcff" for c in name) else "gb18030")
+        name = raw.decode(
+            "utf-8" if raw.isascii() or not any("\udc80" <= c <= "\udcff" for c in name) else "gb18030"
+        )
     except UnicodeError:
         pass
     return unicodedata.normalize("NFKC", name)

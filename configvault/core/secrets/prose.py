@@ -17,10 +17,10 @@ Span = tuple[int, int]
 HIDDEN = "\ue000"
 _MOST_WORDS = 400
 _BETWEEN = 4
-_WORD = re.compile(r"[^\s,;<>{}\[\]|]++")
+_WORD = re.compile(r"(?:[-=]>|[^\s,;<>{}\[\]|])++")
 _VERBS = frozenset(
     {
-        "is", "was", "are", "were", "be", "being", "equals", "=", "==", ":", ":=", "->", "=>", "→", "⇒", "—", "–", "-",
+        "is", "was", "are", "were", "be", "being", "equals", "=", "==", ":", ":=", "->", "=>", "→", "⇒", "—", "-",
         "es", "era", "est", "etait", "était", "ist", "war", "lautet", "é", "è", "jest", "to", "into", "now", "called",
     }
 )  # fmt: skip
@@ -29,6 +29,7 @@ _FOREIGN = re.compile(
     r"(?:(?:[ \t]*+(?:[（(][^()（）]{0,40}[)）])?[ \t]*+(?:就是|曾是|原为|现为|改为|改成|变为|换成|设为|设置为|等于|是|为|為|は|が|는|은|это|->|=>|→|[:=：＝]))"  # noqa: RUF001
     r"[ \t]*+(?=[\"'“‘「『`]?([!-~]{3,}+))|[ \t]++(?=([!-~]{6,}+)))[\"'“‘「『`]?",  # noqa: RUF001
 )
+_QUOTES = "\"'`“\u2018"
 _END = re.compile(r"[.,;:!?)\]}\"'`>。，；]+$")  # noqa: RUF001
 # What has a letter and a digit, or a sign, and is no secret.
 _KNOWN = re.compile(
@@ -37,7 +38,9 @@ _KNOWN = re.compile(
     r"| k8s | 2fa | u2f | fido2 | base64(?:url)? | bcrypt | argon2(?:id|i|d)? | pbkdf2 | [A-Z]{2,6}-[0-9]{1,5} | \#[0-9]+"
     r"| [0-9a-f]{40} | [0-9]{4}-[0-9]{2}-[0-9]{2}\S*"
 )
-_IDENTIFIER = re.compile(r"[A-Za-z_][a-z_]*(?:[A-Z][a-z]+)*(?:\(\))?|[A-Z_]+|\$\{?\w+\}?|%\w|\{+\w+\}+|<[\w -]+>")
+_IDENTIFIER = re.compile(
+    r"[A-Za-z_][a-z_]*(?:[A-Z][a-z]+)*(?:\(\))?|[A-Z_]+|\$\{?\w+\}?|%\w|\{+\w+\}+|<[\w -]+>"
+)
 _COMMON = frozenset(
     {
         "required", "missing", "invalid", "valid", "empty", "wrong", "optional", "expired", "unset", "null", "none", "true", "false",
@@ -52,9 +55,9 @@ def spans(line: str) -> Iterator[Span]:
         for match in _FOREIGN.finditer(line):
             which = 1 if match[1] else 2
             text = _END.sub("", match[which])
-            if len(text) >= 3 and text.lower() not in _COMMON and not _KNOWN.fullmatch(text):
-                if which == 1 or looks_chosen(text):
-                    yield match.start(which), match.start(which) + len(text)
+            plain = len(text) < 3 or text.lower() in _COMMON or _KNOWN.fullmatch(text)
+            if not plain and (which == 1 or looks_chosen(text)):
+                yield match.start(which), match.start(which) + len(text)
     words = []
     for match in _WORD.finditer(line):
         words.append(match)
@@ -106,12 +109,12 @@ def _phrase(words: list[re.Match[str]], number: int) -> bool:
 def _value(match: re.Match[str], verb: str, *, near: bool) -> Span | None:
     """Return where the value in a word is, None where it is one more word."""
     text = match[0]
-    start = match.start() + len(text) - len(text.lstrip("\"'`(“‘"))
+    start = match.start() + len(text) - len(text.lstrip(_QUOTES + "("))
     end = match.start() + len(_END.sub("", text))
     value = match.string[start:end]
     if len(value) < 4 or text.endswith(":") or value.lower() in _COMMON or value[0] in "@$*%&<":
         return None
-    if text[0] in "\"'`“‘" and verb:
+    if text[0] in _QUOTES and verb:
         return None if names.is_secret(value) and _IDENTIFIER.fullmatch(value) else (start, end)
     if verb == "straight" and value.isdigit() and len(value) <= 12:
         return start, end

@@ -34,7 +34,9 @@ _MEMBER = re.compile(
     r"([ \t]*+(?:-[ \t]++)*+)[\"']?([\w.$/-]++)[\"']?[ \t]*+[:=](?=[ \t\"'\[{]|$|\r)", re.ASCII
 )
 # A line that is a member of a mapping in any script, or ends what stands before it, so that no value goes on in it.
-_OTHER = re.compile(r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)")
+_OTHER = re.compile(
+    r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)"
+)
 _TABLE = re.compile(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
 _LONE_NAME = re.compile(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
 

@@ -45,6 +45,7 @@ _ALIAS = re.compile(r"\*([^\s,\[\]{}]++)[ \t]*+(?:#.*+|[,}\]].*+)?$", re.DOTALL)
 _ALIAS_USED = re.compile(r"(?<![^\s,\[{:-])\*([^\s,\[\]{}]++)")
 # A tag or an anchor without a value, or a comment without a space: it may as well be a value that begins with that sign.
 _ONLY_SIGNED = re.compile(r"(?:!(?!!?[a-z]{1,12}(?:\s|$))|&|#(?=[^\s#!-]))\S{3,}")
+_DASHES = re.compile(r"[ \t]*+(?:-[ \t]++)*+")
 _LINE_START = re.compile(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`])?+$")
 _PLACEHOLDER = re.compile(r"\$\{(?:[A-Za-z_]\w*|file:[^}]*)\}|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}", re.ASCII)
 _NOTHING = frozenset(
@@ -104,8 +105,8 @@ class Found:
 class Known:
     """What one line has to know of the whole text.
 
-    `anchors` are those that are defined somewhere; `used` those that an alias names; `secret` those of them whose value is a secret, as an alias to them
-    stands where a secret belongs.
+    `anchors` are those that are defined somewhere, `used` those that an alias names; `secret` those whose value is a
+    secret, as an alias to them stands where a secret belongs.
     """
 
     anchors: frozenset[str] = frozenset()
@@ -209,7 +210,12 @@ def anchors(text: str) -> frozenset[str]:
 
 
 def find(
-    line: str, *, values: bool = False, everything: bool = False, known: Known = _NOTHING_KNOWN, answer: str = ""
+    line: str,
+    *,
+    values: bool = False,
+    everything: bool = False,
+    known: Known = _NOTHING_KNOWN,
+    answer: str = "",
 ) -> Found:
     """Return what is secret in `line`.
 
@@ -259,7 +265,11 @@ def _anchored(line: str, found: Found, known: Known) -> None:
         if match[2] in known.secret:
             context = _Context(line)
             context.move(match.start())
+            before = found.below
             _take_value(line, match, _SECRETS, context, found, known)
+            if found.below is not None and found.below != before:
+                # What belongs to the anchor is indented as its key is.
+                found.below = _DASHES.match(line).end()  # type: ignore[union-attr]
 
 
 def complex_name(line: str) -> str:
@@ -369,7 +379,7 @@ def _take_value(
         found.inline = bool(context.quote) or context.flow
         return len(line)
     if line[start] in "[{":
-        return _collection(line, start, column, name, found)
+        return _collection(line, start, column, name, found, known)
     if (alias := _ALIAS.match(line, start)) and alias[1] in known.anchors:
         found.aliases.append(alias[1])
         return alias.end(1)
@@ -377,12 +387,19 @@ def _take_value(
 
 
 def _is_anchor(text: str, known: Known) -> bool:
-    return text[0] == "&" and text[1:] in known.anchors and text[1:] not in known.secret and text[1:] in known.used
+    return (
+        text[0] == "&" and text[1:] in known.anchors and text[1:] not in known.secret and text[1:] in known.used
+    )
 
 
 def _ends_line(line: str, match: re.Match[str], context: _Context) -> bool:
     """Return whether the value after a name is all that a line of YAML holds, so that nothing else follows its quotes."""
-    return match[3] == ":" and not context.quote and not context.flow and bool(_LINE_START.match(line, 0, match.start()))
+    return (
+        match[3] == ":"
+        and not context.quote
+        and not context.flow
+        and bool(_LINE_START.match(line, 0, match.start()))
+    )
 
 
 def _after_stray_quote(line: str, opening: re.Match[str], name: str, found: Found) -> int:
@@ -470,7 +487,7 @@ def _bracket(line: str, start: int, quote: str) -> int | None:
     return None
 
 
-def _collection(line: str, start: int, column: int, name: str, found: Found) -> int:
+def _collection(line: str, start: int, column: int, name: str, found: Found, known: Known) -> int:
     if line[start] == "{" and not names.is_container(name):
         found.below, found.name = column, name
         return start
@@ -481,6 +498,8 @@ def _collection(line: str, start: int, column: int, name: str, found: Found) -> 
     end = _bracket(line, start + 1, close)
     if end is None:
         found.until = close
+    if known.anchors:
+        found.aliases += known.anchors.intersection(_ALIAS_USED.findall(line[start:end]))
     _add(line, start + 1, len(line) if end is None else end, name, found)
     return len(line) if end is None else end + 1
 
@@ -552,7 +571,9 @@ def _elsewhere(line: str) -> Iterator[Span]:
         if not (match[1].isalpha() and match[1].islower()):
             yield match.span(1)
     yield from forms.spans(line)
-    yield from prose.spans(MARK.sub(lambda mark: prose.HIDDEN * len(mark[0]), line) if "<secret" in line else line)
+    yield from prose.spans(
+        MARK.sub(lambda mark: prose.HIDDEN * len(mark[0]), line) if "<secret" in line else line
+    )
     yield from random_spans(line)
 
 

@@ -21,7 +21,7 @@ FOREIGN_NAMES = (
 )  # fmt: skip
 _FOREIGN_TAIL = re.compile(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
 
-_FOREIGN_STEMS = (*FOREIGN_NAMES, "contrase", "lösenord", "schlüssel", "mật", "clé")
+FOREIGN_STEMS = (*FOREIGN_NAMES, "contrase", "lösenord", "schlüssel", "mật", "clé")
 
 # Every secret's name has one of these in it, its words joined and in small letters, or one of the short ones.
 STEMS = (
@@ -31,10 +31,10 @@ STEMS = (
     "segredo", "matkhau", "katasandi", "credencial", "parola", "clave", "senha", "heslo", "haslo", "sifre", "jeton", "schlussel",
     "cleapi", "cleprivee", "clesecrete", "pepper", "walletphrase", "walletwords", "secretwords", "pkey",
 )  # fmt: skip
-SHORT_STEMS = (
+SHORT_STEMS = ("pw", "otp", "sk", "ak", "pat", "sid", "pin", "salt", "seed", "psk", "psw", "cred", "mdp")
+SHORT = (
     r"(?:(?<![a-z])|(?<=\\[nrt]))(?:[a-z]{0,8}pw|t?otp|sk|ak|pat|sid|pin|salt|seed|psk|psw|creds?|mdp)(?![a-z])"
     r"|(?:Pw|PW|Otp|OTP|Sk|SK|Ak|AK|Pat|PAT|Sid|SID|Pin|PIN|Salt|SALT|Seed|SEED|Psk|PSK|Creds?|CREDS?)(?![a-z])"
-    "|\\\\[ux][0-9a-fA-F]{2}|[\udc80-\udcff\uff21-\uff5a]"
 )
 
 # What lies beside a secret name (`name: Authorization`, `value: ...`) or below one in a schema.
@@ -173,14 +173,6 @@ def is_weak(name: str) -> bool:
 def is_about(word: str) -> bool:
     """Return whether `word` after a secret's name says that it is about the secret: `token limit`, `key type`."""
     return word in _LAST_OF_NONE
-
-
-def foreign_stems(text: str) -> tuple[str, ...]:
-    """Return what `text` has of secrets' names in other scripts."""
-    if text.isascii():
-        return ()
-    lowered = text.lower()
-    return tuple(stem for stem in _FOREIGN_STEMS if stem in lowered)
 
 
 def may_tell(name: str) -> bool:

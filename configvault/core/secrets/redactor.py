@@ -92,8 +92,8 @@ class Redactor:
 def _secrets(text: str) -> list[Span]:
     """Return where the secrets of a text are that show by where they stand or by their looks."""
     lines = text.split("\n")
-    foreign = names.foreign_stems(text)
-    held = [values.may_hold(line, foreign) for line in lines]
+    traces = values.traces(text)
+    held = [values.may_hold(line, traces) for line in lines]
     if not any(held):
         return []
     known = Known(values.anchors(text), used=values.aliases(text))

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from configvault.core.secrets import forms, names, prose
 from configvault.core.secrets.randomness import KNOWN_STARTS, random_spans
@@ -68,8 +69,10 @@ _INSIDE = {
 # A sieve for most lines: what has none of these holds no secret. It may let through what holds none either. Plain words
 # one after the other are found many times quicker than by one pattern.
 _STEMS = (*names.STEMS, "basic")
-_SIGNS = ("?", "&", "@", "-----BEGIN", *forms.SIGNS, *KNOWN_STARTS)
-_SHORT = re.compile(names.SHORT_STEMS)
+_SIGNS = ("?", "&", "@", "\\u", "\\x", "-----BEGIN", *forms.SIGNS, *KNOWN_STARTS)
+_SHORT = re.compile(names.SHORT)
+# Letters of double width, and bytes that are no UTF-8, may spell any name.
+_STRANGE = re.compile("[\udc80-\udcff\uff21-\uff5a]")
 _LONG_RUN = re.compile(r"[\w+/.~$-]{20}", re.ASCII)
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _MOST_PAIRS = 2000
@@ -170,26 +173,57 @@ class _Context:
         return self.groups[-1]
 
 
-def may_hold(text: str, foreign: tuple[str, ...] = ()) -> bool:
-    """Return False where nothing in `text`, one line, can be a secret by itself: quick, and no more.
+class Traces(NamedTuple):
+    """What of all that may announce a secret stands anywhere in a text, so that its lines need not be asked for the rest."""
+
+    stems: tuple[str, ...] = _STEMS
+    signs: tuple[str, ...] = _SIGNS
+    short: tuple[str, ...] = names.SHORT_STEMS
+    foreign: tuple[str, ...] = names.FOREIGN_STEMS
+
+
+def traces(text: str) -> Traces:
+    """Return the traces of secrets in a whole text."""
+    lowered = text.lower()
+    squeezed = _squeezed(lowered)
+    return Traces(
+        tuple(stem for stem in _STEMS if stem in squeezed),
+        tuple(sign for sign in _SIGNS if sign in text),
+        tuple(stem for stem in names.SHORT_STEMS if stem in lowered),
+        () if text.isascii() else tuple(stem for stem in names.FOREIGN_STEMS if stem in lowered),
+    )
+
+
+_ALL = Traces()
+
+
+def may_hold(line: str, traces: Traces = _ALL) -> bool:
+    """Return False where nothing in `line` can be a secret by itself: quick, and no more.
 
     Args:
-        text: the line.
-        foreign: those of `names.foreign_stems` that stand somewhere in the file.
+        line: one line.
+        traces: what to look for, from the text that the line is of.
     """
-    lowered = text.lower()
-    # Names count without what parts their words.
-    squeezed = (
-        lowered.encode("utf-8", "surrogatepass").translate(None, _PUNCTUATION).decode("utf-8", "surrogatepass")
-    )
+    lowered = line.lower()
     return (
-        _holds(squeezed, _STEMS)
-        or _holds(text, _SIGNS)
-        or (bool(foreign) and not text.isascii())
-        or _SHORT.search(text) is not None
-        or _LONG_RUN.search(text) is not None
-        or forms.may_hold(text)
+        # Names count without what parts their words.
+        _holds(_squeezed(lowered), traces.stems)
+        or _holds(line, traces.signs)
+        or (_holds(lowered, traces.short) and _SHORT.search(line) is not None)
+        or _LONG_RUN.search(line) is not None
+        or forms.may_hold(line)
+        or (not line.isascii() and (_holds(lowered, traces.foreign) or _STRANGE.search(line) is not None))
     )
+
+
+def _squeezed(lowered: str) -> str:
+    if not lowered.isascii():
+        return (
+            lowered.encode("utf-8", "surrogatepass")
+            .translate(None, _PUNCTUATION)
+            .decode("utf-8", "surrogatepass")
+        )
+    return lowered.encode().translate(None, _PUNCTUATION).decode()
 
 
 def _holds(text: str, words: tuple[str, ...]) -> bool:

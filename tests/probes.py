@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-Files = dict[str, bytes]
-Edit = Callable[[Files], None]
+from edits import Edit, both, by, cut, folder, gone, put, sub
 
 META = "pluginproduct/plugin_meta.yaml"
 LIBRARY = "pluginproduct/library_search.yaml"
 WOLFRAM = "pluginproduct/wolfram_alpha.yaml"
 BOCHA = "pluginproduct/bocha_search.yaml"
 OAUTH = "common/oauth_schema.json"
-
-
-def sub(path: str, *pairs: str) -> Edit:
-    """Return the edit that replaces the first of each `old, new` in the file at `path`."""
-
-    def edit(files: Files) -> None:
-        for old, new in zip(pairs[::2], pairs[1::2], strict=True):
-            assert old.encode() in files[path], old
-            files[path] = files[path].replace(old.encode(), new.encode(), 1)
-
-    return edit
 
 
 def m(*pairs: str) -> Edit:
@@ -34,53 +22,6 @@ def m(*pairs: str) -> Edit:
 def d(*pairs: str) -> Edit:
     """Edit library_search.yaml."""
     return sub(LIBRARY, *pairs)
-
-
-def put(path: str, content: str | bytes) -> Edit:
-    """Make the file at `path` this."""
-    data = content if isinstance(content, bytes) else content.encode()
-    return lambda files: files.update({path: data})
-
-
-def by(path: str, change: Callable[[bytes], bytes]) -> Edit:
-    """Make the file at `path` what `change` makes of it."""
-    return lambda files: files.update({path: change(files[path])})
-
-
-def gone(path: str) -> Edit:
-    """Take the file at `path` away."""
-    return lambda files: files.__delitem__(path)
-
-
-def folder(path: str) -> Edit:
-    """Put a folder in the place of the file at `path`."""
-
-    def edit(files: Files) -> None:
-        del files[path]
-        files[path + "/"] = b""
-
-    return edit
-
-
-def cut(path: str, first: str, last: str) -> Edit:
-    """Take the text from `first` up to but not with `last` out."""
-
-    def edit(files: Files) -> None:
-        text = files[path].decode()
-        start = text.index(first)
-        files[path] = (text[:start] + text[text.index(last, start + 1) :]).encode()
-
-    return edit
-
-
-def both(*edits: Edit) -> Edit:
-    """Make several edits."""
-
-    def edit(files: Files) -> None:
-        for one in edits:
-            one(files)
-
-    return edit
 
 
 TOOLS = """  tools:

@@ -7,6 +7,8 @@ import fnmatch
 from pathlib import Path
 
 import pytest
+from edits import Files
+from loader import ENDLESS, MAYBE_MEANT, NO_ID, OPENAPI_30, TOO_DEEP, UTF8
 from probes import PROBES
 from states import Content, Link, on_disk, validate
 
@@ -19,19 +21,19 @@ TABLE = SHARED / "loader-probes.tsv"
 
 # What is not validated as the loader did, and why.
 DEVIATIONS = {
-    "tool_id missing": "nothing could refer to such a tool",
-    "tool_id 0": "nothing could refer to such a tool",
-    "all tools deprecated": "somebody may mean it: a warning",
-    "oauth gbk bytes": "UTF-8 only: what reads the schema after the loader shows garbage",
-    "openapi '2.0'": "OpenAPI 3.0.x only",
-    "openapi 3.1.0": "OpenAPI 3.0.x only",
-    "openapi '3.0'": "OpenAPI 3.0.x only",
-    "utf16 meta": "UTF-8 only",
-    "utf16 doc": "UTF-8 only",
-    "recursive alias meta": "no reader but one that skips the key survives an anchor that contains itself",
-    "deep 900 doc": "nested deeper than the limit of 200",
-    "deep 1500 doc": "nested deeper than the limit of 200",
-    "deep 9000 doc": "nested deeper than the limit of 200",
+    "tool_id missing": NO_ID,
+    "tool_id 0": NO_ID,
+    "all tools deprecated": MAYBE_MEANT,
+    "oauth gbk bytes": UTF8,
+    "openapi '2.0'": OPENAPI_30,
+    "openapi 3.1.0": OPENAPI_30,
+    "openapi '3.0'": OPENAPI_30,
+    "utf16 meta": UTF8,
+    "utf16 doc": UTF8,
+    "recursive alias meta": ENDLESS,
+    "deep 900 doc": TOO_DEEP,
+    "deep 1500 doc": TOO_DEEP,
+    "deep 9000 doc": TOO_DEEP,
 }
 MEANT = {"plugin deprecated + doc missing"}  # one plugin less, as the entry says
 
@@ -88,7 +90,9 @@ def test_probes(probe: dict[str, str]) -> None:
     """What the loader refuses, panics on or skips is refused, and what it loads cleanly is accepted."""
     name = probe["mutation of a 4-plugin/5-tool config"]
     base = on_disk(CORPUS / "accept-baseline")
-    files = {path: content for path, content in base.items() if isinstance(content, bytes) and path[-1] != "/"}
+    files: Files = {
+        path: content for path, content in base.items() if isinstance(content, bytes) and path[-1] != "/"
+    }
     PROBES[name](files)
     loaded = (probe["real_outcome"], probe["plugins"], probe["tools"]) == ("OK", "4", "5") or name in MEANT
     assert validate(files).accepted == (loaded != (name in DEVIATIONS)), name

@@ -21,12 +21,14 @@ def ids(plugins: tuple[Plugin, ...]) -> Iterator[Fault]:
         for tool in plugin.tools:
             if tool.id == 0:
                 continue
-            first = tool_ids.setdefault(tool.id, tool.id_at.line)
-            if first != tool.id_at.line:
+            if tool.id in tool_ids:
+                first = tool_ids[tool.id]
                 message = (
                     f"{plugin.label}: tool_id {tool.id} is already taken in line {first}; the tool is dropped"
                 )
                 yield fault("duplicate-tool-id", tool.id_at, message, "give it an id of its own")
+            else:
+                tool_ids[tool.id] = tool.id_at.line
 
 
 def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, int]) -> Iterator[Fault]:
@@ -36,10 +38,11 @@ def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, i
     if plugin.id in tool_ids:
         message = f"plugin_id {plugin.id} is the tool_id of line {tool_ids[plugin.id]}; the plugin is dropped"
         yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
-    first = plugin_ids.setdefault(plugin.id, plugin.id_at.line)
-    if first != plugin.id_at.line:
-        message = f"plugin_id {plugin.id} is already taken in line {first}; the plugin is dropped"
+    if plugin.id in plugin_ids:
+        message = f"plugin_id {plugin.id} is already taken in line {plugin_ids[plugin.id]}; the plugin is dropped"
         yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
+    else:
+        plugin_ids[plugin.id] = plugin.id_at.line
 
 
 def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | None]) -> Iterator[Fault]:

@@ -115,6 +115,9 @@ def _mapping(node: Mapping, shape: Struct | MapOf, what: str) -> Iterator[Fault]
     yield from duplicates(
         node, "duplicate-key", "the service refuses to start with a key twice; keep one of them"
     )
+    for key, _ in node.pairs:
+        if type(key) is not Scalar:
+            yield fault("meta-type", key, f"a key of {what} must be a text, not {describe(key)}", STRING.advice)
     for name, (key, value) in node.entries.items():
         if isinstance(shape, MapOf):
             yield from faults(value, shape.value, f"{what}.{name}")

@@ -105,10 +105,16 @@ class _Copy:
         if target is not None and not named and target.text.startswith("#"):
             return {"$ref": target.text}
         return {
-            name: self.of(value, not named and name in _MAPS)
+            name: self.variables(value) if name == "variables" and not named else self.of(value, not named and name in _MAPS)
             for name, (_, value) in node.entries.items()
             if not is_null(value) and (named or not (name in _DATA or name.startswith("x-") or name == "$ref"))
         }
+
+    def variables(self, node: Node) -> Json:
+        """Return the copy of a server's variables, whose `default` is required and no data of theirs."""
+        if type(node) is not Mapping:
+            return self.of(node, False)
+        return {name: self.of(value, True) for name, (_, value) in node.entries.items() if not is_null(value)}
 
 
 _MAPS = frozenset(
@@ -124,7 +130,6 @@ _MAPS = frozenset(
         "paths",
         "properties",
         "content",
-        "variables",
         "mapping",
         "scopes",
         "encoding",

@@ -39,7 +39,9 @@ def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, i
         message = f"plugin_id {plugin.id} is the tool_id of line {tool_ids[plugin.id]}; the plugin is dropped"
         yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
     if plugin.id in plugin_ids:
-        message = f"plugin_id {plugin.id} is already taken in line {plugin_ids[plugin.id]}; the plugin is dropped"
+        message = (
+            f"plugin_id {plugin.id} is already taken in line {plugin_ids[plugin.id]}; the plugin is dropped"
+        )
         yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
     else:
         plugin_ids[plugin.id] = plugin.id_at.line

@@ -105,7 +105,9 @@ class _Copy:
         if target is not None and not named and target.text.startswith("#"):
             return {"$ref": target.text}
         return {
-            name: self.variables(value) if name == "variables" and not named else self.of(value, not named and name in _MAPS)
+            name: self.variables(value)
+            if name == "variables" and not named
+            else self.of(value, not named and name in _MAPS)
             for name, (_, value) in node.entries.items()
             if not is_null(value) and (named or not (name in _DATA or name.startswith("x-") or name == "$ref"))
         }

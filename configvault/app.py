@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from configvault.core.plugins import Plugin
     from configvault.coze.online import Rate, Result
     from configvault.observers.notify import Notifier
+    from configvault.service.health import AskLog
     from configvault.service.log.analysis import Analysis
     from configvault.service.log.reading import Read
     from configvault.validators import Rule, Validator
@@ -136,13 +137,16 @@ def open_site(
     vault.git.require_version()
     machine = who.machine()
     vault.sign = _signer(settings, environ)
+    loads = _Loads()
     return Site(
         settings=settings,
         vault=vault,
         root=Root(settings.root, Names(settings.watch.ignore)),
         validator=LazyValidator(settings.validate, environ, vault.state_file("verdicts")),
-        reload=partial(_reload, settings, environ, stop),
-        check_health=partial(check_health, settings, environ, stop, vault),
+        reload=partial(_reload, settings, environ, stop, loads),
+        check_health=partial(
+            check_health, settings, environ, stop, vault, log=_service_log(settings, vault, loads)
+        ),
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
         blame=_blame_owners,
@@ -338,19 +342,48 @@ def _now(timezone: str) -> datetime:
     return datetime.now(ZoneInfo(timezone))
 
 
+class _Loads:
+    """When this process last had the service load something; the vault hears of it after the health checks."""
+
+    at: datetime | None = None
+
+
+def _service_log(settings: Settings, vault: Vault | None, loads: _Loads) -> AskLog | None:
+    """Return what answers log checks, None where there are none."""
+    spans = [check.log.over for check in settings.health if check.log is not None]
+    if not spans or settings.service_log is None or settings.service_log.path is None:
+        return None
+    from configvault.service.log.verdict import Watch
+    from configvault.usecases import loading
+
+    def loaded_at() -> datetime | None:
+        known = [
+            at for at in (loads.at, loading.loaded_at(vault) if vault is not None else None) if at is not None
+        ]
+        return max(known, default=None)
+
+    log = settings.service_log
+    now = partial(_now, settings.timezone)
+    return Watch(settings.service_log.path, log.fields, 2 * max(spans), loaded_at, now).ask
+
+
 def _reload(
     settings: Settings,
     environ: Mapping[str, str],
     stop: threading.Event | None,
+    loads: _Loads,
     snapshot: Snapshot | None,
     trigger: str,
 ) -> ReloadReport:
     from configvault.service.reload import ReloadContext, reloader
 
-    told = ReloadContext(None, None, None, trigger)
+    context = ReloadContext(None, None, None, trigger)
     if snapshot is not None:
-        told = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger)
-    return reloader(settings.reload, environ, stop).reload(told)
+        context = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger)
+    try:
+        return reloader(settings.reload, environ, stop).reload(context)
+    finally:
+        loads.at = _now(settings.timezone)
 
 
 def check_health(
@@ -359,6 +392,7 @@ def check_health(
     stop: threading.Event | None = None,
     vault: Vault | None = None,
     *,
+    log: AskLog | None = None,
     only: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HealthReport, ...]:
@@ -370,7 +404,8 @@ def check_health(
 
     # Looked up before threads ask: a vault is no place for several at once.
     named = _plugins(vault) if any(health.asks_for_plugins(check) for check in checks) else ()
-    around = health.Surroundings(environ, lambda: named)
+    log = log or _service_log(settings, vault, _Loads())
+    around = health.Surroundings(environ, lambda: named, log)
     return health.run_checks(checks, stop or threading.Event(), around, progress=progress)
 
 

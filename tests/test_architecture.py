@@ -37,7 +37,7 @@ LAYERS: dict[str, set[str]] = {
         *("core", "disk", "calls", "config", "who", "replica"),
         *("root", "vault", "validators", "coze", "service", "observers", "usecases"),
     },
-    "daemon": {"core", "disk", "usecases", "app", "root", "vault", "observers", "web", "who"},
+    "daemon": {"core", "disk", "usecases", "app", "root", "vault", "service", "observers", "web", "who"},
     "cli": {"core", "usecases", "app", "daemon", "config", "observers"},
     "__main__": {"cli"},
 }

@@ -19,6 +19,7 @@ from configvault.observers.metrics import Metrics
 
 ALL = Figures(
     by_trigger={"change": 3, "rollback": 1},
+    active_plugins={"openapi": 2},
     rejected=2,
     files=40,
     vault_bytes=123_456,
@@ -54,6 +55,7 @@ def busy() -> Metrics:
     for outcome, _ in NAMED:
         found(outcome)
     found.notified("rejected", "failed")
+    found.requested([("tides", "get", False, 20.0), ("tides", "get", True, None)])
     return found
 
 
@@ -136,3 +138,28 @@ def test_promtool_finds_nothing_to_complain() -> None:
         [promtool, "check", "metrics"], input=found.render("")[1], capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_requests_to_plugins_are_the_guides_metrics() -> None:
+    """Requests are counted by plugin, operation and result, durations in seconds, plugins by their type."""
+    found = busy()
+    names = {"plugin_name": "tides", "operation": "get"}
+    assert value(found, "coze_plugin_requests_total", **names, status="success") == 1
+    assert value(found, "coze_plugin_requests_total", **names, status="error") == 1
+    assert value(found, "coze_plugin_request_duration_seconds_bucket", **names, le="0.1") == 1
+    assert value(found, "coze_plugin_request_duration_seconds_count", **names) == 1
+    assert value(found, "coze_active_plugins", plugin_type="openapi") == 2
+
+
+def test_a_log_cannot_make_up_labels_without_end() -> None:
+    """Past a thousand operations all new ones are one, and known ones are still told apart."""
+    found = metrics()
+    found.requested((f"p{number}", "get", False, 1.0) for number in range(1500))
+    found.requested([("p1", "get", True, 1.0)])
+    assert (
+        value(
+            found, "coze_plugin_requests_total", plugin_name="(others)", operation="(others)", status="success"
+        )
+        == 500
+    )
+    assert value(found, "coze_plugin_requests_total", plugin_name="p1", operation="get", status="error") == 1

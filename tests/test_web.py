@@ -396,6 +396,22 @@ def test_a_taken_port_is_an_error_with_a_remedy(place: Place, pages: Pages) -> N
     assert "http.listen" in (caught.value.hint or "")
 
 
+def test_metrics_alone_for_whoever_asks(place: Place, pages: Pages) -> None:
+    """The second address answers health and metrics under any name, and no page, nor anything of the history."""
+    server = web.serve("127.0.0.1:0", pages.source, metrics_only=True)
+    try:
+        other = Pages(pages.source, server.address)
+        for path in ("/metrics", "/health", "/ready"):
+            assert other.get(path, host="configvault.coze-studio.svc:9461").status == 200
+        for path in ("/", "/api/snapshots", "/style.css", "/snapshots/latest", "/metrics/"):
+            assert other.get(path, host="localhost").status == 404
+        with pytest.raises(ConfigvaultError) as caught:
+            web.serve(server.address, pages.source, metrics_only=True)
+        assert "http.metrics" in (caught.value.hint or "")
+    finally:
+        server.close()
+
+
 def test_a_closed_server_is_gone(place: Place) -> None:
     """After close nothing listens, and the same place can be listened on again."""
     with showing(place) as pages:

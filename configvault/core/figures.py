@@ -22,13 +22,15 @@ class ReplicaFigures:
 class Figures:
     """What the gauges show. None is "not known", and shows as no sample at all rather than as a lie.
 
-    `by_trigger` counts the snapshots on record by what caused them, whoever made them. `refused_since` is when the
+    `by_trigger` counts the snapshots on record by what caused them, whoever made them, `active_plugins` the
+    latest snapshot's plugins by their type. `refused_since` is when the
     state that is live was first refused. `last_load_ok` is whether the service took what it was last told to load, by
     whomever. `last_proof` is when the daemon last proved that it sees changes;
     `last_backup` and `last_verify` when the scheduled run last went through.
     """
 
     by_trigger: Mapping[str, int] = field(default_factory=dict)
+    active_plugins: Mapping[str, int] = field(default_factory=dict)
     rejected: int | None = None
     files: int | None = None
     vault_bytes: int | None = None

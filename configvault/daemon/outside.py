@@ -15,6 +15,7 @@ import configvault
 from configvault import app
 from configvault.core.errors import ConfigvaultError
 from configvault.core.outcome import FailureOutcome
+from configvault.daemon.servicelog import Follower
 from configvault.daemon.standing import Standing
 from configvault.daemon.worker import Worker
 from configvault.usecases import status
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from configvault.who.writers import Writers
 
 OFF = "off"
+# What is served where, which is also what is said to be degraded where it cannot be.
+PAGES, METRICS = "http", "http-metrics"
 PATIENCE_S = 3.0
 
 
@@ -90,8 +93,8 @@ class Outside:
         self._standing = standing
         self._worker = worker
         self._shown: Shown | None = None
-        self._server: Server | None = None
-        self._listen = OFF
+        self._servers: dict[str, tuple[str, Server]] = {}
+        self._follower: Follower | None = None
         self._teller: Notifier | None = None
         self._writers: Writers | None = None
 
@@ -102,6 +105,7 @@ class Outside:
         else:
             app.blame_writers(site, self._writers)
         self._serve(site)
+        self._follow(site)
         before, self._teller = self._teller, None
         if site.settings.notify:
             self._teller = app.teller(site, self._heard)
@@ -130,28 +134,50 @@ class Outside:
         """End all of it; what waits to be told gets a moment."""
         if self._teller is not None:
             self._teller.close(PATIENCE_S)
-        if self._server is not None:
-            self._server.close()
+        if self._follower is not None:
+            self._follower.close()
+        for _, server in self._servers.values():
+            server.close()
         if self._writers is not None:
             self._writers.close()
 
     def _serve(self, site: Site) -> None:
-        listen = site.settings.http.listen
-        if listen == self._listen and self._server is not None:
-            return
-        if self._server is not None:
-            self._server.close()
-        self._server, self._listen = None, listen
-        if listen == OFF:
+        http = site.settings.http
+        wanted = {PAGES: None if http.listen == OFF else http.listen, METRICS: http.metrics}
+        if not any(wanted.values()):
             self._shown = None
-            self._standing.clear("http")
+        else:
+            self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker)
+        for what, listen in wanted.items():
+            running = self._servers.get(what)
+            if running is None or running[0] != listen:
+                self._listen(what, listen)
+
+    def _listen(self, what: str, listen: str | None) -> None:
+        """Serve the pages, or the metrics alone, at another place (None: nowhere)."""
+        running = self._servers.pop(what, None)
+        if running is not None:
+            running[1].close()
+        self._standing.clear(what)
+        if listen is None or self._shown is None:
             return
         from configvault import web
 
-        self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker)
         try:
-            self._server = web.serve(listen, self._shown)
+            server = web.serve(listen, self._shown, metrics_only=what == METRICS)
         except ConfigvaultError as error:
-            self._standing.degrade("http", error.message, error.hint)
+            self._standing.degrade(what, error.message, error.hint)
         else:
-            self._standing.clear("http")
+            self._servers[what] = (listen, server)
+
+    def _follow(self, site: Site) -> None:
+        """Count the requests in the service's log, where it has one and somebody may scrape them."""
+        log = site.settings.service_log
+        wanted = log if log is not None and log.path is not None and self._shown is not None else None
+        if self._follower is not None and self._follower.log == wanted:
+            return
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
+        if wanted is not None and self._shown is not None:
+            self._follower = Follower(wanted, self._shown.counted.requested, self._standing)

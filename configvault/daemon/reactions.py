@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from configvault.core.model import Folder, Snapshot, Trigger, healthy
 from configvault.core.outcome import Recording, ReloadOutcome, RestoreOutcome
+from configvault.daemon.probation import Probation
 from configvault.daemon.standing import Standing
 from configvault.usecases import daemonstate, waiting
 from configvault.usecases.autorestore import restore_good, restore_latest
@@ -39,6 +40,7 @@ class Reactions:
         self.site = site
         self._standing = standing
         self._invalid: tuple[str, float] | None = None
+        self.probation = Probation(site)
 
     @property
     def due_s(self) -> float | None:
@@ -102,7 +104,16 @@ class Reactions:
         self.site.tell(ReloadOutcome(snapshot.id, loading.reload, loading.health))
         if loading.loaded:
             self._took()
+            self.probation.begin(snapshot, state, loading.reload)
             return
+        self._failed(snapshot, state)
+
+    def watch(self) -> None:
+        """Ask the service's log about the change that was reloaded last; put the last good one back if it was bad."""
+        self.probation.act(self._failed)
+
+    def _failed(self, snapshot: Snapshot, state: Folder) -> None:
+        """Say that the service did not take `snapshot`, and put the last good one back where that is wanted."""
         self._standing.degrade("reload", f"the service did not take {snapshot.id}", "configvault reload")
         restore = self.site.settings.changes.on_reload_failure == "restore"
         if (

@@ -120,6 +120,7 @@ class Worker:
             self._rescan_s,
             self._remember_s,
             self._reactions.due_s,
+            self._reactions.probation.due_s,
             self._confirmation.due_s,
             self.sight.poll_s,
         ]
@@ -165,6 +166,9 @@ class Worker:
             self._remember()
         if self.sight.poll_s is not None and now_s >= self.sight.poll_s:
             self._attempt("poll", lambda: self.sight.poll(self._known))
+        watched_s = self._reactions.probation.due_s
+        if watched_s is not None and now_s >= watched_s:
+            self._attempt("restore", self._reactions.watch)
         due_s = self._reactions.due_s
         if due_s is not None and now_s >= due_s:
             self._attempt("restore", self._restore)
@@ -305,7 +309,7 @@ class Worker:
         daemonstate.write_schedule(self._site.vault, replace(kept, last=last, **more))  # type: ignore[arg-type]
 
     def _configure(self, job: Configured) -> None:
-        self._site = self._reactions.site = self._confirmation.site = job.site
+        self._site = self._reactions.site = self._confirmation.site = self._reactions.probation.site = job.site
         self.sight.configure(job.site)
         # Other rules may take what was refused; other ignored names make another state.
         self._known = self._refused = None

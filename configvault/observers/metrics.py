@@ -41,6 +41,11 @@ from configvault.core.outcome import (
 _SETTLE_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
+# The deployment guide's.
+_REQUEST_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+MOST_OPERATIONS = 1000
+OTHERS = "(others)"
+
 
 class Metrics:
     """An observer that counts, and what a scraper is answered."""
@@ -124,6 +129,20 @@ class Metrics:
         self._recoveries = Counter(
             "configvault_recoveries", "Times something was set right after a crash.", registry=registry
         )
+        self._operations: set[tuple[str, str]] = set()
+        self._requests = Counter(
+            "coze_plugin_requests",
+            "Requests to plugins in the service's log, by result.",
+            ["plugin_name", "operation", "status"],
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "coze_plugin_request_duration_seconds",
+            "How long requests to plugins took, out of the service's log.",
+            ["plugin_name", "operation"],
+            buckets=_REQUEST_BUCKETS,
+            registry=registry,
+        )
         # What is never zero first cannot be seen to rise.
         for outcome in Recording:
             self._recordings.labels(outcome.value)
@@ -144,6 +163,23 @@ class Metrics:
     def notified(self, event: str, result: str) -> None:
         """Count a notification; it fits as the `heard` of a Notifier."""
         self._notifications.labels(event, result).inc()
+
+    def requested(self, requests: Iterable[tuple[str, str, bool, float | None]]) -> None:
+        """Count requests to plugins, out of the service's log: plugin, operation, whether it failed, milliseconds."""
+        for plugin, operation, failed, ms in requests:
+            names = self._named(plugin, operation)
+            self._requests.labels(*names, "error" if failed else "success").inc()
+            if ms is not None:
+                self._request_seconds.labels(*names).observe(ms / 1000)
+
+    def _named(self, plugin: str, operation: str) -> tuple[str, str]:
+        """Return the labels of a request: past a bound everything new is one, whatever the log holds."""
+        if (plugin, operation) in self._operations:
+            return plugin, operation
+        if len(self._operations) >= MOST_OPERATIONS:
+            return OTHERS, OTHERS
+        self._operations.add((plugin, operation))
+        return plugin, operation
 
     # --- what a scraper gets
 
@@ -252,6 +288,14 @@ class _Gauges(Collector):
             snapshots.add_metric([trigger], count)
         yield snapshots
         yield from _replicas(figures)
+        plugins = GaugeMetricFamily(
+            "coze_active_plugins",
+            "Plugins of the latest snapshot that are not deprecated.",
+            labels=["plugin_type"],
+        )
+        for kind, count in sorted(figures.active_plugins.items()):
+            plugins.add_metric([kind], count)
+        yield plugins
 
 
 def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:

@@ -18,16 +18,17 @@ MOST_AT_ONCE = 8
 LONGEST_PAUSE_S = 2.0
 
 
+# Returns what is wrong, and what is to be said although nothing is.
+AskLog = Callable[[LogCheck], tuple[str | None, str | None]]
+
+
 @frozen
 class Surroundings:
-    """What a check is asked with: what commands inherit, what the snapshot's plugins are, and who reads the log.
-
-    `log` returns what is wrong and what is to be said all the same.
-    """
+    """What a check is asked with: what commands inherit, what the snapshot's plugins are, and who reads the log."""
 
     environ: Mapping[str, str]
     plugins: Plugins = tuple
-    log: Callable[[LogCheck], tuple[str | None, str | None]] | None = None
+    log: AskLog | None = None
 
 
 def run_checks(

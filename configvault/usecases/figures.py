@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
 
+from configvault.core import plugins
 from configvault.core.errors import ConfigvaultError
 from configvault.core.figures import Figures, ReplicaFigures
 from configvault.core.frozen import frozen
@@ -27,6 +28,7 @@ class _History:
 
     tip: str | None = None
     by_trigger: Mapping[str, int] = field(default_factory=dict)
+    active_plugins: Mapping[str, int] = field(default_factory=dict)
     files: int | None = None
     vault_bytes: int | None = None
 
@@ -66,6 +68,7 @@ class Gatherer:
         loaded = site.vault.marks().loaded
         return Figures(
             by_trigger=self._history.by_trigger,
+            active_plugins=self._history.active_plugins,
             rejected=len(site.vault.refs.below(REJECTED)),
             files=self._history.files,
             vault_bytes=self._history.vault_bytes,
@@ -92,8 +95,12 @@ def _history(site: Site, tip: str | None) -> _History:
     if tip is None or site.vault.refs.read(MAIN) is None:
         return _History()
     counts = Counter(snapshot.trigger for snapshot in site.vault.log())
-    files = sum(1 for _ in site.vault.state_at(tip).files())
-    return _History(tip, dict(counts), files, _bytes_below(site.vault.path))
+    state = site.vault.state_at(tip)
+    files = sum(1 for _ in state.files())
+    active: Mapping[str, int] = {}
+    if site.settings.validate.profile == "coze":
+        active = Counter(plugin.type for plugin in plugins.active(state, site.vault.objects.read))
+    return _History(tip, dict(counts), dict(active), files, _bytes_below(site.vault.path))
 
 
 def _bytes_below(path: str) -> int:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from configvault.core.frozen import frozen
-from configvault.core.model import HealthReport, ReloadReport, Snapshot, healthy
+from configvault.core.model import HealthReport, ReloadReport, Snapshot, Trigger, healthy
 from configvault.usecases.site import Site
 from configvault.vault import messages
 from configvault.vault.marks import REF, Marks
+
+if TYPE_CHECKING:
+    from configvault.vault.repository import Vault
 
 RELOAD_FAILURE = "reload-failure"
 
@@ -42,16 +46,16 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     A snapshot that it took, with every required check passed, is good from then on. Where nobody was told and
     nobody was asked, nothing is known, and nothing is said.
     """
-    began = site.now()
     report = site.reload(snapshot, trigger)
+    ended = site.now()
     loading = Loading(report, site.check_health() if report.ok else ())
     asked = report.kind != "none" or loading.health
     if asked:
-        _note(site, snapshot, trigger, loading, began)
+        _note(site, snapshot, trigger, loading, ended)
     return loading
 
 
-def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, began: datetime) -> None:
+def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, ended: datetime) -> None:
     """Mark what the service took, and leave a trace of how it went for `report`, whatever it was."""
 
     def change(said: Marks) -> Marks:
@@ -66,18 +70,31 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading,
         ("Loading", result),
         ("Loading-Of", name),
         ("Loading-Seconds", f"{loading.reload.elapsed_seconds:.3f}"),
-        # The note is made after the health checks; requests are counted from when the service was told.
-        ("Loading-Began", began.isoformat(timespec="milliseconds")),
+        # The note is made after the health checks; requests are counted from when the service had loaded it.
+        ("Loading-At", ended.isoformat(timespec="milliseconds")),
     )
     note = replace(site.note(trigger, words), more=trail)
     site.vault.mark(change, note, always=True)
+
+
+def turned_out_ill(site: Site, snapshot: Snapshot) -> None:
+    """Take back that `snapshot` is good: the service took it, and fails since; the caller holds the lock."""
+    at = loaded_at(site.vault) or site.now()
+    trail = (
+        ("Loading", "failure"),
+        ("Loading-Of", snapshot.id),
+        ("Loading-Seconds", "0.000"),
+        ("Loading-At", at.isoformat(timespec="milliseconds")),
+    )
+    note = replace(site.note(Trigger.CHANGE, f"The service fails with {snapshot.id}"), more=trail)
+    site.vault.mark(lambda said: said.without_good(snapshot.id), note, always=True)
 
 
 @frozen
 class Loaded:
     """One time that the service was to load a state; `of` is a snapshot's id or `live`.
 
-    `at` is when it was noted how it went, `began` when the service was told.
+    `at` is when it was noted how it went, `loaded_at` when the service had loaded it.
     """
 
     at: datetime
@@ -85,7 +102,7 @@ class Loaded:
     actor: str
     result: str
     elapsed_seconds: float
-    began: datetime
+    loaded_at: datetime
 
     @property
     def reloaded(self) -> bool:
@@ -100,11 +117,15 @@ class Loaded:
 
 def loadings(site: Site, limit: int | None = None) -> Iterator[Loaded]:
     """Yield the times that the service was to load something, newest first, whoever asked it to."""
-    if site.vault.refs.read(REF) is None:
+    return _loadings(site.vault, limit)
+
+
+def _loadings(vault: Vault, limit: int | None) -> Iterator[Loaded]:
+    if vault.refs.read(REF) is None:
         return
     count = [] if limit is None else [f"--max-count={limit}"]
     argv = ["log", "--first-parent", messages.LOG_FORMAT, "--grep=^Configvault-Loading: ", *count, REF]
-    for _, _, _, at, _, trailers in messages.parse_log(site.vault.git.run(argv)):
+    for _, _, _, at, _, trailers in messages.parse_log(vault.git.run(argv)):
         if "Loading" in trailers:
             yield Loaded(
                 at,
@@ -112,8 +133,13 @@ def loadings(site: Site, limit: int | None = None) -> Iterator[Loaded]:
                 trailers.get("Actor", ""),
                 trailers["Loading"],
                 _seconds(trailers),
-                _began(trailers, at),
+                _loaded_at(trailers, at),
             )
+
+
+def loaded_at(vault: Vault) -> datetime | None:
+    """Return when the service last loaded something, None if it never did."""
+    return next((one.loaded_at for one in _loadings(vault, 1)), None)
 
 
 def _seconds(trailers: Mapping[str, str]) -> float:
@@ -123,10 +149,10 @@ def _seconds(trailers: Mapping[str, str]) -> float:
         return 0.0
 
 
-def _began(trailers: Mapping[str, str], noted: datetime) -> datetime:
-    """Return when the service was told; vaults of before hold only when that was noted."""
+def _loaded_at(trailers: Mapping[str, str], noted: datetime) -> datetime:
+    """Return when the service had loaded it; vaults of before hold only when that was noted."""
     try:
-        return datetime.fromisoformat(trailers.get("Loading-Began", ""))
+        return datetime.fromisoformat(trailers.get("Loading-At", ""))
     except ValueError:
         return noted
 
@@ -136,7 +162,7 @@ def loaded_since(site: Site) -> list[tuple[str, datetime]]:
 
     Where the service is never told (it reads its directory by itself), a snapshot counts from when it was taken.
     """
-    told = [(one.of, one.began) for one in loadings(site) if one.reloaded and one.of != "live"]
+    told = [(one.of, one.loaded_at) for one in loadings(site) if one.reloaded and one.of != "live"]
     found = told or [(one.id, one.taken_at) for one in site.vault.log()]
     found.reverse()
     # A snapshot that was loaded twice in a row is one that was loaded once.

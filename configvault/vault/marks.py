@@ -34,6 +34,10 @@ class Marks:
         """Say that the service loaded `id_` and every required health check passed."""
         return replace(self, good=self.good | {id_}, loaded=id_)
 
+    def without_good(self, id_: str) -> Marks:
+        """Take back that `id_` is good."""
+        return replace(self, good=self.good - {id_})
+
     def with_loaded(self, id_: str) -> Marks:
         """Say that the service loaded `id_`."""
         return replace(self, loaded=id_)

@@ -114,6 +114,21 @@ class Application:
         return html(failure.page(status, error), status)
 
 
+class MetricsOnly(Application):
+    """What a second address serves, also beyond loopback: no page, and nothing of the history."""
+
+    PATHS = ("/health", "/ready", "/metrics")
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source, None)
+
+    def _answer(self, environ: dict[str, Any]) -> Answer:
+        if environ.get("PATH_INFO") not in self.PATHS:
+            return Answer.text(404, "here are only /health, /ready and /metrics\n")
+        # Pods and scrapers ask by whatever name or address leads here.
+        return super()._answer(environ | {"HTTP_HOST": "localhost"})
+
+
 def _query(environ: dict[str, Any]) -> Query:
     try:
         fields = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS, errors="replace")

@@ -17,7 +17,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from configvault.core.errors import ConfigvaultError
-from configvault.web.application import Application
+from configvault.web.application import Application, MetricsOnly
 from configvault.web.source import Source
 
 LIMITS: dict[str, Any] = {
@@ -41,7 +41,7 @@ _PATIENCE_S = 5
 class Server:
     """A server that answers until it is closed; `address` is `HOST:PORT` or the socket's path."""
 
-    def __init__(self, listen: str, source: Source) -> None:
+    def __init__(self, listen: str, source: Source, *, metrics_only: bool = False) -> None:
         """Start to listen; raises ConfigvaultError where that is not possible."""
         # What it has to say of requests is said by their answers.
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
@@ -51,12 +51,14 @@ class Server:
         options = LIMITS | {"listen": listen.replace("localhost:", "127.0.0.1:")}
         if self._path is not None:
             options = LIMITS | {"unix_socket": self._path, "unix_socket_perms": "660"}
+        application = MetricsOnly(source) if metrics_only else Application(source, host)
+        key = "http.metrics" if metrics_only else "http.listen"
         try:
-            self._server = _create(Application(source, host), self._map, options)
+            self._server = _create(application, self._map, options)
         except OSError as error:
             raise ConfigvaultError(
                 f"cannot listen on {listen}: {error.strerror}",
-                "free that place, or set http.listen to another one or off",
+                f"free that place, or set {key} to another one",
             ) from error
         self.address = self._path or f"{host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)
@@ -89,10 +91,10 @@ def _create(application: Application, polled: dict[int, Any], options: dict[str,
     return create_server(application, map=polled, ident=None, **options)
 
 
-def serve(listen: str, source: Source) -> Server:
-    """Start the pages of `source` on `listen` (`HOST:PORT` or `unix:/PATH`).
+def serve(listen: str, source: Source, *, metrics_only: bool = False) -> Server:
+    """Start the pages of `source` on `listen` (`HOST:PORT` or `unix:/PATH`), or health and metrics alone.
 
     Raises:
         ConfigvaultError: somebody else listens there, or it is not allowed.
     """
-    return Server(listen, source)
+    return Server(listen, source, metrics_only=metrics_only)

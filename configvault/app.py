@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -44,6 +45,24 @@ def config_path(given: str | None, environ: Mapping[str, str]) -> str:
 def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
     """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
     return config.load(path, environ, rules=_RuleNames())
+
+
+def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]:
+    """Return the configuration at `path` and its text, with credentials read from where systemd will take them.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    text = config.text(path)
+    at_rest = re.sub(r"\$\{file:/run/credentials/[^/}]+/([^/}]+)\}", r"${file:/etc/configvault/\1}", text)
+    return config.parse(at_rest, path, environ, rules=_RuleNames()), text
+
+
+def make_vault_place(settings: Settings) -> None:
+    """Make the folder of the vault where systemd would not: a path that is granted must be there."""
+    from configvault.disk import durable
+
+    durable.private_folder(settings.vault)
 
 
 class _RuleNames(Collection[str]):

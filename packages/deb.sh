@@ -46,7 +46,7 @@ LAUNCHER
 run() { PYTHONPATH=$lib "$python" -P -m "$@"; }
 for unit in systemd/*.service; do
     # Where it is and how it gets there is the package's business.
-    sed -e 's#/opt/configvault/bin/configvault#/usr/bin/configvault#' -e '/^#   cp /d' -e '/^# Expects the program/,/^$/d' "$unit" |
+    sed -e 's#/opt/configvault/bin/configvault#/usr/bin/configvault#' -e '/ By hand:$/,/^$/d' "$unit" |
         install -D -m 644 /dev/stdin "$root/lib/systemd/system/${unit##*/}"
 done
 for drop_in in systemd/drop-ins/*.conf; do
@@ -94,7 +94,7 @@ if [ "$1" = configure ]; then
         if [ -n "$2" ]; then systemctl try-restart 'configvault.service' 'configvault@*.service'; fi
     fi
     if [ -z "$2" ]; then
-        echo "configvault: edit /etc/configvault/config.yaml, then: systemctl enable --now configvault"
+        echo "configvault: edit /etc/configvault/config.yaml, then: configvault unit install --now"
     fi
 fi
 SCRIPT
@@ -111,6 +111,11 @@ install -m 755 /dev/stdin "$root/DEBIAN/postrm" <<'SCRIPT'
 #!/bin/sh
 set -e
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+if [ "$1" = purge ]; then
+    # What `configvault unit install` worked out.
+    rm -f /etc/systemd/system/configvault*.service.d/50-configvault.conf
+    rmdir /etc/systemd/system/configvault*.service.d 2> /dev/null || true
+fi
 if [ "$1" = purge ] && [ -d /var/lib/configvault ]; then
     # History is never removed by a package: it may be all that is left of the root.
     echo "configvault: the vault stays in /var/lib/configvault; remove it by hand if nobody needs it"

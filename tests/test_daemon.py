@@ -279,8 +279,8 @@ def test_words_for_systemd(place: Place, manager: Manager) -> None:
 
 def test_watchdog_is_fed_while_it_sees(place: Place, manager: Manager) -> None:
     """The watchdog is fed, changes are proved to be seen, and nothing of the proof stays in the root."""
-    before = place.root.stat().st_mtime_ns
     with place.daemon(manager.environ | {"WATCHDOG_USEC": "600000"}):
+        before = place.root.stat().st_mtime_ns
         for _ in range(5):
             manager.until("WATCHDOG=1")
         state = read_state(Vault(str(place.vault), {}))

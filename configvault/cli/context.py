@@ -99,6 +99,13 @@ class Context:
 
         return Output(color=self.color, quiet=self.quiet)
 
+    def hint(self, text: str) -> str:
+        """Return words with commands in them as they work when pasted: with the configuration that was named."""
+        from configvault.core.hints import DEFAULT_CONFIG, in_place
+
+        named = self.config is not None or self.config_path != DEFAULT_CONFIG
+        return in_place(text, self.config_path if named else None)
+
     def emit(self, document: Mapping[str, Any]) -> None:
         """Print the one document of a command under `--json`."""
         print(json.dumps(document, indent=2))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEFAULT_PATH", "as_document", "dump", "dump_checks", "import_postman", "initial_settings", "load", "parse",
-    "write_initial",
+    "text", "write_initial",
 ]  # fmt: skip
 
 
@@ -37,6 +37,11 @@ def load(path: str | Path, environ: Mapping[str, str], *, rules: Collection[str]
     """
     file = Path(path)
     return parse(source.read(file), file, environ, rules=rules)
+
+
+def text(path: str | Path) -> str:
+    """Return what stands in the configuration file at `path`; raises ConfigError like `load`."""
+    return source.read(Path(path))
 
 
 def parse(

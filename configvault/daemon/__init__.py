@@ -153,10 +153,12 @@ class _Daemon:
         self._standing = Standing(site.vault, os.getpid(), site.now, self._hear_standing)
         self._worker = Worker(site, self._inbox, self._standing, stop)
         self._worker.on_ready = self._ready
+        self._worker.on_waiting = self._waiting
         self._replicas = Replicas(self._standing)
         self._outside = Outside(environ, self._standing, self._worker)
         self._clock: Clock | None = None
         self._latest = ""
+        self._said_waiting = False
 
     def run(self) -> int:
         threading.excepthook = self._thread_died
@@ -187,6 +189,12 @@ class _Daemon:
         self._replicas.take(self._site)
         self._tell(Phase.READY, self._status())
         self._notifier.ready(self._status())
+
+    def _waiting(self) -> None:
+        """Have systemd go on: the start is over, though there is no root yet. `/ready` says so until it has come."""
+        if not self._said_waiting:
+            self._said_waiting = True
+            self._notifier.ready(self._status())
 
     def _hear(self, outcome: Outcome) -> None:
         if isinstance(outcome, RecordOutcome) and outcome.snapshot is not None:

@@ -17,7 +17,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.outcome import FailureOutcome
 from configvault.daemon.servicelog import Follower
 from configvault.daemon.standing import Standing
-from configvault.daemon.worker import Worker
+from configvault.daemon.worker import RESTORING, Worker
 from configvault.usecases import status
 from configvault.usecases.browse import Browser
 from configvault.usecases.figures import Gatherer
@@ -73,7 +73,10 @@ class Shown(Browser):
             reasons.append("changes are not watched for")
         if not os.access(self._site.vault.state, os.W_OK | os.X_OK):
             reasons.append(f"the vault {self._site.vault.path} cannot be written")
-        return [*reasons, *(state.degraded[word] for word in ("recording",) if word in state.degraded)]
+        return [
+            *reasons,
+            *(state.degraded[word] for word in ("recording", RESTORING) if word in state.degraded),
+        ]
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return what a scraper gets."""

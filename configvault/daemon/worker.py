@@ -7,11 +7,14 @@ daemon counts as degraded, and the whole root is looked at again after a pause t
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from configvault.core import sandbox
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
@@ -22,6 +25,7 @@ from configvault.core.outcome import (
     Watching,
     WatchOutcome,
 )
+from configvault.core.sandbox import hiding, is_hidden
 from configvault.core.settle import EVERYTHING, Burst, Dirty
 from configvault.daemon.confirmation import Confirmation
 from configvault.daemon.inbox import Gathered, Inbox
@@ -30,6 +34,7 @@ from configvault.daemon.reactions import Reactions
 from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
 from configvault.root.capture import UnsettledError
+from configvault.root.trial import try_to_write
 from configvault.usecases import daemonstate
 from configvault.usecases import live as live_
 from configvault.usecases.observe import Look, Seen, observe
@@ -37,6 +42,8 @@ from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up, verify
 from configvault.usecases.writing import writing
 
+# The fixed word for a root that cannot be written.
+RESTORING = "restoring"
 _FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _MISSING_EVERY_S = 1.0
@@ -63,6 +70,7 @@ class Worker:
         self.sight = Sight(site, inbox, standing)
         self.ready = threading.Event()
         self.on_ready: Callable[[], None] = lambda: None
+        self.on_waiting: Callable[[], None] = lambda: None
         self.busy_until_s: float | None = None
         self._known: Folder | None = None
         self._refused: str | None = None
@@ -93,6 +101,8 @@ class Worker:
         """Recover, look, catch up; then the daemon is ready."""
         self._attempt("recover", self._recover)
         while not self._stop.is_set() and not self._is_there():
+            # As much as can be done is done: whoever started it need not wait for somebody to make the root.
+            self.on_waiting()
             self._rest()
             self._do_jobs()
         # What was noticed up to now is part of the first look.
@@ -181,15 +191,37 @@ class Worker:
         if self._site.root.exists():
             if self.sight.attach():
                 self._inbox.notice(EVERYTHING, event=False)
+                self._try_to_write()
             self._standing.clear("root-missing")
             return True
         self.sight.lose(time.monotonic() + _MISSING_EVERY_S)
-        self._standing.degrade(
-            "root-missing",
-            f"waits for the root {self._site.root.path}, which does not exist",
-            "mount or create it",
-        )
+        root = self._site.root.path
+        why, remedy = "which does not exist", "mount or create it"
+        if "NOTIFY_SOCKET" in self._site.environ and is_hidden(root):
+            why = f"which does not exist, or is hidden from it by {hiding(root)} of its unit"
+            remedy = sandbox.REMEDY
+        self._standing.degrade("root-missing", f"waits for the root {root}, {why}", remedy)
         return False
+
+    def _try_to_write(self) -> None:
+        """See whether live could be restored: another root, or another mount of it, may be read-only."""
+        root = self._site.root.path
+        fd = self._site.root.open()
+        try:
+            error = try_to_write(fd)
+        finally:
+            os.close(fd)
+        if error is None:
+            self._standing.clear(RESTORING)
+            return
+        message = f"nothing can be restored: {root}: {error.strerror}"
+        remedy = "let this user write in the root"
+        if error.errno == errno.EROFS:
+            remedy = "remount it for writing"
+        if error.errno == errno.EROFS and "NOTIFY_SOCKET" in self._site.environ:
+            message += ", unless ReadWritePaths= of its unit names it"
+            remedy = sandbox.REMEDY
+        self._standing.degrade(RESTORING, message, remedy)
 
     def _look_at_burst(self, trigger: Trigger) -> None:
         watch = self._site.settings.watch

@@ -17,17 +17,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from configvault.core.frozen import frozen
+from configvault.core.sandbox import HIDDEN, covered, is_hidden
 from configvault.core.settings import Allowed, Settings
 
-# ProtectHome= and PrivateTmp= hide what is there.
-HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - names, not files
 # To grant one of these would grant what belongs to everybody.
 _SHARED = frozenset(
-    """
-    / /bin /boot /dev /etc /home /lib /lib64 /media /mnt /opt /proc /root /run /sbin /sys /tmp /usr /usr/local
-    /usr/share /var /var/cache /var/lib /var/log /var/spool /var/tmp
-    """.split()
-)
+    f"/{name}"
+    for name in (
+        "", "bin", "boot", "dev", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "proc", "root", "run", "sbin",
+        "sys", "tmp", "usr", "usr/local", "usr/share", "var", "var/cache", "var/lib", "var/log", "var/spool", "var/tmp",
+    )
+)  # fmt: skip
 STATE = "/var/lib/"
 
 
@@ -64,16 +64,11 @@ def work_out(settings: Settings, config_path: str, text: str) -> Places:
         whole,
         _outermost(path for path in write if not is_hidden(path)),
         _outermost(bound),
-        tuple(path for path in _outermost(map(_around, filter(is_hidden, read))) if not _covered(path, bound)),
+        tuple(path for path in _outermost(map(_around, filter(is_hidden, read))) if not covered(path, bound)),
         state,
         _hosts(settings),
         tuple(dict.fromkeys(re.findall(r"\$\{file:/run/credentials/[^/}]+/([^/}]+)\}", text))),
     )
-
-
-def is_hidden(path: str) -> bool:
-    """Return whether the unit hides `path` from the daemon."""
-    return any(_covered(path, [hidden]) for hidden in HIDDEN)
 
 
 def _holder(root: str) -> tuple[str, bool]:
@@ -125,7 +120,9 @@ def _values(section: Any) -> Iterator[tuple[Allowed, str]]:
         for one in value if isinstance(value, tuple) else (value,):
             if is_dataclass(one):
                 yield from _values(one)
-            elif isinstance(one, str) and not (isinstance(section, Settings) and field.name in ("root", "vault")):
+            elif isinstance(one, str) and not (
+                isinstance(section, Settings) and field.name in ("root", "vault")
+            ):
                 yield field.metadata.get("allowed", Allowed()), one
 
 
@@ -184,14 +181,10 @@ def is_address(host: str) -> bool:
 # --- paths
 
 
-def _covered(path: str, by: list[str]) -> bool:
-    return any(path == one or path.startswith(one.rstrip("/") + "/") for one in by)
-
-
 def _outermost(paths: Iterator[str] | list[str] | map[str]) -> tuple[str, ...]:
     """Return the paths that exist or may be made, without those inside another."""
     kept: list[str] = []
     for path in sorted(set(paths)):
-        if not _covered(path, kept):
+        if not covered(path, kept):
             kept.append(path)
     return tuple(kept)

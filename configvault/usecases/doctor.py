@@ -6,7 +6,7 @@ import enum
 import os
 import socket
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from shutil import which
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ from configvault.core.settings import Settings
 from configvault.core.units import size_text
 from configvault.disk import lock
 from configvault.root.names import IGNORED
-from configvault.usecases import journal
+from configvault.usecases import daemonview, journal
 from configvault.usecases import live as live_
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
@@ -50,14 +50,17 @@ class Checked:
 Checks = Iterator[Checked]
 
 
-def examine(site: Site, config_path: str) -> tuple[Checked, ...]:
-    """Return what was found, in the order in which things depend on each other."""
-    return tuple(_run(site, config_path))
+def examine(site: Site, config_path: str, only: Collection[str] = ()) -> tuple[Checked, ...]:
+    """Return what was found, in the order in which things depend on each other; of `only` these checks if given."""
+    return tuple(_run(site, config_path, only))
 
 
-def _run(site: Site, config_path: str) -> Checks:
-    yield from _config(site.settings, config_path)
+def _run(site: Site, config_path: str, only: Collection[str]) -> Checks:
+    if not only:
+        yield from _config(site.settings, config_path)
     for name, check in _CHECKS.items():
+        if only and name not in only:
+            continue
         try:
             yield from check(site)
         except ConfigvaultError as error:
@@ -209,11 +212,49 @@ def _daemon(site: Site) -> Checks:
         return
     since = f"process {found.pid} since {found.since}"
     late = timedelta(seconds=2 * site.settings.watch.rescan + 60)
-    if found.last_proof is not None and site.now() - found.last_proof > late:
+    trouble = daemonview.root_trouble(found.pid, site.root.path) if found.pid else None
+    if trouble is not None:
+        yield Checked("daemon", Health.PROBLEM, trouble.message, trouble.remedy)
+    elif found.last_proof is not None and site.now() - found.last_proof > late:
         said = f"{since} has seen no change of its own since {found.last_proof:%Y-%m-%d %H:%M:%S}"
         yield Checked("daemon", Health.PROBLEM, said, "systemctl restart configvault")
     else:
-        yield _ok("daemon", since)
+        yield _ok("daemon", f"{since}, sees the root and may restore it")
+    for reason in found.degraded:
+        yield Checked("daemon", Health.WARNING, reason, "configvault status")
+
+
+def _http(site: Site) -> Checks:
+    """See that the pages of this daemon are the ones that answer where they should."""
+    listen = site.settings.http.listen
+    found = daemon_of(site.vault)
+    if listen == "off" or not found.running or found.pid is None:
+        return
+    if listen.startswith("unix:"):
+        yield _reachable_socket(listen.removeprefix("unix:"))
+        return
+    there = daemonview.listener(int(listen.rpartition(":")[2]))
+    if there is not None and there.pid != found.pid:
+        said = f"{listen} belongs to process {there.pid} ({there.name}), not to the daemon of this root"
+        yield Checked(
+            "http", Health.PROBLEM, said, "name another port in http.listen, then: systemctl reload configvault"
+        )
+    elif there is None and os.geteuid() == 0:
+        yield Checked("http", Health.PROBLEM, f"nobody listens on {listen}", "systemctl restart configvault")
+    elif there is not None:
+        yield _ok("http", f"the daemon listens on {listen}")
+
+
+def _reachable_socket(path: str) -> Checked:
+    try:
+        with socket.socket(socket.AF_UNIX) as to:
+            to.settimeout(_CONNECT_S)
+            to.connect(path)
+    except OSError as error:
+        return Checked(
+            "http", Health.PROBLEM, f"{path}: {error.strerror or error}", "systemctl restart configvault"
+        )
+    return _ok("http", f"{path} answers")
 
 
 # --- what it talks to
@@ -294,6 +335,7 @@ _CHECKS: dict[str, Callable[[Site], Checks]] = {
     "clock": _clock,
     "inotify": _inotify,
     "daemon": _daemon,
+    "http": _http,
     "signing": _signing,
     "reload": _reload,
     "health": _health,

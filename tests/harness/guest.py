@@ -90,9 +90,12 @@ def why_not() -> str | None:
 def _python() -> tuple[str, list[str]]:
     """Return this interpreter's path in the guest, and what must be bound for it to be there.
 
-    A Python outside /usr may lie in a home folder, which the unit's ProtectHome= hides.
+    A Python outside /usr may be in a home folder, which the unit's ProtectHome= hides, and its libraries, too. So the
+    distribution's own is taken where it is of the same version: that is what an operator has.
     """
     binary = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.version_info.minor}")
+    if (own := Path("/usr/bin", binary.name)).exists():
+        return str(own), []
     if sys.base_prefix.startswith("/usr"):
         return str(binary), []
     return f"{OPT}/python/bin/{binary.name}", [f"{sys.base_prefix}:{OPT}/python"]

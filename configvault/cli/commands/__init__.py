@@ -117,6 +117,11 @@ COMMANDS = (
         "  configvault config validate\n  configvault config show\n"
         "  configvault config import-postman collection.json > health.yaml",
     ),
+    Command(
+        "unit", "unit", "install, show or remove the systemd service",
+        "  configvault unit install --now\n  configvault unit install --now @web     # for /etc/configvault/web.yaml\n"
+        "  configvault unit show",
+    ),
     Command("git", "git", "run git on the vault", "  configvault git log -p --stat\n  configvault git show backup_20231201_143022"),
     Command("demo", "demo", "take a tour in a temporary folder", "  configvault demo"),
     Command(

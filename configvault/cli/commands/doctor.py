@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+
+if TYPE_CHECKING:
+    from configvault.usecases.doctor import Checked
 
 _SIGNS = {"ok": "ok     ", "warning": "warning", "problem": "error  "}
 
@@ -15,21 +20,36 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Examine and print; 1 where something is a problem, 0 also where there are warnings."""
-    from dataclasses import asdict
-
-    from configvault.cli.output import printable
     from configvault.usecases.doctor import Health, examine
 
     found = examine(context.site(), context.config_path)
-    problems = [one for one in found if one.health is Health.PROBLEM]
+    ok = not any(one.health is Health.PROBLEM for one in found)
     if context.json:
-        context.emit(
-            {"ok": not problems, "checks": [asdict(one) | {"health": one.health.value} for one in found]}
-        )
-        return 1 if problems else 0
+        context.emit({"ok": ok, "checks": document(context, found)})
+    else:
+        show(context, found)
+    return 0 if ok else 1
+
+
+def document(context: Context, found: Iterable[Checked]) -> list[dict[str, object]]:
+    """Return what was found as JSON values."""
+    return [
+        {
+            "name": one.name,
+            "health": one.health.value,
+            "message": one.message,
+            "remedy": context.hint(one.remedy) if one.remedy else None,
+        }
+        for one in found
+    ]
+
+
+def show(context: Context, found: Iterable[Checked]) -> None:
+    """Print what was found, a line each, and what helps below it."""
+    from configvault.cli.output import printable
+
     for one in found:
-        style = None if one.health is Health.OK else "error" if one.health is Health.PROBLEM else "warning"
+        style = {"problem": "error", "warning": "warning"}.get(one.health.value)
         context.output.line(f"{_SIGNS[one.health]} {one.name:9} {printable(one.message)}", style)
         if one.remedy:
-            context.output.line(f"        hint: {printable(one.remedy)}")
-    return 1 if problems else 0
+            context.output.line(f"        hint: {printable(context.hint(one.remedy))}")

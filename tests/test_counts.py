@@ -17,7 +17,6 @@ from typing import NamedTuple, NoReturn
 import pytest
 from harness import commands, tracer
 from sites import Place
-from test_imports import loaded
 
 from configvault import app
 from configvault.core.model import Trigger
@@ -64,8 +63,6 @@ BOUNDS = {
 GROWS = {"rollback": {"vault_bytes"}}
 # Two new objects whose ids begin alike lie in one folder, and share its sync; a tree of 20 folders is longer than one of 5.
 CHANCE = {"syncs": 2, "vault_bytes": 200, "child_bytes": 800}
-# Modules of ours that a command loads; tests/test_imports.py names the libraries it may not.
-MODULES = {("--help",): 8, ("list",): 60, ("status",): 78, ("rollback", "previous", "-n"): 122}
 
 
 def path_of(number: int) -> str:
@@ -184,16 +181,6 @@ def test_work_does_not_grow_with_the_tree(work: tuple[str, dict[int, Counts]]) -
     small, large = counts[SMALL]._asdict(), counts[LARGE]._asdict()
     grown = {key for key, count in large.items() if count - small[key] > CHANCE.get(key, 0)}
     assert grown == GROWS.get(name, set()), f"{counts[SMALL]}\n{counts[LARGE]}"
-
-
-@pytest.mark.parametrize("argv", MODULES, ids=" ".join)
-def test_commands_load_no_more_than_they_did(tmp_path: Path, argv: tuple[str, ...]) -> None:
-    """A command that only reads loads so many modules of ours at most."""
-    place = Place(tmp_path / "place")
-    place.init({"a": "1\n"})
-    place.snapshot({"a": "2\n"})
-    names = {name for name in loaded(place, *argv) if name.startswith("configvault.")}
-    assert len(names) <= MODULES[argv], sorted(names)
 
 
 def test_counts_see_everything(tmp_path: Path) -> None:

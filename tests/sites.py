@@ -76,13 +76,17 @@ class Place:
         self, base: Path, more: str = "", profile: str = "generic", reload: str = "kind: none"
     ) -> None:
         """Make an empty root and a configuration; `more` is further YAML of it."""
-        base.mkdir(exist_ok=True)
+        self._settle(base)
+        self.configure(more, profile, reload)
+
+    def _settle(self, base: Path, root: str = "root") -> None:
+        """Make the empty root, and say where the rest goes."""
+        base.mkdir(parents=True, exist_ok=True)
         self.base = base
-        self.root = base / "root"
+        self.root = base / root
         self.vault = base / "vault"
         self.config = base / "config.yaml"
-        self.root.mkdir()
-        self.configure(more, profile, reload)
+        self.root.mkdir(parents=True)
 
     def configure(self, more: str = "", profile: str = "generic", reload: str = "kind: none") -> None:
         """Write the configuration."""
@@ -155,6 +159,42 @@ class Place:
         assert done.returncode == 0 or not ok, done.stderr
         return os.fsdecode(done.stdout)
 
+    def snapshots(self) -> list[str]:
+        """Return the commits of main, oldest first."""
+        return self.git("rev-list", "--reverse", "main").split()
+
+    def triggers(self) -> list[str]:
+        """Return why each was recorded, oldest first."""
+        form = "%(trailers:key=Configvault-Trigger,valueonly,separator=%x20)"
+        return self.git("log", "--reverse", f"--format={form}", "main").split()
+
+    def rejected(self) -> list[str]:
+        """Return the ids of the rejected states, oldest first."""
+        refs = self.git("for-each-ref", "--format=%(refname)", "refs/configvault/rejected/").split()
+        return [ref.rpartition("/")[2] for ref in refs]
+
+    def content(self, commit: str = "main") -> dict[str, bytes]:
+        """Return the files of a snapshot but for the one of metadata, as git alone reads them."""
+        names = [name for name in self.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0") if name]
+        return {
+            name: os.fsencode(self.git("cat-file", "blob", f"{commit}:{name}"))
+            for name in names
+            if not name.startswith(".configvault-")
+        }
+
+    def live(self) -> dict[str, bytes]:
+        """Return the files and links in the root."""
+        return {
+            os.fsdecode(name): bytes(seen[-1])
+            for name, seen in look(self.root).items()
+            if seen[0] in ("file", "link")
+        }
+
+    def assert_whole(self) -> None:
+        """Fail unless the vault is whole and its latest snapshot is what is live."""
+        self.fsck()
+        assert self.content() == self.live()
+
     def fsck(self) -> None:
         """Fail unless git finds the vault whole."""
         done = subprocess.run(
@@ -174,6 +214,14 @@ class Place:
             yield site
         finally:
             site.vault.close()
+
+
+def recorded(base: Path, *states: Mapping[str, Content], profile: str = "generic") -> Place:
+    """Return a place with a snapshot of each of `states`, which are put into the root one over the other."""
+    place = Place(base, profile=profile)
+    for number, files in enumerate(states):
+        place.snapshot(files) if number else place.init(files)
+    return place
 
 
 def put(folder: Path, name: str, content: Content) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
-from harness.daemon import Place as DaemonPlace
+from harness.daemon import Watched
 from outcomes import NAMED
 from pages import showing
 from sites import Place
@@ -159,7 +159,7 @@ def test_a_real_prometheus_scrapes_and_alerts(tmp_path: Path) -> None:
 
 def test_a_broken_config_makes_an_alert_fire(tmp_path: Path) -> None:
     """From a broken file through the daemon and its metrics to Prometheus: the alert fires, and ends with the fault."""
-    place = DaemonPlace(tmp_path)
+    place = Watched(tmp_path)
     listen = f"127.0.0.1:{_free_port()}"
     place.configure(f"http: {{listen: '{listen}'}}")
     # The rule as it is shipped, but for the minute that nobody has here.

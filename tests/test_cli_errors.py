@@ -16,25 +16,19 @@ from pathlib import Path
 import pytest
 from harness.apart import apart, fill, mount_small, why_not
 from service import Script, answer, close, hang, serving
-from sites import NOBODY, Done, Place, needs_other_user
+from sites import NOBODY, Done, Place, needs_other_user, recorded
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a root with two snapshots."""
-    place = Place(tmp_path)
-    place.init({"a": "1\n"})
-    place.snapshot({"a": "2\n"})
-    return place
+    return recorded(tmp_path, {"a": "1\n"}, {"a": "2\n"})
 
 
 @pytest.fixture
 def open_place(open_folder: Path) -> Place:
     """Return the same where other users may look."""
-    place = Place(open_folder / "place")
-    place.init({"a": "1\n"})
-    place.snapshot({"a": "2\n"})
-    return place
+    return recorded(open_folder / "place", {"a": "1\n"}, {"a": "2\n"})
 
 
 def fails(done: Done, code: int, *words: str) -> Done:

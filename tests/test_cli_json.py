@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from service import answer, serving
-from sites import Place
+from sites import Place, recorded
 
 Check = Callable[[Any], None]
 
@@ -207,10 +207,7 @@ def failure(place: Place, *argv: str, code: int, kind: str) -> Any:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a root with two snapshots."""
-    place = Place(tmp_path)
-    place.init({"a": "1\n", "d/b": "x\n"})
-    place.snapshot({"a": "2\n"})
-    return place
+    return recorded(tmp_path, {"a": "1\n", "d/b": "x\n"}, {"a": "2\n"})
 
 
 def test_init(tmp_path: Path) -> None:

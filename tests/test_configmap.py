@@ -47,7 +47,7 @@ def test_the_mount_gives_the_tree_back(form: Any, tmp_path: Path) -> None:
         file = host.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    host.works("init")
+    host.ok("init")
     flags = ["export", "latest", "--format", "configmap", *(["--json"] if form is json.loads else [])]
     document, volume = (form(host.run(*flags, *more).out) for more in ([], ["--items"]))
     expected = {path: text if isinstance(text, bytes) else text.encode() for path, text in FILES.items()}
@@ -125,7 +125,7 @@ def test_into_a_file(tmp_path: Path) -> None:
         "--namespace",
         "coze",
     ]
-    host.works(*words[:-2])
+    host.ok(*words[:-2])
     assert (tmp_path / "cm.yaml").stat().st_mode & 0o777 == 0o600
     assert (
         yaml.safe_load(host.run("export", "latest", "--format", "configmap", "--namespace", "coze").out)[

@@ -17,19 +17,19 @@ from hashlib import sha1
 from pathlib import Path
 
 import pytest
-from harness.daemon import DEADLINE_S, Daemon, Place
+from harness.daemon import DEADLINE_S, Daemon, Watched
 
 from configvault.usecases.daemonstate import Schedule, read_schedule, read_state, write_schedule
 from configvault.vault.repository import Vault
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Watched:
     """A root, a vault to be, a configuration."""
-    return Place(tmp_path)
+    return Watched(tmp_path)
 
 
-def test_start_change_stop(place: Place) -> None:
+def test_start_change_stop(place: Watched) -> None:
     """It records what it finds at the start and each change after that, and ends when told."""
     with place.daemon() as daemon:
         assert place.triggers() == ["startup"]
@@ -40,7 +40,7 @@ def test_start_change_stop(place: Place) -> None:
     place.assert_whole()
 
 
-def test_changes_while_it_was_down(place: Place) -> None:
+def test_changes_while_it_was_down(place: Watched) -> None:
     """A change made while no daemon ran is recorded at the start; without one nothing is."""
     with place.daemon():
         pass
@@ -53,7 +53,7 @@ def test_changes_while_it_was_down(place: Place) -> None:
     assert place.triggers() == ["startup", "startup"]
 
 
-def test_invalid_state_is_told_once(place: Place) -> None:
+def test_invalid_state_is_told_once(place: Watched) -> None:
     """An invalid state is kept as rejected, with file, line and column in the log, once for its content."""
     with place.daemon() as daemon:
         (place.root / "b.yaml").write_text("b: [1\n")
@@ -67,7 +67,7 @@ def test_invalid_state_is_told_once(place: Place) -> None:
     assert len(place.snapshots()) == 2
 
 
-def test_waits_for_a_root(place: Place) -> None:
+def test_waits_for_a_root(place: Watched) -> None:
     """Without a root it is not ready and says what it waits for; it is ready when the root has come."""
     shutil.rmtree(place.root.parent)
     daemon = Daemon(place.config)
@@ -83,7 +83,7 @@ def test_waits_for_a_root(place: Place) -> None:
         assert daemon.stop() == 0
 
 
-def test_stop_while_waiting_for_a_root(place: Place) -> None:
+def test_stop_while_waiting_for_a_root(place: Watched) -> None:
     """Waiting for a root does not keep it from ending."""
     shutil.rmtree(place.root.parent)
     daemon = Daemon(place.config)
@@ -92,7 +92,7 @@ def test_stop_while_waiting_for_a_root(place: Place) -> None:
     assert daemon.events()[-1] == "daemon.stopped"
 
 
-def test_second_daemon(place: Place) -> None:
+def test_second_daemon(place: Watched) -> None:
     """A second daemon on the same vault exits 5 and names the first, which goes on."""
     with place.daemon() as first:
         second = Daemon(place.config)
@@ -102,7 +102,7 @@ def test_second_daemon(place: Place) -> None:
         first.wait("snapshot.recorded", trigger="change")
 
 
-def test_bad_configuration(place: Place) -> None:
+def test_bad_configuration(place: Watched) -> None:
     """A configuration that cannot be used ends it with 78 and the faults."""
     place.configure("wacth: {}")
     daemon = Daemon(place.config)
@@ -111,7 +111,7 @@ def test_bad_configuration(place: Place) -> None:
     assert not place.vault.exists()
 
 
-def test_hangup_reads_the_configuration(place: Place) -> None:
+def test_hangup_reads_the_configuration(place: Watched) -> None:
     """SIGHUP takes a new configuration; one that cannot be used is refused, and the old one goes on."""
     with place.daemon() as daemon:
         place.configure("wacth: {}")
@@ -129,7 +129,7 @@ def test_hangup_reads_the_configuration(place: Place) -> None:
         daemon.wait("change.rejected")
 
 
-def test_reconfigure_waits(place: Place) -> None:
+def test_reconfigure_waits(place: Watched) -> None:
     """`run --reconfigure` ends when the daemon has the new configuration, and fails with 78 where it is no good."""
     with place.daemon() as daemon:
         place.configure("notify: []")
@@ -144,7 +144,7 @@ def test_reconfigure_waits(place: Place) -> None:
     assert place.fails("run", "--reconfigure") == 1
 
 
-def test_hangup_cannot_move_the_root(place: Place) -> None:
+def test_hangup_cannot_move_the_root(place: Watched) -> None:
     """Another root or vault needs a restart, and that is said."""
     with place.daemon() as daemon:
         place.config.write_text(place.config.read_text().replace(str(place.root), "/elsewhere"))
@@ -152,7 +152,7 @@ def test_hangup_cannot_move_the_root(place: Place) -> None:
         assert "restart" in daemon.wait("configure.failed")["hint"]
 
 
-def test_hangup_takes_new_ignored_names(place: Place) -> None:
+def test_hangup_takes_new_ignored_names(place: Watched) -> None:
     """Names that are ignored from now on leave the next snapshot."""
     (place.root / "a.log").write_text("x\n")
     with place.daemon() as daemon:
@@ -163,7 +163,7 @@ def test_hangup_takes_new_ignored_names(place: Place) -> None:
         assert said["paths"] == ["a.log"]
 
 
-def test_once(place: Place) -> None:
+def test_once(place: Watched) -> None:
     """`run --once` records what differs and ends: 0, or 3 where it is refused."""
     assert Daemon(place.config, None, "--once").exited() == 0
     assert place.triggers() == ["schedule"]
@@ -176,7 +176,7 @@ def test_once(place: Place) -> None:
 # --- the schedule
 
 
-def test_scheduled_backup(place: Place) -> None:
+def test_scheduled_backup(place: Watched) -> None:
     """The schedule compares everything again and again, and makes no snapshot where nothing differs."""
     place.configure('schedule: {backup: "every 1s", verify: "every 2s"}')
     with place.daemon() as daemon:
@@ -187,7 +187,7 @@ def test_scheduled_backup(place: Place) -> None:
     assert set(read_schedule(Vault(str(place.vault), {})).last) == {"backup", "verify"}
 
 
-def test_missed_schedule_is_caught_up_once(place: Place) -> None:
+def test_missed_schedule_is_caught_up_once(place: Watched) -> None:
     """What was due while it was down is done once: the backup before it is ready, the check of the vault after."""
     place.configure('schedule: {backup: "every 1h", verify: "every 1h"}')
     with place.daemon() as daemon:
@@ -207,7 +207,7 @@ def scheduled(daemon: Daemon) -> int:
     return sum(line["event"] == "root.compared" and line["trigger"] == "schedule" for line in daemon.said)
 
 
-def test_damage_is_found(place: Place) -> None:
+def test_damage_is_found(place: Watched) -> None:
     """A damaged vault is found by the check, and the daemon counts as degraded."""
     place.configure('schedule: {verify: "every 1s"}')
     with place.daemon() as daemon:
@@ -223,7 +223,7 @@ def test_damage_is_found(place: Place) -> None:
 # --- what it says of itself
 
 
-def test_state_for_status(place: Place) -> None:
+def test_state_for_status(place: Watched) -> None:
     """What it says of itself is read back while it runs, and counts for nothing when it does not."""
     vault = Vault(str(place.vault), {})
     with place.daemon() as daemon:
@@ -262,7 +262,7 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
     manager.socket.close()
 
 
-def test_words_for_systemd(place: Place, manager: Manager) -> None:
+def test_words_for_systemd(place: Watched, manager: Manager) -> None:
     """READY comes after the first snapshot, STATUS names it, a reload is begun and ended, the end is announced."""
     with place.daemon(manager.environ) as daemon:
         assert place.snapshots()
@@ -277,7 +277,7 @@ def test_words_for_systemd(place: Place, manager: Manager) -> None:
     manager.until("STOPPING=1")
 
 
-def test_watchdog_is_fed_while_it_sees(place: Place, manager: Manager) -> None:
+def test_watchdog_is_fed_while_it_sees(place: Watched, manager: Manager) -> None:
     """The watchdog is fed, changes are proved to be seen, and nothing of the proof stays in the root."""
     with place.daemon(manager.environ | {"WATCHDOG_USEC": "600000"}):
         before = place.root.stat().st_mtime_ns
@@ -290,7 +290,7 @@ def test_watchdog_is_fed_while_it_sees(place: Place, manager: Manager) -> None:
     assert [path.name for path in place.root.iterdir()] == ["a.yaml"]
 
 
-def test_watchdog_is_not_fed_while_it_hangs(place: Place, manager: Manager) -> None:
+def test_watchdog_is_not_fed_while_it_hangs(place: Watched, manager: Manager) -> None:
     """A stopped daemon says nothing, and goes on when it is continued: what changed meanwhile is recorded."""
     with place.daemon(manager.environ | {"WATCHDOG_USEC": "300000"}) as daemon:
         manager.until("WATCHDOG=1")
@@ -393,7 +393,7 @@ class Editor:
         self.idle.wait(self.random.choice([0, 0, 0, 0.005, 0.02, 0.1]) if self.number % 40 else 0.4)
 
 
-def test_a_thousand_random_edits(place: Place) -> None:
+def test_a_thousand_random_edits(place: Watched) -> None:
     """Whatever happens at whatever speed: in the end live is recorded, each snapshot existed, no file is torn."""
     place.configure(quiet="100ms", max_wait="60s")
     editor = Editor(place.root, seed=20231201)
@@ -418,7 +418,7 @@ def test_a_thousand_random_edits(place: Place) -> None:
     place.assert_whole()
 
 
-def test_kill_at_any_time(place: Place) -> None:
+def test_kill_at_any_time(place: Watched) -> None:
     """Killed again and again in whatever it is at, it goes on after each start, and the vault is whole."""
     editor = Editor(place.root, seed=1)
     for number in range(8):

@@ -10,21 +10,21 @@ from pathlib import Path
 
 import pytest
 from harness import apart
-from harness.daemon import Daemon, Place
+from harness.daemon import Daemon, Watched
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Watched:
     """A root with two levels of folders."""
-    place = Place(tmp_path)
+    place = Watched(tmp_path)
     (place.root / "sub").mkdir()
     (place.root / "sub" / "b.yaml").write_text("b: 1\n")
     return place
 
 
-def sh(place: Place, script: str) -> None:
+def sh(place: Watched, script: str) -> None:
     """Run a shell script with $ROOT and $OUT, a folder outside on the same file system."""
-    out = place.folder / "out"
+    out = place.base / "out"
     out.mkdir(exist_ok=True)
     environ = os.environ | {
         "ROOT": str(place.root),
@@ -62,7 +62,7 @@ NEEDED = {"vim": "vim", "vim in place": "vim", "rsync": "rsync"}
 
 
 @pytest.mark.parametrize("name", PATTERNS)
-def test_one_change_is_one_snapshot(place: Place, name: str) -> None:
+def test_one_change_is_one_snapshot(place: Watched, name: str) -> None:
     """Each way to change something is recorded once, as it is in the end, with no litter of the editor's."""
     program = NEEDED.get(name)
     if program is not None and shutil.which(program) is None:
@@ -76,7 +76,7 @@ def test_one_change_is_one_snapshot(place: Place, name: str) -> None:
     assert {f for f in place.content("main~1") if f.endswith("~") or ".sw" in f} == set()
 
 
-def finish(place: Place, daemon: Daemon) -> None:
+def finish(place: Watched, daemon: Daemon) -> None:
     """Make one more change; what is recorded of it holds all that came before."""
     (place.root / "last.yaml").write_text("last: 1\n")
     said = daemon.wait("snapshot.recorded", trigger="change")
@@ -87,7 +87,7 @@ def finish(place: Place, daemon: Daemon) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="chown needs root")
-def test_chown(place: Place) -> None:
+def test_chown(place: Watched) -> None:
     """A change of owner is a snapshot, too."""
     with place.daemon() as daemon:
         os.chown(place.root / "a.yaml", 1234, 2345)
@@ -104,7 +104,7 @@ def test_chown(place: Place) -> None:
     )
 
 
-def test_touch_is_no_change(place: Place) -> None:
+def test_touch_is_no_change(place: Watched) -> None:
     """A file whose times alone changed makes no snapshot."""
     with place.daemon() as daemon:
         os.utime(place.root / "a.yaml")
@@ -113,7 +113,7 @@ def test_touch_is_no_change(place: Place) -> None:
     assert len(place.snapshots()) == 2
 
 
-def test_git_checkout(place: Place) -> None:
+def test_git_checkout(place: Watched) -> None:
     """A root that is a work tree of git is recorded without its `.git`, one snapshot a checkout."""
     sh(place, "cd $ROOT; git init -q; git add .; git commit -qm one; git checkout -qb two; echo v: 2 > a.yaml;"
               "git rm -rq sub; git commit -qam two; git checkout -q -")  # fmt: skip
@@ -125,7 +125,7 @@ def test_git_checkout(place: Place) -> None:
     assert set(place.content()) == {"a.yaml", "last.yaml"}
 
 
-def test_configmap_swap(place: Place) -> None:
+def test_configmap_swap(place: Watched) -> None:
     """The swap of a ConfigMap's `..data`, of which no event names the visible file, is one snapshot."""
     first = place.root / "..2023_12_01_14_30_22.1234567890"
     first.mkdir()
@@ -140,7 +140,7 @@ def test_configmap_swap(place: Place) -> None:
     assert len(place.snapshots()) == 3
 
 
-def test_editor_litter_is_never_recorded(place: Place) -> None:
+def test_editor_litter_is_never_recorded(place: Watched) -> None:
     """Swap and backup files alone are no reason to look, and in no snapshot."""
     with place.daemon() as daemon:
         for name in (".a.yaml.swp", "a.yaml~", "4913", "#a.yaml#", ".#a.yaml"):
@@ -152,7 +152,7 @@ def test_editor_litter_is_never_recorded(place: Place) -> None:
 
 
 @pytest.mark.parametrize("hold", ["open", "mapped"])
-def test_half_written_file_waits(place: Place, hold: str) -> None:
+def test_half_written_file_waits(place: Watched, hold: str) -> None:
     """A file that somebody still has open, or mapped, to write is recorded when it is whole, and not before."""
     place.configure(max_wait="60s")
     with place.daemon() as daemon:
@@ -182,7 +182,7 @@ def half_write(descriptor: int, hold: str) -> None:
         mapping.flush()
 
 
-def test_constant_writing_does_not_starve(place: Place) -> None:
+def test_constant_writing_does_not_starve(place: Watched) -> None:
     """While one file is rewritten all the time, others are recorded after max_wait, and it is once it stands still."""
     place.configure(quiet="300ms", max_wait="1s")
     with place.daemon() as daemon:
@@ -220,16 +220,16 @@ while not over.wait(0.05):
 
 
 @pytest.mark.parametrize("how", ["removed", "moved", "exchanged"])
-def test_root_is_replaced(place: Place, how: str) -> None:
+def test_root_is_replaced(place: Watched, how: str) -> None:
     """A root that was deleted and made again, moved away, or swapped for another is recorded as it is then."""
-    fresh = place.folder / "fresh"
+    fresh = place.base / "fresh"
     shutil.copytree(place.root, fresh)
     (fresh / "a.yaml").write_text("version: 2\n")
     with place.daemon() as daemon:
         if how == "removed":
             shutil.rmtree(place.root)
         else:
-            place.root.rename(place.folder / "old")
+            place.root.rename(place.base / "old")
         if how != "exchanged":
             daemon.wait("daemon.degraded", reason="root-missing")
         fresh.rename(place.root)
@@ -240,9 +240,9 @@ def test_root_is_replaced(place: Place, how: str) -> None:
 
 
 @pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
-def test_mount_over_the_root(place: Place) -> None:
+def test_mount_over_the_root(place: Watched) -> None:
     """A bind mount over the root, and its end, make another root each; both are seen at once."""
-    other = place.folder / "other"
+    other = place.base / "other"
     shutil.copytree(place.root, other)
     (other / "a.yaml").write_text("version: 2\n")
 
@@ -262,7 +262,7 @@ def test_mount_over_the_root(place: Place) -> None:
     assert len(place.snapshots()) == 5
 
 
-def test_many_files_at_once(place: Place) -> None:
+def test_many_files_at_once(place: Watched) -> None:
     """Ten thousand files written as fast as they can be are all recorded."""
     with place.daemon() as daemon:
         for number in range(10_000):

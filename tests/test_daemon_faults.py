@@ -12,24 +12,24 @@ from pathlib import Path
 
 import pytest
 from harness import apart
-from harness.daemon import Daemon, Place
+from harness.daemon import Daemon, Watched
 
 needs_mounts = pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Watched:
     """A root, a vault to be, a configuration."""
-    return Place(tmp_path)
+    return Watched(tmp_path)
 
 
-def change(place: Place, text: str = "version: 2\n") -> None:
+def change(place: Watched, text: str = "version: 2\n") -> None:
     """Change the root."""
     (place.root / "a.yaml").write_text(text)
 
 
 @needs_mounts
-def test_full_disk(place: Place) -> None:
+def test_full_disk(place: Watched) -> None:
     """With the vault's disk full it says so once and goes on; with room again it records by itself."""
 
     def body() -> None:
@@ -49,7 +49,7 @@ def test_full_disk(place: Place) -> None:
 
 
 @needs_mounts
-def test_vault_becomes_read_only(place: Place) -> None:
+def test_vault_becomes_read_only(place: Watched) -> None:
     """A vault that may not be written is said so; the change is recorded when it may be again."""
 
     def body() -> None:
@@ -70,13 +70,13 @@ def test_vault_becomes_read_only(place: Place) -> None:
     apart.apart(body)
 
 
-def forbid_writing(place: Place) -> None:
+def forbid_writing(place: Watched) -> None:
     """Put a read-only view of the vault over it."""
     apart.sh("mount", "--bind", place.vault, place.vault)
     apart.sh("mount", "-o", "remount,bind,ro", place.vault)
 
 
-def test_no_descriptors_left(place: Place) -> None:
+def test_no_descriptors_left(place: Watched) -> None:
     """Without a descriptor to open anything it says so, and catches up when there are some."""
     with place.daemon() as daemon:
         pid = daemon.process.pid
@@ -89,7 +89,7 @@ def test_no_descriptors_left(place: Place) -> None:
     place.assert_whole()
 
 
-def test_no_watches_left(place: Place) -> None:
+def test_no_watches_left(place: Watched) -> None:
     """Without inotify watches it names the setting and finds changes by polling."""
     (place.root / "sub").mkdir()
     script = 'echo 1 > /proc/sys/user/max_inotify_watches && exec "$@"'
@@ -109,7 +109,7 @@ def test_no_watches_left(place: Place) -> None:
         daemon.stop()
 
 
-def test_watches_run_out_later(place: Place) -> None:
+def test_watches_run_out_later(place: Watched) -> None:
     """A new folder that cannot be watched makes it poll; watches to spare make it listen again."""
     place.configure(quiet="200ms", more_watch=", rescan: 1s")
     script = 'echo 5 > /proc/sys/user/max_inotify_watches && exec "$@"'
@@ -135,7 +135,7 @@ def test_watches_run_out_later(place: Place) -> None:
         daemon.stop()
 
 
-def test_stale_lock_file_of_git(place: Place) -> None:
+def test_stale_lock_file_of_git(place: Watched) -> None:
     """A lock file that a killed git left is removed and reported, and does not stop recording."""
     with place.daemon() as daemon:
         (place.vault / "refs" / "heads" / "main.lock").write_text("")
@@ -145,7 +145,7 @@ def test_stale_lock_file_of_git(place: Place) -> None:
     place.assert_whole()
 
 
-def test_held_lock_file_of_git(place: Place) -> None:
+def test_held_lock_file_of_git(place: Watched) -> None:
     """A lock file that somebody holds stays; the change is recorded when they are done."""
     lock = place.vault / "refs" / "heads" / "main.lock"
     with place.daemon() as daemon:
@@ -159,9 +159,9 @@ def test_held_lock_file_of_git(place: Place) -> None:
     place.assert_whole()
 
 
-def test_git_is_killed_in_the_middle(place: Place) -> None:
+def test_git_is_killed_in_the_middle(place: Watched) -> None:
     """When git dies while it packs a large change, nothing is half recorded and the next try works."""
-    programs = place.folder / "bin"
+    programs = place.base / "bin"
     programs.mkdir()
     real = shutil.which("git")
     # The first index-pack reads a little and dies.
@@ -179,7 +179,7 @@ def test_git_is_killed_in_the_middle(place: Place) -> None:
     place.assert_whole()
 
 
-def test_stopped_and_continued(place: Place) -> None:
+def test_stopped_and_continued(place: Watched) -> None:
     """What changes while it is stopped is recorded once it is continued."""
     with place.daemon() as daemon:
         daemon.process.send_signal(signal.SIGSTOP)
@@ -191,7 +191,7 @@ def test_stopped_and_continued(place: Place) -> None:
     place.assert_whole()
 
 
-def test_queue_overflows(place: Place) -> None:
+def test_queue_overflows(place: Watched) -> None:
     """More events than the kernel keeps lead to a look at everything, a warning, and no missed change."""
     with place.daemon() as daemon:
         daemon.process.send_signal(signal.SIGSTOP)
@@ -211,7 +211,7 @@ def test_queue_overflows(place: Place) -> None:
     place.assert_whole()
 
 
-def test_huge_file(place: Place) -> None:
+def test_huge_file(place: Watched) -> None:
     """A file of 2 GiB is refused, kept or not, without taking that much memory; then all goes on."""
     with place.daemon() as daemon:
         with (place.root / "huge.yaml").open("wb") as file:
@@ -229,7 +229,7 @@ def test_huge_file(place: Place) -> None:
     assert set(place.content()) == {"a.yaml"}
 
 
-def test_unreadable_file_is_said(place: Place) -> None:
+def test_unreadable_file_is_said(place: Watched) -> None:
     """What cannot be read is named, and does not end the daemon."""
     if os.geteuid() != 0:
         (place.root / "secret.yaml").write_text("s: 1\n")
@@ -241,12 +241,12 @@ def test_unreadable_file_is_said(place: Place) -> None:
     assert daemon.stop() == 0
 
 
-def test_ends_in_time_while_the_service_does_not_answer(place: Place) -> None:
+def test_ends_in_time_while_the_service_does_not_answer(place: Watched) -> None:
     """A stop in the middle of a reload that hangs ends it at once, and nothing is torn."""
-    (place.folder / "hang.py").write_text("import signal; print('hangs', flush=True); signal.pause()")
+    (place.base / "hang.py").write_text("import signal; print('hangs', flush=True); signal.pause()")
     place.configure(
         "changes: {reload: true}",
-        f"reload: {{kind: command, command: [{sys.executable}, {place.folder}/hang.py], timeout: 300s}}",
+        f"reload: {{kind: command, command: [{sys.executable}, {place.base}/hang.py], timeout: 300s}}",
     )
     daemon = Daemon(place.config)
     daemon.wait("snapshot.recorded", trigger="startup")
@@ -255,7 +255,7 @@ def test_ends_in_time_while_the_service_does_not_answer(place: Place) -> None:
     place.assert_whole()
 
 
-def test_lock_held_by_a_command(place: Place) -> None:
+def test_lock_held_by_a_command(place: Watched) -> None:
     """While a command holds the vault's lock nothing is recorded and nothing failed; then it is."""
     with place.daemon() as daemon:
         holder = subprocess.Popen(
@@ -273,15 +273,15 @@ def test_lock_held_by_a_command(place: Place) -> None:
         assert "record.failed" not in daemon.events()
 
 
-def test_a_thread_that_dies_is_said(place: Place) -> None:
+def test_a_thread_that_dies_is_said(place: Watched) -> None:
     """A thread that ends by a fault makes the daemon degraded, without what the fault's text quotes; the others go on."""
-    (place.folder / "sitecustomize.py").write_text(
+    (place.base / "sitecustomize.py").write_text(
         "import threading\n"
         "run = threading.Thread.run\n"
         "threading.Thread.run = lambda self: int('s3cret') if self.name == 'web' else run(self)\n"
     )
     place.configure("http: {listen: '127.0.0.1:0'}")
-    with place.daemon({"PYTHONPATH": str(place.folder)}) as daemon:
+    with place.daemon({"PYTHONPATH": str(place.base)}) as daemon:
         daemon.rewind()
         said = daemon.wait("daemon.degraded", reason="thread web")
         assert said["message"].startswith(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from harness.daemon import Place
+from harness.daemon import Watched
 from service import Service, answer, serving
 
 from configvault.usecases.daemonstate import Restore, Schedule, read_schedule, write_schedule
@@ -19,19 +19,19 @@ BROKEN = "a: [1\n"
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Watched:
     """A root whose invalid states are replaced after a moment."""
-    place = Place(tmp_path)
+    place = Watched(tmp_path)
     place.configure("changes: {on_invalid: restore, grace: 500ms}")
     return place
 
 
-def break_it(place: Place, text: str = BROKEN) -> None:
+def break_it(place: Watched, text: str = BROKEN) -> None:
     """Make the root invalid."""
     (place.root / "a.yaml").write_text(text)
 
 
-def test_invalid_state_is_replaced(place: Place) -> None:
+def test_invalid_state_is_replaced(place: Watched) -> None:
     """An invalid state that stands is kept, and the latest snapshot put back over it."""
     with place.daemon() as daemon:
         break_it(place)
@@ -46,7 +46,7 @@ def test_invalid_state_is_replaced(place: Place) -> None:
     place.assert_whole()
 
 
-def test_who_repairs_in_time_is_left_alone(place: Place) -> None:
+def test_who_repairs_in_time_is_left_alone(place: Watched) -> None:
     """An invalid state that is repaired within the grace time is not replaced; a new fault begins a new one."""
     place.configure("changes: {on_invalid: restore, grace: 60s}")
     with place.daemon() as daemon:
@@ -57,7 +57,7 @@ def test_who_repairs_in_time_is_left_alone(place: Place) -> None:
         assert "restore.done" not in daemon.events()
 
 
-def test_same_bytes_are_not_fought_over(place: Place) -> None:
+def test_same_bytes_are_not_fought_over(place: Watched) -> None:
     """When the very bytes that were replaced come back they are reported, and stay; a valid state ends that."""
     with place.daemon() as daemon:
         break_it(place)
@@ -73,7 +73,7 @@ def test_same_bytes_are_not_fought_over(place: Place) -> None:
     place.assert_whole()
 
 
-def test_five_restores_an_hour(place: Place) -> None:
+def test_five_restores_an_hour(place: Watched) -> None:
     """After five automatic restores within an hour it holds, says so, and does not forget that over a restart."""
     with place.daemon():
         pass
@@ -91,7 +91,7 @@ def test_five_restores_an_hour(place: Place) -> None:
         assert (place.root / "a.yaml").read_text() == "b: [2\n"
 
 
-def test_report_is_the_default(place: Place) -> None:
+def test_report_is_the_default(place: Watched) -> None:
     """Unless told otherwise an invalid state is only reported."""
     place.configure()
     with place.daemon() as daemon:
@@ -103,7 +103,7 @@ def test_report_is_the_default(place: Place) -> None:
     assert (place.root / "a.yaml").read_text() == BROKEN
 
 
-def reloads(place: Place, service: Service, changes: str) -> None:
+def reloads(place: Watched, service: Service, changes: str) -> None:
     """Have the service told of changes."""
     place.configure(
         f"changes: {changes}",
@@ -111,7 +111,7 @@ def reloads(place: Place, service: Service, changes: str) -> None:
     )
 
 
-def test_service_is_told_of_changes(place: Place) -> None:
+def test_service_is_told_of_changes(place: Watched) -> None:
     """With `changes.reload` the service is told of each recorded change, and what it took is good."""
     with serving(answer()) as service:
         reloads(place, service, "{reload: true}")
@@ -126,7 +126,7 @@ def test_service_is_told_of_changes(place: Place) -> None:
         assert len(service.asked) == 2
 
 
-def test_what_the_service_does_not_take_is_replaced(place: Place) -> None:
+def test_what_the_service_does_not_take_is_replaced(place: Watched) -> None:
     """With `on_reload_failure: restore` the last good snapshot is put back and loaded."""
     with serving(answer(), answer(500), answer()) as service:
         reloads(place, service, "{reload: true, on_reload_failure: restore}")
@@ -145,7 +145,7 @@ def test_what_the_service_does_not_take_is_replaced(place: Place) -> None:
     assert place.content(good) == place.live()
 
 
-def test_failed_reload_is_reported(place: Place) -> None:
+def test_failed_reload_is_reported(place: Watched) -> None:
     """Without that the restored files stay, and the daemon counts as degraded until a reload works."""
     with serving(answer(), answer(500), answer()) as service:
         reloads(place, service, "{reload: true}")
@@ -160,7 +160,7 @@ def test_failed_reload_is_reported(place: Place) -> None:
     assert place.triggers() == ["startup", "change", "change"]
 
 
-def test_nothing_good_to_put_back(place: Place) -> None:
+def test_nothing_good_to_put_back(place: Watched) -> None:
     """Where no snapshot was ever good the failure is said, and nothing is replaced."""
     with serving(answer(500)) as service:
         reloads(place, service, "{reload: true, on_reload_failure: restore}")
@@ -170,7 +170,7 @@ def test_nothing_good_to_put_back(place: Place) -> None:
             assert "restore.done" not in daemon.events()
 
 
-def test_old_refused_states_are_dropped(place: Place) -> None:
+def test_old_refused_states_are_dropped(place: Watched) -> None:
     """Of refused states those stay that `retention.rejected` keeps, and what a rollback left as its safety copy."""
     place.configure(
         'schedule: {backup: "every 1s"}', "retention: {rejected: {keep_last: 2, keep_within: null}}"
@@ -188,7 +188,7 @@ def test_old_refused_states_are_dropped(place: Place) -> None:
     assert safety in place.rejected()
 
 
-def test_unconfirmed_rollback_is_undone(place: Place) -> None:
+def test_unconfirmed_rollback_is_undone(place: Watched) -> None:
     """A rollback that nobody confirms is undone by the daemon when its time is over."""
     place.configure()
     with place.daemon() as daemon:
@@ -204,11 +204,11 @@ def test_unconfirmed_rollback_is_undone(place: Place) -> None:
     place.assert_whole()
 
 
-def test_replicas_receive_the_vault(place: Place) -> None:
+def test_replicas_receive_the_vault(place: Watched) -> None:
     """Each snapshot goes to the replicas; one that cannot be reached is a reason to be degraded, and no more."""
-    replica = place.folder / "replica.git"
+    replica = place.base / "replica.git"
     subprocess.run(["git", "init", "-q", "--bare", str(replica)], check=True)
-    place.configure(f"replicas: [{{url: {replica}}}, {{url: {place.folder}/nowhere.git}}]")
+    place.configure(f"replicas: [{{url: {replica}}}, {{url: {place.base}/nowhere.git}}]")
     with place.daemon() as daemon:
         (place.root / "a.yaml").write_text("version: 2\n")
         daemon.wait("snapshot.recorded", trigger="change")
@@ -226,7 +226,7 @@ def head(repository: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def test_a_waiting_rollback_has_the_first_word(place: Place) -> None:
+def test_a_waiting_rollback_has_the_first_word(place: Watched) -> None:
     """While somebody is to confirm a rollback nothing is put back automatically; afterwards it is."""
     place.configure("changes: {on_invalid: restore, grace: 0s}")
     with place.daemon() as daemon:

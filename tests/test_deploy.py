@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -65,7 +66,7 @@ def test_an_exported_configmap_is_valid(tmp_path: Path) -> None:
     host = Host(tmp_path / "h")
     host.record("deep/a.yaml")
     words = ["export", "latest", "--format", "configmap", "--namespace", "coze"]
-    for document in (yaml.safe_load(host.run(*words).out), host.run(*words, "--json").document):
+    for document in (yaml.safe_load(host.run(*words).out), host.run(*words, "--json").json):
         kubernetes_validate.validate(document, VERSIONS[1], strict=True)
 
 
@@ -199,10 +200,10 @@ def test_rolling_back_a_configmap(tmp_path: Path, kubectl: Path) -> None:
     mount = Mount(host.root)
     contents = {"plugin_meta.yaml": "v: 1\n", "pluginproduct/a.yaml": "x: 1\n"}
     mount.swap(contents)
-    host.works("init")
+    host.ok("init")
     first = host.ids()[0]
     mount.swap({"plugin_meta.yaml": "v: 2\n", "pluginproduct/a.yaml": "x: 2\n"})
-    assert host.works("snapshot")["outcome"] == "recorded"
+    assert host.ok("snapshot")["outcome"] == "recorded"
     ran = host.run("export", first, "--format", "configmap", "--name", "coze-plugins")
     assert ran.code == 0, ran.err
     exported = ran.out
@@ -213,7 +214,7 @@ def test_rolling_back_a_configmap(tmp_path: Path, kubectl: Path) -> None:
     assert back == contents
     mount.swap(back)
     assert (host.root / "pluginproduct" / "a.yaml").read_text() == "x: 1\n"
-    host.works("snapshot")
+    host.ok("snapshot")
 
 
 @pytest.mark.parametrize(
@@ -224,19 +225,21 @@ def test_rolling_back_a_configmap(tmp_path: Path, kubectl: Path) -> None:
         "rollout undo deployment/coze --to-revision=2",
     ],
 )
-def test_reloading_by_kubectl(tmp_path: Path, kubectl: Path, reload: str) -> None:
+def test_reloading_by_kubectl(
+    tmp_path: Path, kubectl: Path, reload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A restart or an undo is a reload command, and the rollout's status a health check that is believed."""
     host = Host(tmp_path / "h")
-    host.environ["PATH"] = f"{kubectl}:{host.environ['PATH']}"
+    monkeypatch.setenv("PATH", str(kubectl), prepend=os.pathsep)
     status = ["kubectl", "rollout", "status", "deployment/coze"]
     told = {"kind": "command", "command": ["kubectl", *reload.split()]}
     host.configure(
         reload=told, health=[{"name": "rollout", "command": status, "timeout": "60s", "within": "60s"}]
     )
     id_ = host.record()
-    assert host.works("reload")["ok"]
+    assert host.ok("reload")["ok"]
     assert (kubectl / "told").read_text().splitlines() == [reload, " ".join(status[1:])]
-    assert host.works("show", id_)["good"]
+    assert host.ok("show", id_)["good"]
     (kubectl / "code").write_text("1")
     host.configure(reload=told, health=[{"name": "rollout", "command": status, "within": "10ms"}])
     assert host.run("reload").code == 7

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sites import Place, look
+from sites import Place, look, recorded
 from states import Link
 
 SECRET = "8f14e45fceea167a5a36dedd4bea2543aa"
@@ -18,9 +18,7 @@ SECRET = "8f14e45fceea167a5a36dedd4bea2543aa"
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a root with one snapshot of a few files."""
-    place = Place(tmp_path)
-    place.init({"a": "1\n2\n3\n", "d/b": "x\n", "gone": "bye\n", "with space": "s\n"})
-    return place
+    return recorded(tmp_path, {"a": "1\n2\n3\n", "d/b": "x\n", "gone": "bye\n", "with space": "s\n"})
 
 
 # --- which states

@@ -32,7 +32,7 @@ def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Host, list[st
         host = Host(tmp_path / "hosts" / name, name, replicas=[replica])
         host.record(text="x: 0\n")
         host.record(text=text)
-        host.works("replicate")
+        host.ok("replicate")
         hosts.append(host)
     return hosts[0], ["--from", url]
 
@@ -40,7 +40,7 @@ def fleet(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Host, list[st
 def test_status_says_who_differs(fleet: tuple[Host, list[str]], tmp_path: Path) -> None:
     """Equal hosts are one group, the largest first; of each its latest snapshot and age are known."""
     host, source = fleet
-    found = host.works("fleet", "status", *source)
+    found = host.ok("fleet", "status", *source)
     assert [(one["host"], one["group"], one["error"]) for one in found["hosts"]] == [
         ("web-1", "A", None), ("web-2", "A", None), ("web-3", "B", None),
     ]  # fmt: skip
@@ -54,10 +54,10 @@ def test_status_says_who_differs(fleet: tuple[Host, list[str]], tmp_path: Path) 
 def test_find_says_who_has_which_version(fleet: tuple[Host, list[str]]) -> None:
     """Each version of a file stands once, with its hosts; a path that nobody has is not there."""
     host, source = fleet
-    found = host.works("fleet", "find", "a.yaml", *source)["versions"]
+    found = host.ok("fleet", "find", "a.yaml", *source)["versions"]
     assert [one["hosts"] for one in found] == [["web-1", "web-2"], ["web-3"]]
     assert found[0]["blob"] == host.git("rev-parse", "HEAD:a.yaml")
-    [nobody] = host.works("fleet", "find", "b.yaml", *source)["versions"]
+    [nobody] = host.ok("fleet", "find", "b.yaml", *source)["versions"]
     assert (nobody["present"], len(nobody["hosts"])) == (False, 3)
 
 
@@ -67,8 +67,8 @@ def test_diff_hides_secrets(fleet: tuple[Host, list[str]]) -> None:
     ran = host.run("fleet", "diff", "web-1", "web-3", *source, "--exit-code")
     assert (ran.code, "-x: 1" in ran.out, "+x: 2" in ran.out, "s3cret" in ran.out) == (1, True, True, False)
     assert "s3cret" in host.run("fleet", "diff", "web-1", "web-3", *source, "--no-redact").out
-    assert host.works("fleet", "diff", "web-1", "web-2", *source)["changes"] == []
-    assert host.works("fleet", "diff", "web-1", "web-3", *source, "--path", "other")["changes"] == []
+    assert host.ok("fleet", "diff", "web-1", "web-2", *source)["changes"] == []
+    assert host.ok("fleet", "diff", "web-1", "web-3", *source, "--path", "other")["changes"] == []
     assert host.run("fleet", "diff", "web-1", "web-9", *source).code in (1, 4)
 
 
@@ -76,10 +76,10 @@ def test_the_cache_is_brought_up_to_date(fleet: tuple[Host, list[str]], tmp_path
     """With --cache a second look fetches what is new; a folder that others can read is refused."""
     host, source = fleet
     cache = ["--cache", str(tmp_path / "cache")]
-    host.works("fleet", "status", *source, *cache)
+    host.ok("fleet", "status", *source, *cache)
     newest = host.record(text="x: 9\n")
-    host.works("replicate")
-    found = host.works("fleet", "status", *source, *cache)["hosts"]
+    host.ok("replicate")
+    found = host.ok("fleet", "status", *source, *cache)["hosts"]
     assert found[0]["latest"]["id"] == newest
     (tmp_path / "open").mkdir(mode=0o755)
     assert host.run("fleet", "status", *source, "--cache", str(tmp_path / "open")).code == 2
@@ -91,12 +91,12 @@ def test_a_host_that_is_away(tmp_path: Path) -> None:
     bare(tmp_path / "web-1.git")
     host = Host(tmp_path / "h", "web-1", replicas=[{"url": url}])
     host.record()
-    host.works("replicate")
+    host.ok("replicate")
     names = tmp_path / "names"
     names.write_text("web-1\nweb-2\n")
     ran = host.run("fleet", "status", "--hosts", str(names), "--json")
     assert ran.code == 6
-    assert [(one["host"], one["error"] is None) for one in ran.document["hosts"]] == [
+    assert [(one["host"], one["error"] is None) for one in ran.json["hosts"]] == [
         ("web-1", True),
         ("web-2", False),
     ]
@@ -107,7 +107,7 @@ def test_a_server_that_turns_some_away(tmp_path: Path) -> None:
     """An sshd that lets one log in at a time turns the others away, and every host is seen all the same."""
     host = Host(tmp_path / "h", "web-0", replicas=[{"url": str(bare(tmp_path / "web-0.git"))}])
     host.record()
-    host.works("replicate")
+    host.ok("replicate")
     names = [f"web-{number}" for number in range(4)]
     for name in names[1:]:
         shutil.copytree(tmp_path / "web-0.git", tmp_path / f"{name}.git")
@@ -115,7 +115,7 @@ def test_a_server_that_turns_some_away(tmp_path: Path) -> None:
     with git_servers.sshd(tmp_path / "ssh", listening=True, settings="MaxStartups 1") as server:
         login = {"key": str(server.key), "known_hosts": str(server.known_hosts)}
         host.configure(replicas=[{"url": f"{server.url}{tmp_path}/{{host}}.git", **login}])
-        found = host.works("fleet", "status", "--hosts", str(tmp_path / "names"), "--at-once", "4")
+        found = host.ok("fleet", "status", "--hosts", str(tmp_path / "names"), "--at-once", "4")
     assert [(one["host"], one["error"]) for one in found["hosts"]] == [(name, None) for name in names]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sites import Place
+from sites import Place, recorded
 
 from configvault.core.model import Folder
 from configvault.vault.repository import Note
@@ -16,11 +16,7 @@ from configvault.vault.repository import Note
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a root with three snapshots: a and d/b, a changed, d/b changed."""
-    place = Place(tmp_path)
-    place.init({"a": "1\n", "d/b": "x\n"})
-    place.snapshot({"a": "2\n"})
-    place.snapshot({"d/b": "y\n"})
-    return place
+    return recorded(tmp_path, {"a": "1\n", "d/b": "x\n"}, {"a": "2\n"}, {"d/b": "y\n"})
 
 
 def listed(place: Place, *argv: str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import plugins
 import pytest
-from sites import Place
+from sites import Place, recorded
 
 # No command that looks at history pays for these; each is loaded where it is used.
 HEAVY = {
@@ -48,10 +48,7 @@ print(json.dumps(sorted(sys.modules)), file=sys.__stdout__)
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Return a root with two snapshots."""
-    place = Place(tmp_path_factory.mktemp("imports") / "place")
-    place.init({"a": "1\n"})
-    place.snapshot({"a": "2\n"})
-    return place
+    return recorded(tmp_path_factory.mktemp("imports") / "place", {"a": "1\n"}, {"a": "2\n"})
 
 
 def loaded(place: Place, *argv: str) -> set[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from plugins import GOOD, META, META_PATH, swap
 from service import answer, serving
-from sites import Done, Place
+from sites import Done, Place, recorded
 
 from configvault.disk import lock
 from configvault.usecases import daemonstate
@@ -25,9 +25,7 @@ READING = ["status", "list", "show latest", "diff", "rejected list", "report", "
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a place with one snapshot of two plugins."""
-    place = Place(tmp_path / "place", profile="coze")
-    place.init(GOOD)
-    return place
+    return recorded(tmp_path / "place", GOOD, profile="coze")
 
 
 # --- status

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.daemon import Daemon, Place
+from harness.daemon import Daemon, Watched
 from prometheus_client.parser import text_string_to_metric_families
 from service import Service, answer, serving
 
@@ -30,7 +30,7 @@ def free_port() -> int:
 class Running:
     """A daemon with its pages and a webhook."""
 
-    def __init__(self, place: Place, daemon: Daemon, port: int, hook: Service) -> None:
+    def __init__(self, place: Watched, daemon: Daemon, port: int, hook: Service) -> None:
         self.place, self.daemon, self.port, self.hook = place, daemon, port, hook
 
     def get(self, path: str) -> tuple[int, str]:
@@ -55,7 +55,7 @@ class Running:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     """Run a daemon whose configuration and root hold canaries wherever a secret may stand."""
-    place, port = Place(tmp_path), free_port()
+    place, port = Watched(tmp_path), free_port()
     (place.root / "b.yaml").write_text(f"auth:\n  service_token: {CANARY}\n  password: '{CANARY}'\n")
     with serving(answer(200)) as hook:
         place.configure(
@@ -131,7 +131,7 @@ def test_commands_beside_the_daemon_tell_too(running: Running) -> None:
 
 def test_a_taken_port_is_degraded_and_no_more(tmp_path: Path) -> None:
     """Where the pages cannot listen that is told, and the root is protected all the same."""
-    place = Place(tmp_path)
+    place = Watched(tmp_path)
     with serving(answer(200)) as taken:
         text = place.config.read_text().replace('listen: "off"', f'listen: "127.0.0.1:{taken.port}"')
         place.config.write_text(text)
@@ -154,7 +154,7 @@ def test_a_loading_that_failed_for_a_command_shows_in_the_metrics(running: Runni
 
 def test_a_notification_that_failed_is_told_at_once(tmp_path: Path) -> None:
     """Whoever could not be told is named by log and status without anything else happening; and no more once told."""
-    place = Place(tmp_path)
+    place = Watched(tmp_path)
     with serving(answer(403)) as hook:
         place.configure(f"notify: [{{url: '{hook.url}', on: [rejected, degraded]}}]")
         with place.daemon() as daemon:

@@ -15,7 +15,7 @@ import pytest
 import service
 from harness import commands
 from service import answer
-from sites import Place, look
+from sites import Place, look, recorded
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.settings import Keep
@@ -26,10 +26,7 @@ from configvault.usecases import pending, upkeep, waiting
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a place with two snapshots."""
-    made = Place(tmp_path / "place")
-    made.init({"a.yaml": "a: 1"})
-    made.snapshot({"a.yaml": "a: 2"})
-    return made
+    return recorded(tmp_path / "place", {"a.yaml": "a: 1"}, {"a.yaml": "a: 2"})
 
 
 @contextlib.contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from harness import git_servers
-from hosts import Host, bare, content, git, refs
+from hosts import Host, bare, git, refs
+from sites import look
 
 from configvault.core.outcome import Outcome, UpkeepOutcome
 from configvault.usecases import record, upkeep
@@ -27,7 +28,7 @@ def aged(place: Path, count: int = 10, **settings: Any) -> Host:
     host = Host(place, **settings)
     site = host.site(create=True)
     for day in range(count, 0, -1):
-        host.write("a.yaml", f"day: {day}\n")
+        host.write({"a.yaml": f"day: {day}\n"})
         record.record(at(site, day - 1), "manual")
     return host
 
@@ -37,8 +38,8 @@ def exports(host: Host, place: Path) -> dict[str, Any]:
     found = {}
     place.mkdir()
     for id_ in host.ids():
-        host.works("export", id_, "--output", str(place / id_))
-        found[id_] = content(place / id_)
+        host.ok("export", id_, "--output", str(place / id_))
+        found[id_] = look(place / id_)
     return found
 
 
@@ -46,34 +47,34 @@ def test_kept_snapshots_restore(tmp_path: Path) -> None:
     """Thinning takes others away and leaves every kept one as it was; git fsck and verify agree."""
     host = aged(tmp_path / "host")
     before = exports(host, tmp_path / "before")
-    done = host.works("prune", "--keep-last", "3")
+    done = host.ok("prune", "--keep-last", "3")
     assert len(done["removed"]) == 7
     assert host.ids() == [one["id"] for one in done["kept"]]
     after = exports(host, tmp_path / "after")
     assert after == {id_: before[id_] for id_ in after}
-    host.works("verify")
+    host.ok("verify")
     host.git("fsck", "--strict")
-    assert host.works("prune", "--keep-last", "3")["outcome"] == "unchanged"
+    assert host.ok("prune", "--keep-last", "3")["outcome"] == "unchanged"
 
 
 def test_a_dry_run_changes_nothing(tmp_path: Path) -> None:
     """-n says the same as the real run and touches no ref."""
     host = aged(tmp_path / "host", 5)
     before = refs(host.vault)
-    planned = host.works("prune", "-n", "--keep-last", "2")
+    planned = host.ok("prune", "-n", "--keep-last", "2")
     assert (planned["outcome"], refs(host.vault)) == ("planned", before)
-    assert host.works("prune", "--keep-last", "2")["removed"] == planned["removed"]
+    assert host.ok("prune", "--keep-last", "2")["removed"] == planned["removed"]
 
 
 def test_what_is_needed_stays(tmp_path: Path) -> None:
     """Pinned, good, live and pending snapshots stay whatever the rules say, each with its reason."""
     host = aged(tmp_path / "host", 8)
     ids = host.ids()
-    host.works("pin", ids[7], "first")
+    host.ok("pin", ids[7], "first")
     site = host.site()
     site.vault.mark(lambda said: said.with_good(ids[5]).with_loaded(ids[3]), site.note("manual", "mark"))
     (host.vault / "configvault" / "pending.json").write_text(f'{{"safety": "{ids[2]}"}}')
-    done = host.works("prune", "-n", "--keep-last", "1")
+    done = host.ok("prune", "-n", "--keep-last", "1")
     reasons = {one["id"]: one["reasons"] for one in done["kept"]}
     assert reasons == {
         ids[0]: ["latest", "live", "last"], ids[2]: ["pending"], ids[3]: ["loaded"], ids[5]: ["good"],
@@ -96,13 +97,13 @@ def test_a_pruned_snapshot_is_no_reference(tmp_path: Path) -> None:
     host = aged(tmp_path / "host", 4, retention={"snapshots": {"keep_last": 2}})
     gone = host.ids()[3]
     commit = host.git("rev-parse", gone)
-    host.works("prune")
+    host.ok("prune")
     ran = host.run("show", gone)
     assert (ran.code, "was pruned" in ran.err, commit[:12] in ran.err) == (4, True, True)
-    assert host.works("show", commit[:12])["id"] == gone
-    assert [len(host.works("list", "--limit", limit)["snapshots"]) for limit in "123"] == [1, 2, 2]
-    assert host.works("rollback", "previous", "-n")["target"]["id"] == host.ids()[1]
-    host.works("rollback", commit[:12], "--force")
+    assert host.ok("show", commit[:12])["id"] == gone
+    assert [len(host.ok("list", "--limit", limit)["snapshots"]) for limit in "123"] == [1, 2, 2]
+    assert host.ok("rollback", "previous", "-n")["target"]["id"] == host.ids()[1]
+    host.ok("rollback", commit[:12], "--force")
     assert (host.root / "a.yaml").read_text() == "day: 4\n"
 
 
@@ -111,12 +112,12 @@ def test_replicas_keep_what_is_pruned(tmp_path: Path) -> None:
     repository = bare(tmp_path / "r.git")
     host = aged(tmp_path / "host", 4, replicas=[{"url": str(repository)}])
     everything = host.ids()
-    host.works("replicate")
-    host.works("prune", "--keep-last", "1")
+    host.ok("replicate")
+    host.ok("prune", "--keep-last", "1")
     host.record(text="new: 1\n")
-    host.works("replicate")
+    host.ok("replicate")
     fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
-    fresh.works("recover")
+    fresh.ok("recover")
     assert fresh.ids()[1:] == everything
 
 
@@ -130,7 +131,7 @@ def test_history_is_cut_and_the_disk_given_back(tmp_path: Path) -> None:
     host = cuttable(tmp_path / "host")
     before = exports(host, tmp_path / "before")
     tip, old = host.git("rev-parse", "main"), host.git("rev-parse", host.ids()[5])
-    done = host.works("prune")
+    done = host.ok("prune")
     assert done["history"]["commits"] > 0
     assert host.git("rev-parse", "main") == tip
     assert git(host.vault, "cat-file", "--batch-check", "--batch-all-objects").find(old) < 0
@@ -138,19 +139,19 @@ def test_history_is_cut_and_the_disk_given_back(tmp_path: Path) -> None:
     assert after == {id_: before[id_] for id_ in after}
     assert len(after) == 2
     host.git("fsck", "--strict")
-    host.works("verify")
-    oldest = host.works("show", host.ids()[-1])
+    host.ok("verify")
+    oldest = host.ok("show", host.ids()[-1])
     assert oldest["changes"] != []
     host.record(text="more: 1\n")
-    assert host.works("prune")["history"] is None
+    assert host.ok("prune")["history"] is None
     host.git("fsck", "--strict")
 
 
 def test_a_pin_holds_history(tmp_path: Path) -> None:
     """Nothing is cut off above the oldest kept snapshot."""
     host = cuttable(tmp_path / "host")
-    host.works("pin", host.ids()[-1], "first")
-    assert host.works("prune")["history"] is None
+    host.ok("pin", host.ids()[-1], "first")
+    assert host.ok("prune")["history"] is None
     assert len(host.git("rev-list", "main").split()) == 6
 
 
@@ -159,13 +160,13 @@ def test_refused_states_survive_a_cut(tmp_path: Path) -> None:
     host = Host(tmp_path / "host", retention={"snapshots": {"keep_last": 1}, "history": "3d"})
     old = at(host.site(create=True), 9)
     for text in ("x: 1\n", "x: 2\n", "x: [\n", "x: 3\n"):
-        host.write("a.yaml", text)
+        host.write({"a.yaml": text})
         record.record(old, "manual")
     host.record(text="x: 4\n")
-    assert host.works("prune")["history"]["commits"] > 0
+    assert host.ok("prune")["history"]["commits"] > 0
     host.git("fsck", "--strict")
-    [one] = host.works("rejected", "list")["rejected"]
-    assert host.works("rejected", "show", one["id"])["findings"]
+    [one] = host.ok("rejected", "list")["rejected"]
+    assert host.ok("rejected", "show", one["id"])["findings"]
     assert host.run("rejected", "diff", one["id"]).code == 0
 
 
@@ -174,18 +175,18 @@ def test_replicas_come_before_the_cut(tmp_path: Path) -> None:
     repository = bare(tmp_path / "r.git")
     host = cuttable(tmp_path / "host", replicas=[{"url": str(repository)}])
     ran = host.run("prune", "--json")
-    assert (ran.code, "does not have it yet" in ran.document["history"]["refused"]) == (6, True)
-    host.works("replicate")
+    assert (ran.code, "does not have it yet" in ran.json["history"]["refused"]) == (6, True)
+    host.ok("replicate")
     repository.rename(tmp_path / "away.git")
     assert host.run("prune").code == 6
     assert len(host.git("rev-list", "main").split()) == 6
     (tmp_path / "away.git").rename(repository)
-    host.works("prune")
+    host.ok("prune")
     assert len(host.git("rev-list", "main").split()) < 6
     tip = host.record(text="after: 1\n")
-    host.works("replicate")
+    host.ok("replicate")
     fresh = Host(tmp_path / "fresh", replicas=[{"url": str(repository)}])
-    fresh.works("recover")
+    fresh.ok("recover")
     assert (fresh.ids()[0], len(fresh.git("rev-list", "main").split())) == (tip, 7)
     git(repository, "fsck", "--strict")
 
@@ -217,7 +218,7 @@ def test_the_schedule_asks_no_replica_in_trouble(tmp_path: Path) -> None:
     [done] = told(host)
     assert (len(done.pruned), done.cut, done.refused) == (4, 0, None)
     bare(tmp_path / "r.git")
-    host.works("replicate")
+    host.ok("replicate")
     [done] = told(host)
     assert done.cut > 0
 
@@ -233,19 +234,19 @@ def test_a_new_replica_after_a_cut(tmp_path: Path) -> None:
     """A folder that never had the old commits begins where the vault does; one that has them keeps them."""
     whole = bare(tmp_path / "whole.git")
     host = cuttable(tmp_path / "host", replicas=[{"url": str(whole)}])
-    host.works("replicate")
-    host.works("prune")
+    host.ok("replicate")
+    host.ok("prune")
     host.record(text="after: 1\n")
     new = bare(tmp_path / "new.git")
     host.configure(replicas=[{"url": str(whole)}, {"url": str(new)}])
-    host.works("replicate")
+    host.ok("replicate")
     bound = len(host.git("rev-list", "main").split())
     assert [len(git(one, "rev-list", "main").split()) for one in (whole, new)] == [7, bound]
     assert bound < 7
     fresh = Host(tmp_path / "fresh", replicas=[{"url": str(new)}])
-    fresh.works("recover")
+    fresh.ok("recover")
     assert fresh.ids() == host.ids()
-    assert content(fresh.root) == content(host.root)
+    assert look(fresh.root) == look(host.root)
     for repository in (whole, new, fresh.vault):
         git(repository, "fsck", "--strict")
 
@@ -254,22 +255,22 @@ def test_a_new_replica_after_a_cut(tmp_path: Path) -> None:
 def test_a_server_that_takes_no_cut_history(tmp_path: Path) -> None:
     """A server says no until its repository may be shallow, and status names what to set there."""
     host = cuttable(tmp_path / "host")
-    host.works("prune")
+    host.ok("prune")
     host.record(text="after: 1\n")
     repository = bare(tmp_path / "new.git")
     with git_servers.git_daemon(tmp_path) as url:
         host.configure(replicas=[{"url": f"{url}/new.git"}])
         ran = host.run("replicate", "--json")
-        assert (ran.code, ran.document["replicas"][0]["reason"]) == (6, "shallow")
+        assert (ran.code, ran.json["replicas"][0]["reason"]) == (6, "shallow")
         said = host.run("status").out
         assert "may not begin without them" in said
         assert "hint: git config receive.shallowUpdate true, in that repository" in said
         git(repository, "config", "receive.shallowUpdate", "true")
-        host.works("replicate")
+        host.ok("replicate")
         fresh = Host(tmp_path / "fresh", replicas=[{"url": f"{url}/new.git"}])
-        fresh.works("recover")
+        fresh.ok("recover")
     assert fresh.ids() == host.ids()
-    assert content(fresh.root) == content(host.root)
+    assert look(fresh.root) == look(host.root)
 
 
 @pytest.mark.skipif(git_servers.why_not("daemon") is not None, reason=str(git_servers.why_not("daemon")))
@@ -277,12 +278,12 @@ def test_a_copy_of_a_replica_takes_cut_history(tmp_path: Path) -> None:
     """A server that may not be shallow takes the rest where it was given what an older replica has."""
     old = bare(tmp_path / "old.git")
     host = cuttable(tmp_path / "host", replicas=[{"url": str(old)}])
-    host.works("replicate")
-    host.works("prune")
+    host.ok("replicate")
+    host.ok("prune")
     host.record(text="after: 1\n")
     new = bare(tmp_path / "new.git")
     git(old, "push", "--quiet", "--mirror", str(new))
     with git_servers.git_daemon(tmp_path) as url:
         host.configure(replicas=[{"url": f"{url}/new.git"}])
-        host.works("replicate")
+        host.ok("replicate")
     assert len(git(new, "rev-list", "main").split()) == 7

@@ -15,7 +15,7 @@ import service
 from harness import commands, tracer
 from harness.tracer import Call, Kill
 from service import answer
-from sites import Place, look
+from sites import Place, look, recorded
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd
 from configvault.disk import lock
@@ -30,10 +30,7 @@ needs_tracer = pytest.mark.skipif(not tracer.supported, reason="the tracer knows
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a place with two snapshots."""
-    made = Place(tmp_path / "place")
-    made.init({"a.yaml": "a: 1", "b": "1"})
-    made.snapshot({"a.yaml": "a: 2", "b": "2", "c": "2"})
-    return made
+    return recorded(tmp_path / "place", {"a.yaml": "a: 1", "b": "1"}, {"a.yaml": "a: 2", "b": "2", "c": "2"})
 
 
 def killed(place: Place, when: Callable[[Call], bool], *argv: str) -> None:

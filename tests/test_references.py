@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sites import Place
+from sites import Place, recorded
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a root with three snapshots, the newest one live."""
-    place = Place(tmp_path)
-    place.init({"a": "1\n"})
-    place.snapshot({"a": "2\n"})
-    place.snapshot({"a": "3\n"})
-    return place
+    return recorded(tmp_path, {"a": "1\n"}, {"a": "2\n"}, {"a": "3\n"})
 
 
 def ids(place: Place) -> list[str]:

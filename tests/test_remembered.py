@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from harness.daemon import Place as Watched
+from harness.daemon import Watched
 from hypothesis import given
 from hypothesis import strategies as st
 from sites import Place

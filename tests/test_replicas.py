@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from harness import apart, git_servers
-from hosts import Host, Ran, bare, content, git, refs
+from hosts import Host, bare, git, refs
+from sites import Done, look
 
 from configvault.core.outcome import FailureOutcome, Outcome
 from configvault.core.replicas import ReplicaStatus
@@ -65,10 +66,10 @@ def transport(request: pytest.FixtureRequest) -> Transport:
     return TRANSPORTS[name]
 
 
-def trouble(ran: Ran) -> str:
+def trouble(ran: Done) -> str:
     """Return the fixed word for what is wrong with the only replica."""
     assert ran.code == 6, (ran.code, ran.out, ran.err)
-    [one] = ran.document["replicas"]
+    [one] = ran.json["replicas"]
     return str(one["reason"])
 
 
@@ -85,19 +86,19 @@ def test_everything_arrives_and_comes_back(transport: Transport, tmp_path: Path)
         assert host.run("snapshot").code == 3
         (host.root / "a.yaml").write_text("x: 1\n")
         (host.root / "empty").mkdir(mode=0o2770)
-        host.works("snapshot")
-        [status] = host.works("replicate")["replicas"]
+        host.ok("snapshot")
+        [status] = host.ok("replicate")["replicas"]
         assert (status["behind"], status["current"], status["reason"]) == (0, True, None)
         assert refs(base / "web-1.git") == refs(host.vault)
 
         fresh = Host(tmp_path / "fresh", replicas=[replica])
         fresh.root.rmdir()
-        done = fresh.works("recover")
+        done = fresh.ok("recover")
         assert done["snapshot"]["id"] == host.ids()[0]
-    assert content(fresh.root) == content(host.root)
+    assert look(fresh.root) == look(host.root)
     assert refs(fresh.vault) == refs(host.vault)
     assert fresh.ids() == host.ids()
-    assert fresh.works("show", "pin:stable")["reason"] == "why"
+    assert fresh.ok("show", "pin:stable")["reason"] == "why"
     fresh.git("fsck", "--strict")
 
 
@@ -108,7 +109,7 @@ def lost(tmp_path: Path) -> tuple[Host, Host]:
     host, fresh = (Host(tmp_path / name, "web-1", replicas=replicas) for name in ("lost", "fresh"))
     host.record(text="x: 1\n")
     host.record(text="x: 2\n")
-    host.works("replicate")
+    host.ok("replicate")
     return host, fresh
 
 
@@ -116,25 +117,25 @@ def lost(tmp_path: Path) -> tuple[Host, Host]:
 def test_recovery_over_a_full_root(lost: tuple[Host, Host], tmp_path: Path, text: str) -> None:
     """A root with something in it is refused; forced, that is kept in the vault first, and once is enough."""
     host, fresh = lost
-    fresh.write("here.yaml", text)
-    before = content(fresh.root)
+    fresh.write({"here.yaml": text})
+    before = look(fresh.root)
     ran = fresh.run("recover")
-    assert (ran.code, "is not empty" in ran.err, content(fresh.root)) == (1, True, before)
-    kept = fresh.works("recover", "--force")["kept"]
-    assert content(fresh.root) == content(host.root)
-    fresh.works("export", kept, "--output", str(tmp_path / "kept"))
+    assert (ran.code, "is not empty" in ran.err, look(fresh.root)) == (1, True, before)
+    kept = fresh.ok("recover", "--force")["kept"]
+    assert look(fresh.root) == look(host.root)
+    fresh.ok("export", kept, "--output", str(tmp_path / "kept"))
     assert (tmp_path / "kept" / "here.yaml").read_text() == text
-    assert fresh.works("status")["live"]["matches"] == fresh.ids()[0]
+    assert fresh.ok("status")["live"]["matches"] == fresh.ids()[0]
     ids = fresh.ids()
     assert set(ids) >= set(host.ids())
-    again = fresh.works("recover", "--force")
+    again = fresh.ok("recover", "--force")
     assert (again["kept"], again["snapshot"]["id"], fresh.ids()) == (None, host.ids()[0], ids)
 
 
 def test_recovery_into_a_vault_that_has_gone_on(lost: tuple[Host, Host]) -> None:
     """What was recorded after a recovery is never left behind by another one."""
     _, fresh = lost
-    fresh.works("recover")
+    fresh.ok("recover")
     newest = fresh.record(text="x: 3\n")
     ran = fresh.run("recover", "--force")
     assert (ran.code, "another history" in ran.err, fresh.ids()[0]) == (1, True, newest)
@@ -147,16 +148,16 @@ def test_shared_repository(tmp_path: Path) -> None:
     hosts = [Host(tmp_path / name, name, replicas=[replica]) for name in ("web-1", "web-2")]
     for number, host in enumerate(hosts):
         host.record(text=f"x: {number}\n")
-        host.works("replicate")
+        host.ok("replicate")
     assert {ref.split("/")[3] for ref in refs(repository)} == {"web-1", "web-2"}
-    listed = hosts[0].works("recover", "--list")["hosts"]
+    listed = hosts[0].ok("recover", "--list")["hosts"]
     assert [one["host"] for one in listed] == ["web-1", "web-2"]
 
     fresh = Host(tmp_path / "fresh", "other")
     unclear = fresh.run("recover", "--from", str(repository))
     assert (unclear.code, "web-1, web-2" in unclear.err) == (4, True)
-    fresh.works("recover", "--from", str(repository), "--host", "web-2")
-    assert content(fresh.root) == content(hosts[1].root)
+    fresh.ok("recover", "--from", str(repository), "--host", "web-2")
+    assert look(fresh.root) == look(hosts[1].root)
     assert refs(fresh.vault) == refs(hosts[1].vault)
 
 
@@ -165,16 +166,16 @@ def test_two_hosts_of_one_name_are_noticed(tmp_path: Path) -> None:
     repository = bare(tmp_path / "r.git")
     first, second = (Host(tmp_path / name, "web-1", replicas=[{"url": str(repository)}]) for name in "ab")
     first.record(text="x: 1\n")
-    first.works("replicate")
+    first.ok("replicate")
     before = refs(repository)
     second.record(text="y: 1\n")
     ran = second.run("replicate", "--json")
     assert trouble(ran) == "diverged"
     assert "another vault pushes there under the name web-1" in ran.out
     assert refs(repository) == before
-    assert content(second.root)["a.yaml"][3] == b"y: 1\n"
+    assert look(second.root)[b"a.yaml"][-1] == b"y: 1\n"
     first.record(text="x: 2\n")
-    first.works("replicate")
+    first.ok("replicate")
 
 
 def test_the_old_host_comes_back(tmp_path: Path) -> None:
@@ -182,10 +183,10 @@ def test_the_old_host_comes_back(tmp_path: Path) -> None:
     repository = bare(tmp_path / "r.git")
     old, new = (Host(tmp_path / name, "web-1", replicas=[{"url": str(repository)}]) for name in ("old", "new"))
     old.record()
-    old.works("replicate")
-    new.works("recover")
+    old.ok("replicate")
+    new.ok("recover")
     new.record(text="x: 2\n")
-    new.works("replicate")
+    new.ok("replicate")
     old.record(text="x: 3\n")
     assert trouble(old.run("replicate", "--json")) == "diverged"
     assert git(repository, "rev-parse", "main") == new.git("rev-parse", "main")
@@ -197,7 +198,7 @@ def test_an_older_copy_of_the_vault_is_noticed(tmp_path: Path) -> None:
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
     first = host.record(text="x: 1\n")
     second = host.record(text="x: 2\n")
-    host.works("replicate")
+    host.ok("replicate")
     tip = git(repository, "rev-parse", "main")
     host.git("update-ref", "refs/heads/main", f"refs/tags/{first}")
     host.git("update-ref", "-d", f"refs/tags/{second}")
@@ -224,7 +225,7 @@ def test_a_server_killed_during_a_push(transport: Transport, tmp_path: Path) -> 
         git(repository, "fsck", "--strict")
         assert host.record(text="x: 2\n")
         hook.unlink()
-        host.works("replicate")
+        host.ok("replicate")
     assert refs(repository) == refs(host.vault)
 
 
@@ -240,16 +241,16 @@ def test_a_full_disk_at_the_receiver(tmp_path: Path) -> None:
         repository = bare(disk / "r.git")
         host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
         host.record()
-        host.works("replicate")
+        host.ok("replicate")
         before = refs(repository)
         ballast = apart.fill(disk)
         host.record("noise.bin", os.urandom(300_000).hex())
         assert trouble(host.run("replicate", "--json")) == "full"
         assert refs(repository) == before
         git(repository, "fsck", "--strict")
-        assert host.works("snapshot")["outcome"] == "unchanged"
+        assert host.ok("snapshot")["outcome"] == "unchanged"
         ballast.unlink()
-        host.works("replicate")
+        host.ok("replicate")
         assert refs(repository) == refs(host.vault)
 
     apart.apart(body)
@@ -288,7 +289,7 @@ def test_a_folder_that_belongs_to_another_user(tmp_path: Path) -> None:
     host.record()
     ran = host.run("replicate", "--json")
     assert trouble(ran) == "refused"
-    [one] = ran.document["replicas"]
+    [one] = ran.json["replicas"]
     assert ("belongs to another user" in one["error"], "chown" in one["hint"]) == (True, True)
 
 
@@ -452,11 +453,11 @@ def test_lag_is_told_in_snapshots_and_seconds(tmp_path: Path) -> None:
     repository = bare(tmp_path / "r.git")
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
     host.record()
-    host.works("replicate")
+    host.ok("replicate")
     repository.rename(tmp_path / "away.git")
     host.record(text="x: 2\n")
     host.record(text="x: 3\n")
-    [status] = host.run("replicate", "--json").document["replicas"]
+    [status] = host.run("replicate", "--json").json["replicas"]
     assert status["behind"] == 2
     assert status["lag_seconds"] > 0
     assert status["failing_since"] is not None
@@ -466,8 +467,8 @@ def test_lag_is_told_in_snapshots_and_seconds(tmp_path: Path) -> None:
 def comes_back(host: Host, place: Path, replica: dict[str, Any]) -> None:
     """Recover a host from a replica to another place: root and refs are what they are at their source."""
     fresh = Host(place, host.name, replicas=[replica])
-    fresh.works("recover")
-    assert content(fresh.root) == content(host.root)
+    fresh.ok("recover")
+    assert look(fresh.root) == look(host.root)
     assert refs(fresh.vault) == refs(host.vault)
 
 
@@ -484,7 +485,7 @@ def test_twenty_push_at_once(transport: Transport, tmp_path: Path, shared: bool)
             replica |= {"url": replica["url"].replace("{host}", "all"), "shared": True}
         hosts = [Host(tmp_path / name, name, replicas=[replica]) for name in names]
         for number, host in enumerate(hosts):
-            host.write("own/secret.yaml", f"name: {host.name}\n")
+            host.write({"own/secret.yaml": f"name: {host.name}\n"})
             (host.root / "own" / "secret.yaml").chmod(0o600 + number)
             (host.root / "empty").mkdir()
             host.record(text=f"name: {host.name}\n")
@@ -505,13 +506,13 @@ def test_an_empty_replica_takes_nothing_away(tmp_path: Path) -> None:
     empty = bare(tmp_path / "empty.git")
     host = Host(tmp_path / "host")
     host.record(text="x: 1\n")
-    before, history = content(host.root), refs(host.vault)
+    before, history = look(host.root), refs(host.vault)
     fresh = Host(tmp_path / "fresh")
-    fresh.write("precious.yaml", "x: 2\n")
+    fresh.write({"precious.yaml": "x: 2\n"})
     for one in (host, fresh):
         ran = one.run("recover", "--from", str(empty), "--host", "web-1")
         assert ran.code == 4
         assert "holds no host 'web-1'" in ran.err
-    assert (content(host.root), refs(host.vault)) == (before, history)
+    assert (look(host.root), refs(host.vault)) == (before, history)
     assert (fresh.root / "precious.yaml").read_text() == "x: 2\n"
     assert not fresh.vault.exists()

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from sites import Place, look
+from sites import Place, look, recorded
 
 from configvault.core import gitformat
 from configvault.core.model import METADATA_NAME
@@ -22,9 +22,7 @@ FILE, FOLDER, LINK = 0o100644, 0o40000, 0o120000
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a place with a snapshot."""
-    made = Place(tmp_path / "place")
-    made.init({"a": "1", "b": "1"})
-    return made
+    return recorded(tmp_path / "place", {"a": "1", "b": "1"})
 
 
 def _put(site: Site, type_: str, body: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness.daemon import DEADLINE_S, Place
+from harness.daemon import DEADLINE_S, Watched
 
 from configvault import app
 from configvault.core.outcome import FailureOutcome, Outcome, RecordOutcome, Watching, WatchOutcome
@@ -25,7 +25,7 @@ from configvault.daemon.worker import Worker
 class Parts:
     """A worker at work in a thread, and a supervisor that ticks when told."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Watched) -> None:
         self.stop = threading.Event()
         self.told: queue.Queue[Outcome] = queue.Queue()
         settings = app.load_settings(str(place.config), {})
@@ -36,7 +36,7 @@ class Parts:
         self.worker = Worker(self.site, self.inbox, self.standing, self.stop)
         self.thread = threading.Thread(target=self.worker.run, daemon=True)
         self.thread.start()
-        path = place.folder / "notify"
+        path = place.base / "notify"
         self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.manager.bind(str(path))
         self.manager.settimeout(0)
@@ -72,7 +72,7 @@ class Parts:
 @pytest.fixture
 def parts(tmp_path: Path) -> Iterator[Parts]:
     """A daemon's parts, ready."""
-    parts = Parts(Place(tmp_path))
+    parts = Parts(Watched(tmp_path))
     assert parts.worker.ready.wait(DEADLINE_S)
     yield parts
     parts.end()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sites import Place
+from sites import Place, recorded
 
 from configvault import app
 from configvault.cli import words
@@ -99,9 +99,7 @@ def test_writers_are_said_to_be_seen() -> None:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     """Return a place with a folder in its root."""
-    place = Place(tmp_path / "place")
-    place.init({"a": "1\n", "below/b": "1\n"})
-    return place
+    return recorded(tmp_path / "place", {"a": "1\n", "below/b": "1\n"})
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sites import Place
+
 DEADLINE_S = 120
 
 
@@ -93,17 +95,13 @@ class Daemon:
         return code
 
 
-class Place:
-    """A root with a vault and a configuration for it, and what git says of the vault."""
+class Watched(Place):
+    """A place for a daemon: it logs everything as JSON, waits for a short quiet time and serves nothing."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make them in `folder`."""
-        self.folder = folder
-        self.root = folder / "conf" / "plugin"
-        self.vault = folder / "vault"
-        self.config = folder / "config.yaml"
-        self.root.mkdir(parents=True)
-        (self.root / "a.yaml").write_text("version: 1\n")
+    def __init__(self, base: Path) -> None:
+        """Make a root with one file, and the configuration."""
+        self._settle(base, "conf/plugin")
+        self.write({"a.yaml": "version: 1\n"})
         self.configure()
 
     def configure(self, *lines: str, quiet: str = "200ms", max_wait: str = "5s", more_watch: str = "") -> None:
@@ -134,57 +132,13 @@ class Place:
 
     def command(self, *arguments: str) -> str:
         """Run another command of the program, and return what it prints."""
-        command = [sys.executable, "-m", "configvault", "-c", str(self.config), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        done = self.process(*arguments)
+        assert done.code == 0, done
+        return done.out
 
     def fails(self, *arguments: str) -> int:
         """Run another command of the program that must fail, and return its exit code."""
-        command = [sys.executable, "-m", "configvault", "-c", str(self.config), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode != 0
-        assert "error: " in done.stderr
-        return done.returncode
-
-    def git(self, *arguments: str) -> str:
-        """Return what git says of the vault."""
-        command = ["git", "-C", str(self.vault), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-    def snapshots(self) -> list[str]:
-        """Return the commits of main, oldest first."""
-        return self.git("rev-list", "--reverse", "main").split()
-
-    def triggers(self) -> list[str]:
-        """Return why each was recorded, oldest first."""
-        form = "%(trailers:key=Configvault-Trigger,valueonly,separator=%x20)"
-        return self.git("log", "--reverse", f"--format={form}", "main").split()
-
-    def rejected(self) -> list[str]:
-        """Return the ids of the refused states, oldest first."""
-        refs = self.git("for-each-ref", "--format=%(refname)", "refs/configvault/rejected/").split()
-        return [ref.rpartition("/")[2] for ref in refs]
-
-    def content(self, commit: str = "main") -> dict[str, bytes]:
-        """Return the files of a snapshot but for the one of metadata."""
-        names = self.git("ls-tree", "-r", "-z", "--name-only", commit).split("\0")
-        command = ["git", "-C", str(self.vault), "cat-file", "blob"]
-        return {
-            name: subprocess.run([*command, f"{commit}:{name}"], capture_output=True, check=True).stdout
-            for name in names
-            if name and not name.startswith(".configvault-")
-        }
-
-    def live(self) -> dict[str, bytes]:
-        """Return the files in the root."""
-        return {
-            str(path.relative_to(self.root)): os.fsencode(os.readlink(path))
-            if path.is_symlink()
-            else path.read_bytes()
-            for path in sorted(self.root.rglob("*"))
-            if path.is_symlink() or path.is_file()
-        }
-
-    def assert_whole(self) -> None:
-        """Hold that the vault is whole and its latest snapshot is what is live."""
-        self.git("fsck", "--strict", "--full")
-        assert self.content() == self.live()
+        done = self.process(*arguments)
+        assert done.code != 0
+        assert done.said("error")
+        return done.code

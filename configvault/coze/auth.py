@@ -11,7 +11,7 @@ from typing import Any
 
 from configvault.coze.decode import STRING, Struct, string
 from configvault.validators import jsonread
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _TOKEN = ("key", "service_token", "location")
@@ -63,7 +63,7 @@ def check(manifest: Mapping, label: str) -> Iterator[Fault]:
     if kind is None or kind == "none":
         return
     if kind not in _TYPES:
-        what = f"auth.type {quote(kind)} is unknown" if kind else "auth.type is missing"
+        what = f"auth.type {quote_value(kind)} is unknown" if kind else "auth.type is missing"
         yield fault(
             "auth",
             auth.get("type") or auth,
@@ -72,7 +72,7 @@ def check(manifest: Mapping, label: str) -> Iterator[Fault]:
         )
         return
     if sub_type is not None and sub_type not in _SUB_TYPES:
-        what = f"auth.sub_type {quote(sub_type)} is unknown" if sub_type else "auth.sub_type is missing"
+        what = f"auth.sub_type {quote_value(sub_type)} is unknown" if sub_type else "auth.sub_type is missing"
         place = auth.get("sub_type") or auth
         yield fault("auth", place, f"{label}: {what}; the plugin is dropped", f"one of {', '.join(_SUB_TYPES)}")
     if sub_type is not None:

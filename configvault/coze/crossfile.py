@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from configvault.coze.meta import Plugin
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_reference
 
 Operations = frozenset[tuple[str, str]]
 
@@ -60,8 +60,8 @@ def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | Non
             continue
         for tool in plugin.tools:
             if (tool.method.upper(), tool.url) not in there:
-                named = f"{tool.method.upper() or 'no method'} {quote(tool.url)}"
-                message = f"{plugin.label}: tool {tool.id}: {named} is not in {quote(plugin.document)}; the tool is dropped"
+                named = f"{tool.method.upper() or 'no method'} {quote_reference(tool.url)}"
+                message = f"{plugin.label}: tool {tool.id}: {named} is not in {quote_reference(plugin.document)}; the tool is dropped"
                 yield fault(
                     "tool-not-in-document", tool.at, message, _like(tool.method.upper(), tool.url, there)
                 )
@@ -76,4 +76,4 @@ def _like(method: str, url: str, there: Operations) -> str | None:
         return f"the document has {', '.join(methods)} there"
     close = difflib.get_close_matches(url[:200], sorted(path for _, path in there), 1)
     found = close[0] if close else min((path for m, path in there if m == method), default=None)
-    return f"did you mean {quote(found)}?" if found else "the document has no operation at all"
+    return f"did you mean {quote_reference(found)}?" if found else "the document has no operation at all"

@@ -13,7 +13,7 @@ from dataclasses import field
 
 from configvault.core.frozen import frozen
 from configvault.coze.openapi.values import is_binary
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.syntax import duplicates
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
@@ -128,7 +128,7 @@ def _mapping(node: Mapping, shape: Struct | MapOf, what: str) -> Iterator[Fault]
             yield fault(
                 "unknown-key",
                 key,
-                f"unknown key {quote(name)} in {what}, ignored by the service",
+                f"unknown key {quote_value(name)} in {what}, ignored by the service",
                 nearest(name, known),
             )
 

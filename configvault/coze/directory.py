@@ -9,7 +9,7 @@ from functools import partial
 from configvault.core.model import Entry, Folder, Kind, Severity
 from configvault.coze import crossfile, documents, meta
 from configvault.validators import massremoval, syntax
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.files import Found, Lost
 from configvault.validators.rules import RULES
 from configvault.validators.run import Run
@@ -123,23 +123,23 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
     name, rule = plugin.document or "", "document-missing"
     if plugin.deprecated:
         if isinstance(place, Lost) and name:
-            message = f"{plugin.label} is deprecated and its document {quote(name)} is gone"
+            message = f"{plugin.label} is deprecated and its document {quote_reference(name)} is gone"
             yield fault("deprecated-without-document", plugin.document_at, message, None)
         return
     if not name:
         what, hint = "openapi_doc_file is missing", "name its document, relative to pluginproduct/"
     elif isinstance(place, Found):
-        what, hint = f"openapi_doc_file {quote(name)} is a directory", "name the file inside it"
+        what, hint = f"openapi_doc_file {quote_reference(name)} is a directory", "name the file inside it"
     elif ".." in name.split("/"):
         rule = "document-outside"
         what, hint = (
-            f"openapi_doc_file {quote(name)} leaves the directory",
+            f"openapi_doc_file {quote_reference(name)} leaves the directory",
             "put the document into pluginproduct/",
         )
     elif isinstance(run.state.tree.find(document_path(name)), Entry):
         return
     else:
-        what, hint = f"openapi_doc_file {quote(name)} does not exist", _RESTORE
+        what, hint = f"openapi_doc_file {quote_reference(name)} does not exist", _RESTORE
     yield fault(rule, plugin.document_at, f"{plugin.label}: {what}; the plugin is dropped", hint)
 
 

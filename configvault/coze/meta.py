@@ -22,7 +22,7 @@ from configvault.coze.decode import (
     string,
 )
 from configvault.coze.decode import faults as decoding_faults
-from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, first, quote
+from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, first, quote, quote_value
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, describe, is_null
@@ -212,7 +212,7 @@ def _entry(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
 def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     version = string(entry.get("version"))
     if version is not None and not semver.is_valid(version):
-        what = f"version {quote(version)} is none" if version else "version is missing"
+        what = f"version {quote_value(version)} is none" if version else "version is missing"
         yield fault(
             "plugin-version",
             _value_at(entry, "version"),
@@ -254,7 +254,7 @@ def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
         return
     version = string(manifest.get("schema_version"))
     if version is not None and version != "v1":
-        what = f"schema_version {quote(version)} is not v1" if version else "schema_version is missing"
+        what = f"schema_version {quote_value(version)} is not v1" if version else "schema_version is missing"
         yield fault(
             "manifest",
             _value_at(manifest, "schema_version"),
@@ -279,7 +279,7 @@ def _api(manifest: Mapping, plugin: Plugin) -> Iterator[Fault]:
     kind = string(api.get("type")) if type(api) is Mapping else "" if is_null(api) else None
     if kind is not None and kind not in _API_TYPES:
         place = _value_at(api, "type") if type(api) is Mapping else at(manifest.key("api"))
-        what = f"api.type {quote(kind)} is unknown" if kind else "api.type is missing"
+        what = f"api.type {quote_value(kind)} is unknown" if kind else "api.type is missing"
         yield fault(
             "manifest",
             place,

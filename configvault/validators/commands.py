@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from configvault.calls import program
 from configvault.calls.http import CallError
 from configvault.core.model import Entry, Finding, Folder, Kind, Severity, State
+from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import CommandCheck
 from configvault.validators.faults import printable
 from configvault.validators.files import Files, Found
@@ -21,6 +22,8 @@ from configvault.validators.files import Files, Found
 PLACEHOLDER = "{dir}"
 NOWHERE = ".configvault-no-such-file"
 _MOST_LINES = 20
+# So much is read for the secrets that a program may repeat, where it names no file.
+_MOST_READ = 4 * 1024 * 1024
 _LONGEST_MESSAGE = 500
 
 
@@ -29,7 +32,7 @@ def check(state: State, checks: tuple[CommandCheck, ...], environ: Mapping[str, 
     with tempfile.TemporaryDirectory(prefix="cv-") as folder:
         lay_out(state, folder)
         for one in checks:
-            yield from _run(one, folder, state.tree, environ)
+            yield from _run(one, folder, Files(state.tree, state.read), environ)
 
 
 def lay_out(state: State, folder: str) -> None:
@@ -52,7 +55,7 @@ def _write(place: str, data: bytes, entry: Entry) -> None:
         file.write(data)
 
 
-def _run(one: CommandCheck, folder: str, tree: Folder, environ: Mapping[str, str]) -> Iterator[Finding]:
+def _run(one: CommandCheck, folder: str, files: Files, environ: Mapping[str, str]) -> Iterator[Finding]:
     name = one.rule
     argv = [part.replace(PLACEHOLDER, folder) for part in one.argv]
     try:
@@ -61,11 +64,27 @@ def _run(one: CommandCheck, folder: str, tree: Folder, environ: Mapping[str, str
         yield _finding(name, str(error), folder, "make it run, or take it out of validate.commands")
         return
     if ran.code:
-        located = list(_located(name, ran.output, folder, tree))
-        yield from located or [_finding(name, ran.failure or "failed", folder, None)]
+        hide = _hider(ran.output, files)
+        located = list(_located(name, ran.output, folder, files.tree, hide))
+        yield from located or [_finding(name, hide(ran.failure or "failed"), folder, None)]
 
 
-def _located(name: str, output: str, folder: str, tree: Folder) -> Iterator[Finding]:
+def _hider(output: str, files: Files) -> Callable[[str], str]:
+    """Return what hides secrets in a program's output: those that show there, and those of the files that it read."""
+    texts, left = [], _MOST_READ
+    named = [pair for pair in files.tree.files() if pair[0] in output]
+    for _, entry in named or files.tree.files():
+        left -= entry.size
+        if left < 0:
+            break
+        if entry.kind is Kind.FILE:
+            texts.append(files.read(entry).decode("utf-8", "replace"))
+    return lambda text: Redactor(b"").output(text, texts)
+
+
+def _located(
+    name: str, output: str, folder: str, tree: Folder, hide: Callable[[str], str]
+) -> Iterator[Finding]:
     """Yield a finding for each line of output that names a file of the state and a line in it."""
     pattern = re.compile(
         rf"(?:{re.escape(folder)}/|\./)?(?P<path>[^\s:]+):(?P<line>\d+)(?::(?P<column>\d+))?:?\s*(?P<said>.*)"
@@ -74,7 +93,7 @@ def _located(name: str, output: str, folder: str, tree: Folder) -> Iterator[Find
         match = pattern.match(line)
         if match and isinstance(tree.find(match["path"]), Entry):
             column = int(match["column"]) if match["column"] else None
-            said = printable(match["said"] or line)[:_LONGEST_MESSAGE]
+            said = printable(hide(match["said"] or line))[:_LONGEST_MESSAGE]
             yield Finding(name, Severity.ERROR, match["path"], int(match["line"]), column, said)
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from configvault.validators.faults import Fault, quote
+from configvault.validators.faults import Fault, quote_value
 from configvault.validators.text import Text
 from configvault.validators.yamlread import DEEPEST
 
@@ -40,7 +40,7 @@ def check(text: Text) -> list[Fault]:
             Fault("nested-too-deep", None, None, f"nested deeper than {DEEPEST} levels", "restore the file")
         ]
     hint = "keep one of them"
-    return [Fault("repeated-key", *_where(text.text, k), f"key {quote(k)} twice", hint) for k in repeated]
+    return [Fault("repeated-key", *_where(text.text, k), f"key {quote_value(k)} twice", hint) for k in repeated]
 
 
 def parse(text: str, repeated: list[str]) -> Any:

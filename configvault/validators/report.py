@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from configvault.core.globs import matches
 from configvault.core.model import Finding, Severity, Verdict
+from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import PathRules
 from configvault.validators.excerpt import Lines
-from configvault.validators.faults import Fault, capped
+from configvault.validators.faults import Fault, capped, clean, printable
 from configvault.validators.rules import RULES
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1}
@@ -55,7 +56,7 @@ class Report:
             if data is not None and lines is None and one.line is not None:
                 lines = Lines(data())
             excerpt = lines.excerpt(one) if lines is not None else None
-            message = one.message + by
+            message = clean(one.message) + by
             made.append(Finding(one.rule, severity, path, one.line, one.column, message, excerpt, one.hint))
         return tuple(made)
 
@@ -64,7 +65,7 @@ class Report:
         for one in findings:
             severity, by = self._severity(one.rule, one.severity, one.path)
             if severity is not None:
-                self._findings.append(replace(one, severity=severity, message=one.message + by))
+                self._findings.append(_discreet(one, severity, by))
 
     def verdict(self) -> Verdict:
         """Return all that was taken, most severe first, then by path and line; nothing twice."""
@@ -82,6 +83,13 @@ class Report:
             self._moot += bool(by)
             return None, by
         return Severity(word) if word else usual, by
+
+
+def _discreet(one: Finding, severity: Severity, by: str) -> Finding:
+    """Return a finding of somebody else's making without the secrets that its texts may quote."""
+    hide = Redactor(b"").text
+    message, excerpt, hint = (text and printable(hide(text)) for text in (one.message, one.excerpt, one.hint))
+    return replace(one, severity=severity, message=(message or "") + by, excerpt=excerpt, hint=hint)
 
 
 def _sort_key(finding: Finding) -> tuple[int, str, int, int, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configvault.validators import jsonread, yamlread
-from configvault.validators.faults import Fault, fault, first, quote
+from configvault.validators.faults import Fault, fault, first, quote_value
 from configvault.validators.text import Text, decode
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, child_nodes
 
@@ -73,4 +73,4 @@ def duplicates(node: Mapping, rule: str, hint: str) -> Iterator[Fault]:
         name = (type(key), key.text if type(key) is Scalar else "")
         first = seen.setdefault(name, key)
         if first is not key:
-            yield fault(rule, key, f"key {quote(name[1])} is already there in line {first.line}", hint)
+            yield fault(rule, key, f"key {quote_value(name[1])} is already there in line {first.line}", hint)

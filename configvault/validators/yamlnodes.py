@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
-from configvault.validators.faults import quote
+from configvault.validators.faults import quote_value
 
 # What a scalar comes to: a timestamp is kept as its text, its tag tells.
 Value: TypeAlias = "str | int | float | bool | None"
@@ -112,4 +112,4 @@ def describe(node: Node) -> str:
         return "a mapping"
     assert type(node) is Scalar
     kind = {"!!int": "the number", "!!float": "the number", "!!bool": "the word", "!!timestamp": "the date"}
-    return f"{kind.get(node.tag, 'the text')} {quote(node.text)}"
+    return f"{kind.get(node.tag, 'the text')} {quote_value(node.text)}"

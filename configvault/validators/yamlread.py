@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from configvault.validators import yamlresolve
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 
 DEEPEST = 200
@@ -180,7 +180,12 @@ class _Builder:
                 kind, value = yamlresolve.tagged(short, text)
             except yamlresolve.UnresolvableError:
                 raise _RefusedError(
-                    fault("yaml-tag", At(line, column), f"the value is no {quote(short)}", "take the tag out")
+                    fault(
+                        "yaml-tag",
+                        At(line, column),
+                        f"the value is no {quote_value(short)}",
+                        "take the tag out",
+                    )
                 ) from None
         elif quoted:
             kind, value = "!!str", text

@@ -14,6 +14,7 @@ from typing import Any
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
 from configvault.core.plugins import META, plugin_rows
 from configvault.core.rendering.sentence import Detail, Fact, sentence
+from configvault.core.secrets import chosen
 
 MOST_PLUGINS = 100
 _ROW = re.compile(rb"^(?=- )", re.MULTILINE)
@@ -120,13 +121,13 @@ def _fact(old: Plugin | None, new: Plugin | None, name: str, document_changed: b
 def _details(old: Plugin, new: Plugin) -> Iterator[Detail]:
     versions = old.get("version"), new.get("version")
     if versions[0] != versions[1]:
-        yield Detail("version", f"version {_printable(versions[0])} → {_printable(versions[1])}")
+        yield Detail("version", f"version {_value(versions[0])} → {_value(versions[1])}")
     yield from _tool_details(_tools(old), _tools(new))
     if old.get("manifest") != new.get("manifest"):
         yield Detail("manifest", "manifest")
     rest = {"version", "tools", "manifest", "deprecated"}
     keys = [key for key in {**old, **new} if key not in rest and old.get(key) != new.get(key)]
-    yield from (Detail("key", name) for name in sorted(_printable(key) for key in keys))
+    yield from (Detail("key", name) for name in sorted({_value(key) for key in keys}))
 
 
 def _tool_details(old: Mapping[str, Plugin], new: Mapping[str, Plugin]) -> Iterator[Detail]:
@@ -142,7 +143,7 @@ def _tool_details(old: Mapping[str, Plugin], new: Mapping[str, Plugin]) -> Itera
     ):
         if len(ids) == 1:
             tool = rows[ids[0]]
-            address = f"{_printable(tool.get('method', ''))} {_printable(tool.get('sub_url', ''))}"
+            address = f"{_value(tool.get('method', ''))} {_address(tool.get('sub_url', ''))}"
             yield Detail("tool", f"tool {address.strip() or _printable(ids[0])} {what}")
         elif ids:
             yield Detail("tool", f"{len(ids)} tools {what}")
@@ -152,6 +153,17 @@ def _tools(plugin: Plugin) -> dict[str, Plugin]:
     rows = plugin.get("tools")
     tools = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
     return {str(tool.get("tool_id")): tool for tool in tools}
+
+
+def _value(text: object) -> str:
+    """Return a value or a key as it may be shown: what looks like a secret has slipped there."""
+    return "(hidden)" if chosen.may_be_secret(str(text)) else _printable(text)
+
+
+def _address(url: object) -> str:
+    from configvault.core.secrets.redactor import Redactor
+
+    return _printable(Redactor(b"").text(str(url)[:400]))
 
 
 def _printable(text: object) -> str:

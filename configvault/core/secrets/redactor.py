@@ -25,6 +25,8 @@ LONGEST_LINE = 256 * 1024
 # A secret value is hidden wherever it stands again, if it has a digit and is this long, or is longer than a word is.
 LEAST_REPEATED = 8
 LEAST_WORDS = 20
+# In what a program prints about the files, so short a one is hidden where it is a word of its own.
+LEAST_PRINTED = 4
 _LONGEST_REPEATED = 1024
 _MOST_REPEATED = 500
 
@@ -70,6 +72,15 @@ class Redactor:
         """Return two versions of a file, redacted; what is secret in one of them is hidden in the other, too."""
         hidden = self._texts(old, new)
         return hidden[0], hidden[1]
+
+    def output(self, text: str, sources: Iterable[str]) -> str:
+        """Return what a program printed without the secrets of the files that it read, however short or plain they are."""
+        values = {source[a:b] for source in sources for a, b in _secrets(source)}
+        spans = _secrets(text)
+        for value in values:
+            if len(value) >= LEAST_PRINTED and not MARK.search(value):
+                spans += [(a, b) for a, b in _repeated(text, [value]) if _stands_alone(text, a, b)]
+        return self._hide(text, _merged(text, spans))
 
     def _texts(self, *texts: str) -> list[str]:
         found = [_secrets(text) for text in texts]
@@ -143,6 +154,10 @@ def _repeated(text: str, values: Iterable[str]) -> Iterator[Span]:
         while at >= 0:
             yield at, at + len(value)
             at = text.find(value, at + len(value))
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    return not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum())
 
 
 def _merged(line: str, spans: list[Span]) -> list[Span]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from configvault.coze.openapi import gourl
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import items, mapping, members, text
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote, quote_reference, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -43,7 +43,7 @@ def root(_: References, node: Mapping, __: str) -> Iterator[Fault]:
             "openapi-version", place(node, "openapi"), f"{what} openapi version{_DROPPED}", "openapi: 3.0.1"
         )
     elif not _VERSION.fullmatch(version):
-        message = f"openapi {quote(version)} is not 3.0.x, which is what the service is made for"
+        message = f"openapi {quote_value(version)} is not 3.0.x, which is what the service is made for"
         yield fault("openapi-version", place(node, "openapi"), message, "openapi: 3.0.1")
     for key in ("info", "paths"):
         if mapping(node.get(key)) is None:
@@ -65,12 +65,12 @@ def _url(server: Mapping) -> Iterator[Fault]:
     url, at = text(server.get("url")), place(server, "url")
     seen = gourl.host(url) if url else None
     if url and not seen:
-        message = f"server url {quote(url)} has no host that can be read{_DROPPED}"
+        message = f"server url {quote_reference(url)} has no host that can be read{_DROPPED}"
         yield fault("server", at, message, "https://host/path")
     elif url and len(url.encode()) > _LONGEST_URL:
         yield fault("server", at, f"server url is longer than {_LONGEST_URL} bytes{_DROPPED}", "shorten it")
     elif url.lower().startswith("http:"):
-        message = f"server url {quote(url)}: tokens go over the network in plain text"
+        message = f"server url {quote_reference(url)}: tokens go over the network in plain text"
         yield fault("http-server", at, message, "use https:// if the server has it")
 
 
@@ -93,7 +93,7 @@ def docs(_: References, node: Mapping, where: str) -> Iterator[Fault]:
     """Check a pointer to other documentation."""
     url = text(node.get("url"))
     if not url or gourl.host(url) is None:
-        what = f"url {quote(url)} cannot be read" if url else "url is missing"
+        what = f"url {quote_reference(url)} cannot be read" if url else "url is missing"
         yield fault("document", place(node, "url"), f"{where}: {what}{_DROPPED}", None)
 
 

@@ -22,7 +22,7 @@ from configvault.coze.openapi.values import (
     to_json,
     true,
 )
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote, quote_reference
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -278,7 +278,7 @@ def _string(schema: Mapping, value: str) -> str | None:
         if patterns.problem(pattern):
             return "cannot be compared with its pattern"
         if not patterns.matches(pattern, value):
-            return f"does not match the pattern {quote(pattern)}"
+            return f"does not match the pattern {quote_reference(pattern)}"
     form = text(schema.get("format"))
     known = _FORMATS.get(form)
     return None if known is None or known.fullmatch(value) else f"is no {form}"

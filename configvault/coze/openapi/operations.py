@@ -8,7 +8,7 @@ from configvault.coze.openapi.document import place
 from configvault.coze.openapi.kinds import METHODS
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import items, mapping, members, text
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote, quote_reference, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -44,12 +44,17 @@ def paths(refs: References, root: Mapping, _: str) -> Iterator[Fault]:
     for path, key, value in sorted(members(root.get("paths")), key=lambda member: member[0].encode()):
         if not path.startswith("/"):
             yield fault(
-                "path", key, f"path {quote(path)} does not begin with /{_DROPPED}", f"write /{path[:60]}"
+                "path",
+                key,
+                f"path {quote_reference(path)} does not begin with /{_DROPPED}",
+                f"write /{path[:60]}",
             )
             continue
         pattern, variables = template(path)
         if pattern in seen:
-            message = f"path {quote(path)} cannot be told from {quote(seen[pattern])}{_DROPPED}"
+            message = (
+                f"path {quote_reference(path)} cannot be told from {quote_reference(seen[pattern])}{_DROPPED}"
+            )
             yield fault("path", key, message, "keep one of them")
         seen[path] = path
         item = refs.follow(value, "path") if only_reference(value) else mapping(value)
@@ -86,7 +91,7 @@ def _path_variables(refs: References, path: str, item: Mapping, variables: set[s
         wrong = sorted(variables.symmetric_difference(declared))
         # The library compares the numbers first: as many others by another name pass.
         if len(declared) != len(variables) and wrong:
-            message = f"{method} {path[:80]}: path parameters are not those of the path: {quote(', '.join(wrong))}{_DROPPED}"
+            message = f"{method} {path[:80]}: path parameters are not those of the path: {quote_reference(', '.join(wrong))}{_DROPPED}"
             hint = "declare each {variable} of the path once, in: path, required: true, and no other"
             yield fault("path", place(operation, "parameters"), message, hint)
 
@@ -142,7 +147,7 @@ def _body(refs: References, operation: Mapping, where: str) -> Iterator[Fault]:
         return
     name, (key, value) = next(iter(content.entries.items()))
     if name not in _BODY_TYPES:
-        message = f"{where}: requestBody: media type {quote(name)} is not supported{_DROPPED}"
+        message = f"{where}: requestBody: media type {quote_value(name)} is not supported{_DROPPED}"
         yield fault("request-body", key, message, f"one of {', '.join(_BODY_TYPES)}")
     else:
         yield from _object_schema(refs, value, key, f"{where}: requestBody", "request-body")
@@ -190,7 +195,7 @@ def _responses(refs: References, operation: Mapping, where: str) -> Iterator[Fau
         return
     extra = [(name, key) for name, (key, _) in responses.entries.items() if name not in ("200", "default")]
     for name, key in extra:
-        message = f"{where}: response {quote(name)}: only 200 and default are supported{_DROPPED}"
+        message = f"{where}: response {quote_value(name)}: only 200 and default are supported{_DROPPED}"
         yield fault("response", key, message, "describe it under default")
     if "200" not in responses.entries:
         if not extra:

@@ -8,7 +8,7 @@ from configvault.coze.openapi import instance
 from configvault.coze.openapi.document import place
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import items, mapping, members, text, true
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -45,7 +45,7 @@ def parameter(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
     if not name:
         yield fault("parameter", place(node, "name"), f"{where}: a parameter without name{_DROPPED}", None)
     if inside not in _STYLES:
-        what = f"in {quote(inside)} is no place" if inside else "in is missing"
+        what = f"in {quote_value(inside)} is no place" if inside else "in is missing"
         yield fault(
             "parameter", place(node, "in"), f"{label}: {what}{_DROPPED}", f"one of {', '.join(_STYLES)}"
         )
@@ -70,7 +70,7 @@ def _style(node: Mapping, inside: str, label: str) -> Iterator[Fault]:
     explode = node.get("explode")
     explodes = true(explode) or (is_null(explode) and inside in ("query", "cookie"))
     if style not in _STYLES[inside] or (style == "deepObject" and not explodes):
-        message = f"{label}: style {quote(style)} does not go with in: {inside}{_DROPPED}"
+        message = f"{label}: style {quote_value(style)} does not go with in: {inside}{_DROPPED}"
         yield fault("parameter", place(node, "style"), message, f"one of {', '.join(_STYLES[inside])}")
 
 

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from configvault.validators.faults import quote
+from configvault.validators.faults import quote_reference
 
 # RE2 parses the whole pattern before it looks at its memory limit: 1 MB of `a{1000}` took 8 s and 1.5 GB.
 LONGEST = 10_000
@@ -32,9 +32,9 @@ def problem(pattern: str) -> str | None:
     # Go counts in instructions for whole characters, not for bytes, and takes a pattern ten times as large.
     if error and not error.startswith(_TOO_LARGE):
         what, _, where = error.partition(": ")
-        return f"{what} {quote(where)}" if where and where != pattern else what
+        return f"{what} {quote_reference(where)}" if where and where != pattern else what
     unknown = _NOT_IN_GO.search(_LITERAL.sub(".", pattern))
-    return f"unknown syntax {quote(unknown[0])}" if unknown else None
+    return f"unknown syntax {quote_reference(unknown[0])}" if unknown else None
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from configvault.coze.openapi.decode import Decoded, Reference, decode, reference_of
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.yamlnodes import Mapping, Node, Sequence
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -51,7 +51,10 @@ class References:
             if problem:
                 what, hint = problem
                 yield fault(
-                    "reference", one.node, f"$ref {quote(one.target)} {what}; the plugin is dropped", hint
+                    "reference",
+                    one.node,
+                    f"$ref {quote_reference(one.target)} {what}; the plugin is dropped",
+                    hint,
                 )
 
     def _problem(self, one: Reference) -> tuple[str, str] | None:
@@ -91,7 +94,7 @@ class References:
                 self._through.add((target, kind))
             node = self._step(node, part)
             if node is None:
-                return f"leads nowhere: there is no {quote(part)}" if part else "has an empty part"
+                return f"leads nowhere: there is no {quote_reference(part)}" if part else "has an empty part"
         if type(node) is not Mapping:
             return f"names no {kind}"
         kinds = self._decoded.kinds.get(id(node), {"any"})

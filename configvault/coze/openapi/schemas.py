@@ -8,7 +8,7 @@ from configvault.coze.openapi import instance, patterns
 from configvault.coze.openapi.document import place
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import text, true
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_reference, quote_value
 from configvault.validators.yamlnodes import Mapping, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -29,7 +29,7 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
         yield fault(
             "schema",
             place(node, "type"),
-            f"{where}: type {quote(kind)} is unknown{_DROPPED}",
+            f"{where}: type {quote_value(kind)} is unknown{_DROPPED}",
             f"one of {', '.join(TYPES)}",
         )
         return
@@ -41,7 +41,7 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
     pattern = text(node.get("pattern"))
     problem = patterns.problem(pattern) if kind == "string" and pattern else None
     if problem:
-        message = f"{where}: pattern {quote(pattern)} is no regular expression of Go (RE2): {problem}{_DROPPED}"
+        message = f"{where}: pattern {quote_reference(pattern)} is no regular expression of Go (RE2): {problem}{_DROPPED}"
         yield fault("pattern", place(node, "pattern"), message, "RE2 has no lookaround and no backreferences")
         return
     for key, rule in (("default", "default"), ("example", "example")):

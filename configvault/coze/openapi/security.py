@@ -8,7 +8,7 @@ from configvault.coze.openapi import gourl
 from configvault.coze.openapi.document import place
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import text
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -23,7 +23,7 @@ def scheme(_: References, node: Mapping, where: str) -> Iterator[Fault]:
         yield fault(
             _RULE,
             place(node, "type"),
-            f"{where}: type {quote(kind)} is unknown{_DROPPED}",
+            f"{where}: type {quote_value(kind)} is unknown{_DROPPED}",
             "apiKey, http, oauth2 or openIdConnect",
         )
         return
@@ -31,7 +31,7 @@ def scheme(_: References, node: Mapping, where: str) -> Iterator[Fault]:
         yield fault(
             _RULE,
             place(node, "scheme"),
-            f"{where}: scheme {quote(http)} is unknown{_DROPPED}",
+            f"{where}: scheme {quote_value(http)} is unknown{_DROPPED}",
             f"one of {', '.join(_HTTP)}",
         )
     if kind == "openIdConnect" and not text(node.get("openIdConnectUrl")):

@@ -14,7 +14,7 @@ from typing import Any
 from configvault.coze.openapi.decode import reference_of
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import Json, scalar
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
 
 # What was validated by the service's own rules, and what nobody reads: references in there are none.
@@ -38,7 +38,7 @@ def check(root: Mapping, references: References) -> Iterator[Fault]:
             break
         node = _locate(root, path)
         where = ".".join(str(part) for part in path)[-80:]
-        text = f"{where}: not strictly OpenAPI 3.0: {quote(message)[1:-1]}"
+        text = f"{where}: not strictly OpenAPI 3.0: {quote_reference(message)[1:-1]}"
         yield fault("openapi-spec", node, text, "the service takes it; other tools may not")
 
 

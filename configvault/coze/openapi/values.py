@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 from configvault.validators.yamlresolve import timestamp
 
@@ -85,7 +85,7 @@ def unwritable(root: Node) -> Iterator[Fault]:
         if type(node) is Scalar:
             if (type(node.value) is float and not math.isfinite(node.value)) or not is_binary(node):
                 yield fault(
-                    "document-type", node, f"{quote(node.text)} is no JSON value; the plugin is dropped"
+                    "document-type", node, f"{quote_value(node.text)} is no JSON value; the plugin is dropped"
                 )
             continue
         if id(node) in done:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from configvault.coze.openapi.decode import reference_of
 from configvault.coze.openapi.kinds import KINDS, LEAVES, Field, Kind
 from configvault.coze.openapi.references import References
-from configvault.validators.faults import Fault, fault, quote
+from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, is_null
 
 Check: TypeAlias = Callable[[References, Mapping, str], Iterator[Fault]]
@@ -66,7 +66,7 @@ class Walk:
     def _siblings(self, node: Mapping, where: str) -> Iterator[Fault]:
         for name, (key, _) in node.entries.items():
             if name != "$ref":
-                message = f"{where}: {quote(name)} beside $ref; the plugin is dropped"
+                message = f"{where}: {quote_value(name)} beside $ref; the plugin is dropped"
                 yield fault("reference-sibling", key, message, "take it out, or write the object out")
                 return
 
@@ -86,5 +86,5 @@ def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Fault]:
             close = difflib.get_close_matches(name[:80], kind.fields, 1)
             hint = f"did you mean {close[0]!r}?" if close else "take it out, or begin its name with x-"
             place = where or "the document"
-            message = f"{place}: {quote(name)} is no key of OpenAPI 3.0 here; the plugin is dropped"
+            message = f"{place}: {quote_value(name)} is no key of OpenAPI 3.0 here; the plugin is dropped"
             yield fault("document-key", key, message, hint)

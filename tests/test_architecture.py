@@ -61,6 +61,8 @@ OWNERS = {
 # Everybody who changes anything on a disk, and where. Only root/ writes into the root.
 WRITERS = {
     "root/restore.py": "the root",
+    "root/staging.py": "the private folder in the root",
+    "root/examine.py": "owners and modes of folders that were moved into that one",
     "root/entries.py": "the root for restore.py and leftovers.py; a new place for an export",
     "root/trial.py": "the root: a folder that is gone again at once",
     "host/systemctl.py": "a unit and its drop-in",

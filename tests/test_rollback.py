@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,17 +223,17 @@ def test_bare_folder_is_no_obstacle(place: Place) -> None:
 
 
 def test_ignored_in_the_way(place: Place) -> None:
-    """A file whose place is taken by a folder with ignored files is refused up front, with the remedy."""
+    """A folder with ignored files in the place of a file is moved aside as it is, and the outcome says where it is."""
     first = place.init({"x": "1", "z": "1"})
     (place.root / "x").unlink()
     place.write({"x/y": "2", "x/y.swp": "mine"})
     place.snapshot()
-    before = look(place.root)
-    done = place.run("rollback", first, "--json")
-    assert (done.code, done.error["kind"]) == (1, "failed")
-    assert "move the ignored" in done.error["hint"]
-    assert look(place.root) == before
-    assert place.ok("snapshot")["outcome"] == "unchanged"
+    outcome = place.ok("rollback", first)
+    assert (place.root / "x").read_text() == "1"
+    aside = place.root / outcome["aside"]["x"]
+    assert ((aside / "y").read_text(), (aside / "y.swp").read_text()) == ("2", "mine")
+    assert stat.S_IMODE(aside.parent.stat().st_mode) == 0o700
+    assert place.ok("status")["live"]["matches"] == outcome["recorded"]["id"]
 
 
 def test_ignored_since(place: Place) -> None:

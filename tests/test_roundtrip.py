@@ -105,11 +105,11 @@ def apply(root: Root, vault: Vault, live: Folder, target: Folder) -> None:
     """Make the root what `target` is."""
     with Stage(None) as stage:
         Restore(
-            root.path,
+            root,
             plan(live, target),
             "token",
             vault.objects,
-            lambda fd, name: root.inspect(fd, name, stage),
+            stage,
             lambda: None,
             lambda foreign: pytest.fail(f"nobody else wrote {list(foreign)}"),
         ).run()

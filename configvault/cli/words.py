@@ -131,6 +131,8 @@ def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
         yield f"  note: {printable(path)} stays, since it holds ignored files"
     for path in outcome.other_owners:
         yield f"  warning: {printable(path)} could not be given to its owner"
+    for path, place in outcome.aside:
+        yield f"  warning: {printable(path)} could not be kept in the vault; it was moved to {printable(place)}"
     if outcome.foreign and outcome.outcome is RollbackEnd.UNDONE:
         yield f"  what was edited since is kept as {outcome.foreign}"
     elif outcome.foreign:

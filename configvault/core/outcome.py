@@ -78,7 +78,8 @@ class RollbackOutcome:
     snapshots it goes behind. `elapsed_seconds` is how long all of it took. `in_place` names files that could not be replaced atomically, `hard_links` those whose
     other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
     of the state in which somebody's changes during the restore are kept, `other_owners` what could not be given to
-    its owner and was restored all the same. `lines` are counted only for a plan.
+    its owner and was restored all the same, `aside` what could neither stay nor be removed, with where in the root it is
+    now. `lines` are counted only for a plan.
     """
 
     outcome: RollbackEnd
@@ -97,6 +98,7 @@ class RollbackOutcome:
     kept_folders: tuple[str, ...] = ()
     foreign: str | None = None
     other_owners: tuple[str, ...] = ()
+    aside: tuple[tuple[str, str], ...] = ()
     lines: tuple[Lines, ...] = ()
 
 

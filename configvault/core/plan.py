@@ -8,26 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder
 
 
 @frozen
 class Step:
-    """One path: `old` is what was captured there, `new` what shall be; None is nothing.
+    """One path: `old` is what was captured there, `new` what shall be; None is nothing, or what cannot be captured.
 
-    Both folders: only the folder's own mode and owner change.
+    Both folders: only the folder's own mode and owner change, unless `is_whole`: then another folder takes its place.
     """
 
     path: str
     old: Entry | Folder | None
     new: Entry | Folder | None
+    is_whole: bool = False
 
     @property
     def attributes_only(self) -> bool:
         """Return whether this step changes a folder's mode or owner and nothing else."""
-        return isinstance(self.old, Folder) and isinstance(self.new, Folder)
+        return isinstance(self.old, Folder) and isinstance(self.new, Folder) and not self.is_whole
 
     @property
     def parent(self) -> str:
@@ -51,8 +51,8 @@ class RestorePlan:
 def plan(live: Folder, target: Folder) -> RestorePlan:
     """Return the steps from `live` to `target`.
 
-    Raises:
-        ConfigvaultError: a file of the target lies where a folder with untouchable files stands.
+    What stands where something of the target shall be is replaced, whatever it is or holds: what cannot be removed then
+    is moved aside (see `root/restore.py`).
     """
     kept: list[str] = []
     steps = list(_steps(live, target, "", kept))
@@ -72,28 +72,31 @@ def _steps(live: Folder, target: Folder, prefix: str, kept: list[str]) -> Iterat
         if name.casefold() in folded:
             yield from _remove(live.entries[name], prefix + name, kept)
     for name in due:
-        yield from _place(
-            live.entries.get(name), target.entries[name], prefix + name, name in live.left_out, kept
-        )
+        yield from _place(live.entries.get(name), target.entries[name], prefix + name, kept)
     for name in gone:
         if name.casefold() not in folded:
             yield from _remove(live.entries[name], prefix + name, kept)
 
 
-def _place(
-    old: Entry | Folder | None, new: Entry | Folder, path: str, in_the_way: bool, kept: list[str]
-) -> Iterator[Step]:
-    if isinstance(old, Folder) and isinstance(new, Folder):
+def _place(old: Entry | Folder | None, new: Entry | Folder, path: str, kept: list[str]) -> Iterator[Step]:
+    if not isinstance(old, Folder) or not isinstance(new, Folder):
+        if old != new:
+            yield Step(path, old, new)
+    elif _gives_away(old, new):
+        yield Step(path, old, new, is_whole=True)
+    else:
         yield from _steps(old, new, path + "/", kept)
         if old.attributes != new.attributes:
             yield Step(path, old, new)
-    elif in_the_way or (isinstance(old, Folder) and any(old.all_left_out())):
-        raise ConfigvaultError(
-            f"cannot restore {path!r}: what lies there holds entries that are never touched",
-            "move the ignored or special files away, then roll back again",
-        )
-    elif old != new:
-        yield Step(path, old, new)
+
+
+def _gives_away(old: Folder, new: Folder) -> bool:
+    """Return whether somebody would get a hand in files that no snapshot has, if this folder became that one.
+
+    Whoever may write in the root could have given its name to a folder that is not theirs.
+    """
+    widened = new.mode & 0o022 & ~old.mode
+    return (old.uid != new.uid or bool(widened)) and any(old.all_left_out())
 
 
 def _remove(old: Entry | Folder, path: str, kept: list[str]) -> Iterator[Step]:

@@ -26,7 +26,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Folder, Kind, Stamp
 from configvault.core.settle import EVERYTHING, Dirty
-from configvault.root.entries import exists
+from configvault.root.entries import Identity, exists, identity
 from configvault.root.names import Names
 
 DEEPEST = 200
@@ -77,7 +77,8 @@ class _Pass:
     """One walk over the root.
 
     `stood` are the stamps of a moment ago: then a file counts when it has stood still since, open or not, and what
-    has not keeps its previous entry. `read` false only looks at stamps. `seen` gets the stamp of everything met.
+    has not keeps its previous entry. `read` false only looks at stamps. `seen` gets the stamp of everything met,
+    `folders` what each folder is.
     """
 
     dirty: Dirty
@@ -88,15 +89,20 @@ class _Pass:
     started_ns: int = field(default_factory=time.time_ns)
     unsettled: set[str] = field(default_factory=set)
     seen: dict[str, Stamp] = field(default_factory=dict)
+    folders: dict[str, Identity] = field(default_factory=dict)
 
 
 class Root:
-    """The directory at `path`. It is never kept open, so it may be replaced as a whole at any time."""
+    """The directory at `path`. It is never kept open, so it may be replaced as a whole at any time.
+
+    `folders` is what each folder was, by path, that the last capture met: a restore works in those and in no others.
+    """
 
     def __init__(self, path: str, names: Names) -> None:
         """Take the configured path (a link here is the operator's own and is followed) and the name rules."""
         self.path = path
         self.names = names
+        self.folders: Mapping[str, Identity] = {}
 
     def open(self) -> int:
         """Return a descriptor of the root folder.
@@ -152,6 +158,7 @@ class Root:
                 again = self.survey(previous, dirty)
                 walk.unsettled |= {path for path, _ in walk.seen.items() ^ again.items()}
             if not walk.unsettled:
+                self.folders = walk.folders
                 return state
             if time.monotonic() >= deadline:
                 raise UnsettledError(walk.unsettled)
@@ -238,6 +245,7 @@ class _Reader:
                 left_out[name] = reason
         after = os.fstat(fd)
         self._walk.seen[path + "/"] = _stamp(after)
+        self._walk.folders[path] = identity(after)
         if self._walk.stood is None and _stamp(before) != _stamp(after):
             self._walk.unsettled.add(path or ".")
         mode, uid, gid = stat.S_IMODE(after.st_mode), after.st_uid, after.st_gid

@@ -15,12 +15,19 @@ from configvault.core.model import Entry, Folder, Kind
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
+Identity = tuple[int, int]
+"""Device and inode: what a name leads to, whatever it is called."""
+
 Chunks = Callable[[str], Iterable[bytes]]
 """Gives the bytes of a blob in pieces."""
 
 
 class Source(Protocol):
     """Where the bytes of blobs come from: of any one, and of many in a known order."""
+
+    def has(self, id_: str) -> bool:
+        """Return whether that blob is there."""
+        ...
 
     def chunks(self, id_: str) -> Iterable[bytes]:
         """Give the bytes of a blob in pieces."""
@@ -41,11 +48,15 @@ def wanted(entry: Entry | Folder) -> Iterator[str]:
 
 
 def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
-    """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk."""
+    """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk.
+
+    Nobody else may be able to write in that folder: a link gets its owner by its name, as no descriptor of it can.
+    """
     if isinstance(entry, Folder):
         os.mkdir(name, 0o700, dir_fd=fd)
         inner = os.open(name, FOLDER, dir_fd=fd)
         try:
+            # Its own attributes come last: until then nobody else can enter it.
             for child in sorted(entry.entries):
                 build(inner, child, entry.entries[child], chunks)
             set_attributes(inner, entry)
@@ -57,7 +68,9 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
         if not where or b"\0" in where:
             raise OSError(errno.EINVAL, "this is no text for a link to point at", name)
         os.symlink(os.fsdecode(where), name, dir_fd=fd)
-        _own_link(fd, name, entry)
+        seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
+        if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
+            os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
     else:
         file = os.open(name, _CREATE, 0o600, dir_fd=fd)
         try:
@@ -70,16 +83,37 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
 
 @contextlib.contextmanager
 def open_folder(root: str, path: str) -> Iterator[int]:
-    """Open the folder at `path` in the root, following no link on the way."""
+    """Open the folder at `path` in the directory `root`, following no link on the way."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for name in path.split("/") if path else ():
-            inner = os.open(name, FOLDER, dir_fd=fd)
-            os.close(fd)
-            fd = inner
-        yield fd
+        with open_inside(fd, path) as inner:
+            yield inner
     finally:
         os.close(fd)
+
+
+@contextlib.contextmanager
+def open_inside(fd: int, path: str) -> Iterator[int]:
+    """Open the folder at `path` in the folder `fd`, following no link on the way."""
+    inner = open_below(fd, path)
+    try:
+        yield inner
+    finally:
+        os.close(inner)
+
+
+def open_below(fd: int, path: str) -> int:
+    """Return a new descriptor of the folder at `path` in the folder `fd`, following no link on the way."""
+    here = os.dup(fd)
+    try:
+        for name in path.split("/") if path else ():
+            inner = os.open(name, FOLDER, dir_fd=here)
+            os.close(here)
+            here = inner
+    except BaseException:
+        os.close(here)
+        raise
+    return here
 
 
 def make_root(path: str, mode: int, uid: int, gid: int) -> None:
@@ -157,10 +191,9 @@ def set_attributes(fd: int, entry: Entry | Folder) -> None:
         os.fchmod(fd, entry.mode)
 
 
-def _own_link(fd: int, name: str, entry: Entry) -> None:
-    seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
-        os.chown(name, entry.uid, entry.gid, dir_fd=fd, follow_symlinks=False)
+def identity(seen: os.stat_result) -> Identity:
+    """Return what `seen` is of."""
+    return seen.st_dev, seen.st_ino
 
 
 def exists(fd: int, name: str) -> bool:
@@ -195,7 +228,10 @@ def check_removable(fd: int, name: str, path: str) -> None:
 
 
 def remove(fd: int, name: str) -> None:
-    """Remove what has that name in the folder `fd`, a whole folder too, following no link."""
+    """Remove what has that name in the folder `fd`, a whole folder too, following no link.
+
+    Nobody else may be able to change names there, nor in any folder below (see examine.py).
+    """
     try:
         seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
     except FileNotFoundError:

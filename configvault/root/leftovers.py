@@ -1,15 +1,18 @@
-"""What a restore that was cut off left under its temporary names."""
+"""What a restore that was cut off left in its staging folder."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 
-from configvault.core.model import RESERVED_PREFIX, Entry, Folder
+from configvault.core.model import Entry, Folder
 from configvault.disk.syscalls import sync_file_system as sync_descriptor
-from configvault.root.entries import open_folder, remove
-from configvault.root.restore import Inspect
+from configvault.root import entries, staging
+from configvault.root.capture import DEEPEST, Root, Sink
+from configvault.root.entries import open_folder
+from configvault.root.examine import LeaveError, examine
+
+Keep = Callable[[Mapping[str, "Entry | Folder"]], None]
 
 
 def sync_file_system(path: str) -> None:
@@ -18,32 +21,65 @@ def sync_file_system(path: str) -> None:
         sync_descriptor(fd)
 
 
-def leftovers(path: str, token: str) -> Iterator[str]:
-    """Yield the paths of what a run with that token left under its temporary names."""
-    prefix = RESERVED_PREFIX + token + "-"
-    for folder, folders, files, _ in os.fwalk(path, follow_symlinks=False):
-        inside = os.path.relpath(folder, path)
-        for name in [*folders, *files]:
-            if name.startswith(prefix):
-                yield os.path.normpath(os.path.join(inside, name))
-        folders[:] = [name for name in folders if not name.startswith(prefix)]
+def clear(
+    root: Root, token: str, sink: Sink, is_kept: Callable[[Entry], bool], keep: Keep, *, switching: bool
+) -> tuple[str, ...]:
+    """Remove the staging folders of the restore with that token.
+
+    What is in the vault by now is removed, and so is anything that whoever may write in the root could have removed
+    themselves, after `keep` has kept it. Everything else stays.
+
+    Args:
+        root: where to look.
+        token: what the journal names.
+        sink: where bytes go that `keep` may want.
+        is_kept: whether the bytes of an entry are in the vault.
+        keep: takes what is not, by a path for it.
+        switching: whether anything but half-built parts of the target can be there.
+
+    Returns:
+        Where that lies which stays.
+    """
+    stay: list[str] = []
+    fd = root.open()
+    try:
+        for place in staging.found(fd, token, DEEPEST):
+            foreign: dict[str, Entry | Folder] = {}
+            gone: list[str] = []
+            for name in place.names():
+                try:
+                    if switching:
+                        _sort(root, sink, place.fd, name, is_kept, foreign)
+                    gone.append(name)
+                except LeaveError:
+                    stay.append(f"{place.name}/{name}")
+            if foreign:
+                keep(foreign)
+            for name in gone:
+                entries.remove(place.fd, name)
+            if place.names():
+                place.leave()
+            else:
+                place.remove()
+    finally:
+        os.close(fd)
+    return tuple(stay)
 
 
-def inspect_leftover(path: str, leftover: str, inspect: Inspect) -> Entry | Folder | None:
-    """Return what one of `leftovers` is."""
-    with _leftover_folder(path, leftover) as (fd, name):
-        return inspect(fd, name)
+def _sort(
+    root: Root,
+    sink: Sink,
+    fd: int,
+    name: str,
+    is_kept: Callable[[Entry], bool],
+    foreign: dict[str, Entry | Folder],
+) -> None:
+    """Put what has that name among the `foreign` where the vault does not have it.
 
-
-def remove_leftover(path: str, leftover: str) -> None:
-    """Remove one of `leftovers`."""
-    with _leftover_folder(path, leftover) as (fd, name):
-        remove(fd, name)
-        os.fsync(fd)
-
-
-@contextlib.contextmanager
-def _leftover_folder(path: str, leftover: str) -> Iterator[tuple[int, str]]:
-    folder, _, name = leftover.rpartition("/")
-    with open_folder(path, folder) as fd:
-        yield fd, name
+    Raises:
+        LeaveError: it has to stay.
+    """
+    # Which folder it was nobody knows any more: perhaps one whose files only its owner may remove.
+    found = examine(root, sink, fd, name, f"found-after-a-crash-{name}", {}, is_kept)
+    if isinstance(found, Entry) and not is_kept(found):
+        foreign[f"found-after-a-crash-{name}"] = found

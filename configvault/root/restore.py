@@ -1,11 +1,13 @@
 """Make the root what a plan says: the only module that writes there.
 
-Three passes after the folders are opened to their owner. *Prepare* builds every new file, link or folder under a temporary name beside its place and syncs
-it: a full disk ends here, with nothing changed. *Switch* swaps each into place with one rename, so a reader sees
-the old or the new entry and never half of one. *Clean* looks at what was swapped out, hands back whatever
-is not what was captured (somebody wrote meanwhile), and removes the rest.
+Three passes after the folders are opened to their owner. *Prepare* builds every new file, link or folder in the staging folder (see
+staging.py) and syncs it: a full disk ends here, with nothing changed. *Switch* swaps each into place with one rename, so a
+reader sees the old or the new entry and never half of one. *Clean* looks at what was swapped out: what was captured is
+removed, what somebody wrote meanwhile is handed back and then removed, and anything else stays in the staging folder.
 
-Everything goes by descriptors from the root down with O_NOFOLLOW. The journal is the caller's: it is written
+Everything goes by descriptors from the root down with O_NOFOLLOW, and works only in folders that are the very ones that
+were captured: whoever may write in the root can give any name to any folder at any moment. A folder that has become
+another one is left alone; the next look shows what is there now. The journal is the caller's: it is written
 before and removed after, and a run that was cut off is repeated from a new capture (see usecases/recover.py).
 
 Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
@@ -21,58 +23,82 @@ import contextlib
 import errno
 import os
 import stat
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from configvault.core.errors import ConfigvaultError
-from configvault.core.model import RESERVED_PREFIX, Entry, Folder, Kind
+from configvault.core.model import Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
 from configvault.disk import syscalls
-from configvault.root import entries
-from configvault.root.entries import Source
+from configvault.root import entries, staging
+from configvault.root.capture import Root, Sink
+from configvault.root.entries import Identity, Source, identity
+from configvault.root.examine import LeaveError, examine
+from configvault.root.staging import Staging
 
-Inspect = Callable[[int, str], "Entry | Folder | None"]
-"""Captures what has that name in that folder, None if nothing has."""
+# How often a folder is looked for that somebody keeps exchanging, and how long that may take in all.
+_TRIES = 60
+_PAUSE_S = 0.002
+_PATIENCE_S = 10.0
+_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @dataclass
 class Restored:
-    """What came of a restore beyond the plan."""
+    """What came of a restore beyond the plan.
+
+    `foreign` is what somebody else wrote meanwhile, handed over and removed; `aside` where in the root that lies which
+    could not be handed over, by the path that it had; `missed` are folders that were not those that were captured.
+    """
 
     in_place: list[str] = field(default_factory=list)
     hard_links: list[str] = field(default_factory=list)
     foreign: dict[str, Entry | Folder] = field(default_factory=dict)
+    aside: dict[str, str] = field(default_factory=dict)
+    missed: set[str] = field(default_factory=set)
+
+
+class _MissedError(Exception):
+    """A folder is not the one that was captured."""
 
 
 class Restore:
-    """One run of a plan over the root at `path`; `token` makes its temporary names."""
+    """One run of a plan over `root`, whose last capture the plan was made from."""
 
     def __init__(
         self,
-        path: str,
+        root: Root,
         plan: RestorePlan,
         token: str,
         source: Source,
-        inspect: Inspect,
+        sink: Sink,
         prepared: Callable[[], None],
         keep: Callable[[Mapping[str, Entry | Folder]], None],
     ) -> None:
-        """Take the plan; `inspect` captures what was swapped out, its bytes staged by the caller.
+        """Take the plan; the bytes of what was swapped out go to `sink`, and `token` finds the staging folder again.
 
-        `prepared` is called between the first two passes: from then on a temporary name may hold what was there
+        `prepared` is called between the first two passes: from then on the staging folder may hold what was there
         before. `keep` is handed what was not what had been captured, by path, before it is removed.
         """
-        self._path = path
+        self._root = root
+        self._known = root.folders
         self._plan = plan
         self._token = token
         self._source = source
-        self._inspect = inspect
+        self._sink = sink
         self._prepared = prepared
         self._keep = keep
+        self._fd = -1
+        self._stagings: dict[str, Staging] = {}
+        self._staging_of: dict[str, Staging] = {}
         self._switched: list[tuple[int, Step]] = []
+        self._made: dict[int, Identity] = {}
         self.done = Restored()
         self.undone = False
         self._is_prepared = False
+        self._until_s = 0.0
         self._closed: dict[str, int] = {}
         self._modes: dict[str, int] = {}
 
@@ -83,21 +109,29 @@ class Restore:
             OSError: it could not be done; `undone` says whether the root is as it was.
         """
         try:
-            self._open_folders()
-            self._prepare()
-            self._prepared()
-            self._is_prepared = True
-            self._switch()
-        except BaseException:
-            # What cannot be undone here is carried on by whoever finds the journal.
-            with contextlib.suppress(OSError, ConfigvaultError):
-                self._undo()
-                self._close_folders(undo=True)
-                self.undone = True
-            raise
-        self._clean()
-        self._close_folders(undo=False)
-        return self.done
+            # Held to the end, so that nothing happens in another directory that takes its path meanwhile.
+            self._fd = self._root.open()
+            try:
+                self._open_folders()
+                self._prepare()
+                self._prepared()
+                self._is_prepared = True
+                self._switch()
+            except BaseException:
+                # What cannot be undone here is carried on by whoever finds the journal.
+                with contextlib.suppress(OSError, ConfigvaultError, _MissedError):
+                    self._undo()
+                    self._close_folders(undo=True)
+                    self.undone = True
+                raise
+            self._clean()
+            self._close_folders(undo=False)
+            return self.done
+        finally:
+            for one in self._stagings.values():
+                one.close()
+            if self._fd >= 0:
+                os.close(self._fd)
 
     # --- folders that forbid even their owner to write
 
@@ -105,8 +139,8 @@ class Restore:
         """Let this user write in its own folders, as long as this runs."""
         if os.geteuid() == 0:
             return
-        for path in self._parents():
-            with self._folder(path) as fd:
+        for path in ["", *self._parents()]:
+            with contextlib.suppress(_MissedError), self._folder(path) as fd:
                 seen = os.fstat(fd)
                 if seen.st_mode & 0o300 != 0o300 and os.geteuid() == seen.st_uid:
                     self._closed[path] = stat.S_IMODE(seen.st_mode)
@@ -118,14 +152,14 @@ class Restore:
             planned = {step.path for step in self._plan.steps if step.attributes_only}
             modes = {path: mode for path, mode in modes.items() if path not in planned} | self._modes
         for path, mode in modes.items():
-            with contextlib.suppress(FileNotFoundError), self._folder(path) as fd:
+            with contextlib.suppress(FileNotFoundError, _MissedError), self._folder(path) as fd:
                 os.fchmod(fd, mode)
                 os.fsync(fd)
 
     def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
         """Give a folder its mode and owner; what must still be written in stays open to its owner until the end."""
         assert isinstance(entry, Folder)
-        if os.geteuid() != 0 and entry.mode & 0o300 != 0o300 and path in self._parents():
+        if os.geteuid() != 0 and entry.mode & 0o300 != 0o300 and (not path or path in self._parents()):
             self._modes[path] = entry.mode
             entry = Folder(entry.mode | 0o300, entry.uid, entry.gid, {})
         with self._folder(path) as fd:
@@ -142,59 +176,149 @@ class Restore:
         wanted = [id_ for _, step in steps if step.new is not None for id_ in entries.wanted(step.new)]
         with self._source.ahead(wanted) as chunks:
             for number, step in steps:
-                with self._parent(step) as fd:
+                with contextlib.suppress(_MissedError), self._parent(step) as fd:
                     if isinstance(step.old, Folder):
                         entries.check_removable(fd, step.name, step.path)
+                    place = self._place_for(step, fd)
                     if step.new is not None:
-                        entries.build(fd, self._aside(number), step.new, chunks)
+                        self._build(place, number, step.new, chunks)
+
+    def _build(self, place: Staging, number: int, new: Entry | Folder, chunks: entries.Chunks) -> None:
+        if isinstance(new, Folder) and os.geteuid() != 0 and new.mode & 0o300 != 0o300:
+            # A folder that its owner may not write in cannot be moved into another one.
+            new = Folder(new.mode | 0o300, new.uid, new.gid, new.entries)
+        entries.build(place.fd, str(number), new, chunks)
+        self._made[number] = identity(os.stat(str(number), dir_fd=place.fd, follow_symlinks=False))
+
+    def _place_for(self, step: Step, fd: int) -> Staging:
+        """Return the staging folder for a step in the folder `fd`: in the root, where one can be there."""
+        if step.parent not in self._staging_of:
+            self._staging_of[step.parent] = self._make_staging(step.parent, fd)
+        return self._staging_of[step.parent]
+
+    def _make_staging(self, parent: str, fd: int) -> Staging:
+        """Return a private folder from which things can be moved into the folder `parent`.
+
+        It is in the highest folder that is on the same mount and that this user may write in: mostly the root.
+        """
+        parts = parent.split("/") if parent else []
+        mount = staging.mount_of(fd)
+        for depth in range(len(parts) + 1):
+            above = "/".join(parts[:depth])
+            with self._folder(above) as inner:
+                if staging.mount_of(inner) != mount:
+                    continue
+                try:
+                    if above not in self._stagings:
+                        self._stagings[above] = staging.make(inner, self._token)
+                    return self._stagings[above]
+                except OSError as error:
+                    if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS} or above == parent:
+                        raise
+        raise _MissedError(parent)
 
     # --- switch
 
     def _switch(self) -> None:
         for number, step in enumerate(self._plan.steps):
             self._switched.append((number, step))
-            if step.attributes_only:
-                self._set_folder(step.path, step.new)
-                continue
-            with self._parent(step) as fd:
-                if step.old is not None and step.new is not None:
-                    self._note_hard_link(fd, step)
-                self._switch_one(fd, self._aside(number), step)
+            try:
+                if step.attributes_only:
+                    self._set_folder(step.path, step.new)
+                elif step.parent in self._staging_of and (step.new is None or number in self._made):
+                    with self._parent(step) as fd:
+                        self._switch_one(fd, number, step)
+            except _MissedError:
+                self._switched.pop()
         self._sync_folders()
 
-    def _switch_one(self, fd: int, aside: str, step: Step) -> None:
+    def _switch_one(self, fd: int, number: int, step: Step) -> None:
+        place, name = self._staging_of[step.parent], str(number)
+        self._open_to_move(fd, step)
         if step.new is None:
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
+            self._take_out(fd, step.name, place, name)
             return
         try:
-            self._place(fd, aside, step.name)
+            self._swap(place, name, fd, step.name)
         except OSError as error:
             if error.errno != errno.EBUSY or not (_is_file(step.old) and _is_file(step.new)):
                 raise
             self._keep_foreign_in_place(fd, step)
             self._write_in_place(fd, step)
+            return
+        self._narrow(fd, number, step)
+
+    def _open_to_move(self, fd: int, step: Step) -> None:
+        """Let a folder be moved that this user owns and may not write in."""
+        if os.geteuid() == 0 or not isinstance(step.old, Folder) or step.old.mode & 0o300 == 0o300:
+            return
+        with contextlib.suppress(OSError), entries.open_inside(fd, step.name) as inner:
+            if identity(os.fstat(inner)) == self._known.get(step.path):
+                os.fchmod(inner, step.old.mode | 0o300)
+
+    def _take_out(self, fd: int, name: str, place: Staging, to: str) -> None:
+        try:
+            for _ in range(_TRIES):
+                try:
+                    os.rename(name, to, src_dir_fd=fd, dst_dir_fd=place.fd)
+                except FileNotFoundError:
+                    return
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    place.give_other_name(fd, name)
+                else:
+                    return
+            raise _MissedError(name)
+        except PermissionError:
+            # Somebody else's folder, which this user may not move: rmdir(2) takes it if it is empty.
+            os.rmdir(name, dir_fd=fd)
+
+    def _narrow(self, fd: int, number: int, step: Step) -> None:
+        """Give a new folder the mode that it could not have when it was moved."""
+        if isinstance(step.new, Folder) and os.geteuid() != 0 and step.new.mode & 0o300 != 0o300:
+            with contextlib.suppress(FileNotFoundError), entries.open_inside(fd, step.name) as inner:
+                if identity(os.fstat(inner)) == self._made[number]:
+                    os.fchmod(inner, step.new.mode)
+                    os.fsync(inner)
 
     def _keep_foreign_in_place(self, fd: int, step: Step) -> None:
         """Hand over what somebody else wrote there since it was captured: it is about to be written over."""
-        found = self._inspect(fd, step.name)
+        found = self._root.inspect(fd, step.name, self._sink)
         if found is not None and not _same(found, step.old) and not _same(found, step.new):
             self._keep({step.path: found})
 
-    def _place(self, fd: int, aside: str, name: str) -> None:
-        """Give `aside` the name `name`; what had that name is `aside` afterwards."""
+    def _swap(self, place: Staging, name: str, fd: int, target: str) -> None:
+        """Move what is `name` in staging to `target` in the folder `fd`; what was there has that name in staging then."""
         try:
-            try:
-                syscalls.renameat2(fd, aside, fd, name, syscalls.EXCHANGE)
-            except FileNotFoundError:
-                syscalls.renameat2(fd, aside, fd, name, syscalls.NOREPLACE)
-        except OSError as error:
-            if error.errno not in syscalls.UNSUPPORTED:
-                raise
-            # No swap on this file system: the old entry moves away first, and for an instant the name is free.
-            with contextlib.suppress(FileNotFoundError):
-                os.rename(name, aside + ".old", src_dir_fd=fd, dst_dir_fd=fd)
-            os.rename(aside, name, src_dir_fd=fd, dst_dir_fd=fd)
+            for _ in range(_TRIES):
+                try:
+                    with contextlib.suppress(FileNotFoundError):
+                        syscalls.renameat2(place.fd, name, fd, target, syscalls.EXCHANGE)
+                        return
+                    # Nothing is there, or was a moment ago.
+                    with contextlib.suppress(FileExistsError):
+                        syscalls.renameat2(place.fd, name, fd, target, syscalls.NOREPLACE)
+                        return
+                except OSError as error:
+                    if error.errno not in syscalls.UNSUPPORTED:
+                        raise
+                    if not place.can_swap():
+                        self._swap_in_two(place, name, fd, target)
+                        return
+                    # It can, so somebody gave the staging folder itself that name.
+                    place.give_other_name(fd, target)
+            raise _MissedError(target)
+        except PermissionError:
+            # As in `_take_out`.
+            os.rmdir(target, dir_fd=fd)
+            syscalls.renameat2(place.fd, name, fd, target, syscalls.NOREPLACE)
+
+    def _swap_in_two(self, place: Staging, name: str, fd: int, target: str) -> None:
+        """Do the same where the file system has no swap: the old entry moves away first, the name is free for an instant."""
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(target, f"{name}.old", src_dir_fd=fd, dst_dir_fd=place.fd)
+        os.rename(name, target, src_dir_fd=place.fd, dst_dir_fd=fd)
 
     def _write_in_place(self, fd: int, step: Step) -> None:
         assert isinstance(step.new, Entry)
@@ -202,8 +326,10 @@ class Restore:
             self.done.in_place.append(step.path)
         file = os.open(step.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
-                raise OSError(errno.EBUSY, "it is in use and no longer a file", step.path)
+            # Nobody who may only write in the root can mount something: so this is what was mounted, and not another
+            # file that has been given its name.
+            if not stat.S_ISREG(os.fstat(file).st_mode) or staging.mount_of(file) == staging.mount_of(fd):
+                raise OSError(errno.EBUSY, "it is in use and no longer a file of its own mount", step.path)
             size = entries.write(file, self._source.chunks(step.new.blob))
             os.ftruncate(file, size)
             entries.set_attributes(file, step.new)
@@ -211,81 +337,136 @@ class Restore:
         finally:
             os.close(file)
 
-    def _note_hard_link(self, fd: int, step: Step) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            seen = os.stat(step.name, dir_fd=fd, follow_symlinks=False)
-            if stat.S_ISREG(seen.st_mode) and seen.st_nlink > 1:
-                self.done.hard_links.append(step.path)
-
     # --- clean and undo
 
     def _clean(self) -> None:
-        """Remove what lies aside; what is neither the old entry nor the new one is handed to `keep` first."""
-        for step, fd, name in self._asides():
-            found = self._inspect(fd, name)
-            if found is not None and not _same(found, step.old) and not _same(found, step.new):
+        """Remove what was taken out; what is neither the old entry nor the new one is handed to `keep` first."""
+        self._until_s = time.monotonic() + _PATIENCE_S
+        for number, step, place, name in self._out():
+            try:
+                found = self._examine(number, step, place, name)
+            except LeaveError:
+                self._leave(step, place, name)
+                continue
+            if not _same(found, step.old) and not _same(found, step.new):
                 self.done.foreign[step.path] = found
         if self.done.foreign:
             self._keep(self.done.foreign)
-        self._remove_asides()
+        for _, step, place, name in self._out():
+            try:
+                entries.remove(place.fd, name)
+            except PermissionError:  # an immutable file, say
+                self._leave(step, place, name)
+        self._close_stagings()
 
-    def _remove_asides(self) -> None:
-        for _, fd, name in self._asides():
-            entries.remove(fd, name)
-        self._sync_folders()
+    def _examine(self, number: int, step: Step, place: Staging, name: str) -> Entry | Folder:
+        seen = os.stat(name, dir_fd=place.fd, follow_symlinks=False)
+        is_made = identity(seen) == self._made.get(number)
+        if step.old is not None and step.new is not None and not is_made and _is_linked(seen):
+            self.done.hard_links.append(step.path)
+        # Who goes on writing in what was taken out shall not hold up the restore for long.
+        patience_s = max(min(1.0, self._until_s - time.monotonic()), 0.0)
+        return examine(
+            self._root, self._sink, place.fd, name, step.path, self._known, self._is_kept, patience_s
+        )
 
-    def _asides(self) -> Iterator[tuple[Step, int, str]]:
-        """Yield each step with its folder and the names under which something of it may lie."""
+    def _is_kept(self, entry: Entry) -> bool:
+        return self._source.has(entry.blob)
+
+    def _leave(self, step: Step, place: Staging, name: str) -> None:
+        """Give what stays in the staging folder the name that it had."""
+        free = place.free(step.name)
+        os.rename(name, free, src_dir_fd=place.fd, dst_dir_fd=place.fd)
+        self.done.aside[step.path] = f"{place.name}/{free}"
+
+    def _close_stagings(self) -> None:
+        for one in self._stagings.values():
+            before = one.name
+            if one.names():
+                one.leave()
+            else:
+                one.remove()
+            if one.name != before:
+                self.done.aside = {
+                    path: where.replace(before, one.name, 1) for path, where in self.done.aside.items()
+                }
+
+    def _out(self) -> Iterator[tuple[int, Step, Staging, str]]:
+        """Yield each step with what of it may be in its staging folder."""
         for number, step in enumerate(self._plan.steps):
-            if not step.attributes_only:
-                with self._parent(step) as fd:
-                    yield step, fd, self._aside(number)
-                    yield step, fd, self._aside(number) + ".old"
+            place = None if step.attributes_only else self._staging_of.get(step.parent)
+            for name in (str(number), f"{number}.old") if place else ():
+                if place is not None and entries.exists(place.fd, name):
+                    yield number, step, place, name
 
     def _undo(self) -> None:
         """Put back what was switched, last first, and remove what was prepared."""
         for number, step in reversed(self._switched):
             if step.attributes_only:
                 self._set_folder(step.path, step.old)
-                continue
-            with self._parent(step) as fd:
-                self._undo_one(fd, self._aside(number), step)
+            elif step.parent in self._staging_of:
+                with self._parent(step) as fd:
+                    self._undo_one(fd, number, step)
         if self._is_prepared:
             self._clean()
+            self._sync_folders()
         else:
-            # Nothing but half-built new entries can have these names yet.
-            self._remove_asides()
+            # Nothing but half-built new entries can be there yet.
+            for place in self._stagings.values():
+                for name in place.names():
+                    entries.remove(place.fd, name)
+            self._close_stagings()
 
-    def _undo_one(self, fd: int, aside: str, step: Step) -> None:
+    def _undo_one(self, fd: int, number: int, step: Step) -> None:
+        place, name = self._staging_of[step.parent], str(number)
         if step.new is None:
-            self._move_back(fd, aside, step.name)
+            self._move_back(place, name, fd, step)
         elif step.path in self.done.in_place:
             assert isinstance(step.old, Entry)
             self._write_in_place(fd, Step(step.path, step.new, step.old))
-        elif entries.exists(fd, aside + ".old"):
-            if self._is_switched(fd, step):
-                os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
-            self._move_back(fd, aside + ".old", step.name)
-        elif self._is_switched(fd, step):
-            if entries.exists(fd, aside):
-                self._place(fd, aside, step.name)
+        elif entries.exists(place.fd, f"{name}.old"):
+            if self._is_switched(fd, number, step):
+                os.rename(step.name, name, src_dir_fd=fd, dst_dir_fd=place.fd)
+            self._move_back(place, f"{name}.old", fd, step)
+        elif self._is_switched(fd, number, step):
+            self._open_to_move_new(fd, number, step)
+            if entries.exists(place.fd, name):
+                self._swap(place, name, fd, step.name)
+                self._close_again(fd, step)
             else:
-                os.rename(step.name, aside, src_dir_fd=fd, dst_dir_fd=fd)
+                os.rename(step.name, name, src_dir_fd=fd, dst_dir_fd=place.fd)
 
-    def _move_back(self, fd: int, aside: str, name: str) -> None:
-        """Give `aside` its name back; where somebody took that name meanwhile this fails, and theirs stays."""
-        if entries.exists(fd, aside):
+    def _move_back(self, place: Staging, name: str, fd: int, step: Step) -> None:
+        """Give it its name back; where somebody took that name meanwhile this fails, and theirs stays."""
+        if entries.exists(place.fd, name):
             try:
-                syscalls.renameat2(fd, aside, fd, name, syscalls.NOREPLACE)
+                syscalls.renameat2(place.fd, name, fd, step.name, syscalls.NOREPLACE)
             except OSError as error:
-                if error.errno not in syscalls.UNSUPPORTED or entries.exists(fd, name):
+                if error.errno not in syscalls.UNSUPPORTED or entries.exists(fd, step.name):
                     raise
-                os.rename(aside, name, src_dir_fd=fd, dst_dir_fd=fd)
+                os.rename(name, step.name, src_dir_fd=place.fd, dst_dir_fd=fd)
+        self._close_again(fd, step)
 
-    def _is_switched(self, fd: int, step: Step) -> bool:
+    def _open_to_move_new(self, fd: int, number: int, step: Step) -> None:
+        if isinstance(step.new, Folder) and os.geteuid() != 0 and step.new.mode & 0o300 != 0o300:
+            with entries.open_inside(fd, step.name) as inner:
+                if identity(os.fstat(inner)) == self._made[number]:
+                    os.fchmod(inner, step.new.mode | 0o300)
+
+    def _close_again(self, fd: int, step: Step) -> None:
+        """Undo `_open_to_move`."""
+        if os.geteuid() != 0 and isinstance(step.old, Folder) and step.old.mode & 0o300 != 0o300:
+            with contextlib.suppress(FileNotFoundError), entries.open_inside(fd, step.name) as inner:
+                if identity(os.fstat(inner)) == self._known.get(step.path):
+                    os.fchmod(inner, step.old.mode)
+
+    def _is_switched(self, fd: int, number: int, step: Step) -> bool:
         """Return whether the new entry is in its place: the last step may have failed before or after the rename."""
-        there = self._inspect(fd, step.name)
-        return there is not None and _same(there, step.new)
+        try:
+            seen = os.stat(step.name, dir_fd=fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return identity(seen) == self._made.get(number)
 
     # --- places
 
@@ -293,20 +474,50 @@ class Restore:
         """Open the folder that a step works in."""
         return self._folder(step.parent)
 
-    def _folder(self, path: str) -> contextlib.AbstractContextManager[int]:
-        return entries.open_folder(self._path, path)
+    @contextlib.contextmanager
+    def _folder(self, path: str) -> Iterator[int]:
+        """Open the folder that was captured at `path`.
+
+        Raises:
+            _MissedError: another one is there.
+        """
+        fd = self._find(path)
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _find(self, path: str) -> int:
+        idle = threading.Event()
+        for _ in range(1 if path in self.done.missed else _TRIES):
+            try:
+                fd = entries.open_below(self._fd, path)
+            except OSError as error:
+                if error.errno not in _GONE:
+                    raise
+            else:
+                if not path or identity(os.fstat(fd)) == self._known.get(path):
+                    return fd
+                os.close(fd)
+            idle.wait(_PAUSE_S)
+        self.done.missed.add(path)
+        raise _MissedError(path)
 
     def _sync_folders(self) -> None:
         for path in sorted({step.parent for step in self._plan.steps}):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._folder(path) as fd:
+            with (
+                contextlib.suppress(FileNotFoundError, NotADirectoryError, _MissedError),
+                self._folder(path) as fd,
+            ):
                 os.fsync(fd)
-
-    def _aside(self, number: int) -> str:
-        return f"{RESERVED_PREFIX}{self._token}-{number}"
 
 
 def _is_file(entry: Entry | Folder | None) -> bool:
     return isinstance(entry, Entry) and entry.kind is Kind.FILE
+
+
+def _is_linked(seen: os.stat_result) -> bool:
+    return stat.S_ISREG(seen.st_mode) and seen.st_nlink > 1
 
 
 def _same(found: Entry | Folder, expected: Entry | Folder | None) -> bool:

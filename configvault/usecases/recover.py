@@ -7,10 +7,9 @@ after a restore is carried out, too: the reload, the undoing where that fails an
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 from configvault.core.errors import UnknownReferenceError
-from configvault.core.model import Entry, Folder, Snapshot, Trigger
+from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.outcome import RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.root import leftovers
 from configvault.usecases import journal as journal_
@@ -103,6 +102,7 @@ def _rollback_outcome(
         hard_links=tuple(restored.hard_links),
         kept_folders=restored.kept_folders,
         foreign=restored.foreign,
+        aside=tuple(sorted(restored.aside.items())),
     )
 
 
@@ -123,20 +123,14 @@ def _words(journal: Journal, restored: Restored, loading: Loading | None) -> str
 
 
 def _clear(site: Site, journal: Journal, target: Folder, stage: Stage) -> str | None:
-    """Remove what has the journal's temporary names; keep in the vault what is in it nowhere else."""
-    left = list(leftovers.leftovers(site.root.path, journal.token))
-    foreign = {}
-    for number, path in enumerate(left if journal.switching else ()):
-        was = leftovers.inspect_leftover(
-            site.root.path, path, lambda fd, name: site.root.inspect(fd, name, stage)
-        )
-        if was is not None and not all(map(site.vault.has_content, _files(was))):
-            foreign[f"{path.rpartition('/')[0]}/found-after-a-crash-{number}".lstrip("/")] = was
-    kept = restore_.keep_foreign(site, target, foreign, stage) if foreign else None
-    for path in left:
-        leftovers.remove_leftover(site.root.path, path)
-    return kept
-
-
-def _files(entry: Entry | Folder) -> Iterator[Entry]:
-    return (file for _, file in entry.files()) if isinstance(entry, Folder) else iter((entry,))
+    """Remove what the restore left in its staging folder; keep in the vault what is in it nowhere else."""
+    kept: list[str] = []
+    leftovers.clear(
+        site.root,
+        journal.token,
+        stage,
+        site.vault.has_content,
+        lambda foreign: kept.append(restore_.keep_foreign(site, target, foreign, stage)),
+        switching=journal.switching,
+    )
+    return kept[0] if kept else None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,7 +15,7 @@ from configvault.core import compare
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Finding, Folder, Severity, Snapshot, Trigger
 from configvault.core.plan import RestorePlan, plan
-from configvault.root import entries, rights
+from configvault.root import entries, rights, staging
 from configvault.root import restore as root_restore
 from configvault.usecases import journal as journal_
 from configvault.usecases import live as live_
@@ -38,11 +37,12 @@ class Restored:
     hard_links: list[str] = field(default_factory=list)
     kept_folders: tuple[str, ...] = ()
     foreign: str | None = None
+    aside: dict[str, str] = field(default_factory=dict)
 
 
 def new_token() -> str:
-    """Return what makes the temporary names of one restore unlike those of any other."""
-    return secrets.token_hex(6)
+    """Return what one restore is known by to whoever can read the journal."""
+    return staging.new_token()
 
 
 def restore(
@@ -145,11 +145,11 @@ def _apply(
         result.foreign = keep_foreign(site, target, foreign, stage)
 
     run = root_restore.Restore(
-        site.root.path,
+        site.root,
         steps,
         journal.token,
         site.vault.objects,
-        lambda fd, name: site.root.inspect(fd, name, stage),
+        stage,
         lambda: journal_.write(site.vault, replace(journal, switching=True)),
         keep,
     )
@@ -166,6 +166,7 @@ def _apply(
         raise failure(site, error, ending) from error
     result.in_place += done.in_place
     result.hard_links += done.hard_links
+    result.aside.update(done.aside)
 
 
 def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:

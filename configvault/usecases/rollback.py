@@ -240,6 +240,7 @@ def _carry_out(site: Site, request: Request, aim: _Aim, stage: Stage) -> Rollbac
         hard_links=tuple(restored.hard_links),
         kept_folders=restored.kept_folders,
         foreign=restored.foreign,
+        aside=tuple(sorted(restored.aside.items())),
     )
     if request.reload:
         outcome = _reloaded(site, outcome)

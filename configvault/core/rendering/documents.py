@@ -117,6 +117,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "kept_folders": list(outcome.kept_folders),
         "foreign": outcome.foreign,
         "other_owners": list(outcome.other_owners),
+        "aside": dict(outcome.aside),
     }
 
 

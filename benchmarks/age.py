@@ -51,6 +51,7 @@ class Ager:
         self._refs: dict[str, int] = {}
         self._said = marks_of.Marks()
         self._marks_tip: int | None = None
+        self._marked: dict[str, bytes] = {}
 
     def fill(self) -> None:
         """Record the first state as ever, and import all that follows."""
@@ -145,8 +146,11 @@ class Ager:
         parent = f":{self._marks_tip}" if self._marks_tip else None
         message = self._message(f"Leave {self._ids[-2]}", "", None, Trigger.ROLLBACK, None)
         yield from self._commit(marks_of.REF, parent, message)
-        yield b"deleteall\n"
-        yield from _file(marks_of.FILE, marks_of.dump(self._said).decode())
+        for path, text in marks_of.dump(self._said):
+            assert isinstance(text, bytes)
+            if self._marked.get(path) != text:
+                self._marked[path] = text
+                yield from _file(path, text.decode())
         self._refs[marks_of.REF] = self._marks_tip = self._mark
 
     def _message(self, subject: str, body: str, id_: str | None, trigger: str, target: str | None) -> str:

@@ -300,17 +300,28 @@ def open_or_create(settings: Settings, environ: Mapping[str, str], **options: ob
     return open_site(settings, environ, create=not exists(settings.vault), **options)  # type: ignore[arg-type]
 
 
-def known_references(path: str | None, environ: Mapping[str, str]) -> tuple[list[str], list[str], list[str]]:
-    """Return the ids of snapshots and of rejected states, newest first, and the pins; nothing is started for it."""
+def known_references(
+    path: str | None, environ: Mapping[str, str], beginning: str, most: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Return the ids of snapshots and of rejected states, newest first, and the pins.
+
+    Of the ids only those that begin like `beginning`, or the newest where that is empty, `most` of each.
+    """
+    from itertools import islice
+
     from configvault.vault.repository import REJECTED, TAGS
 
     settings = config.load(config_path(path, environ), environ)
     vault = open_vault(settings.vault, environ)
-    ids, rejected = (
-        sorted((ref.removeprefix(prefix) for ref in vault.refs.below(prefix)), reverse=True)
-        for prefix in (TAGS, REJECTED)
-    )
-    return ids, rejected, sorted(vault.marks().pins)
+    found: list[list[str]] = []
+    for prefix in (TAGS, REJECTED):
+        starting = sorted(vault.refs.starting(prefix + beginning), reverse=True) if beginning else None
+        refs = (name for name, _ in islice(vault.refs.newest(prefix), most)) if starting is None else starting
+        found.append([name.removeprefix(prefix) for name in refs])
+    try:
+        return found[0], found[1], sorted(vault.marks().pins)
+    finally:
+        vault.close()
 
 
 def require_places(settings: Settings) -> None:

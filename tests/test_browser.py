@@ -15,6 +15,8 @@ from pages import Pages, showing
 from plugins import GOOD, META, META_PATH, swap
 from sites import Place
 
+from configvault.core.timeline import Wanted
+
 PHONE, DESK = (390, 844), (1280, 900)
 
 
@@ -47,7 +49,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 def paths(pages: Pages) -> dict[str, str]:
     """Return one path of each sort of page."""
-    refused = pages.source.rejected_states()[0].id
+    refused = pages.source.timeline(Wanted(only="rejected")).entries[0].id
     return {
         "history": "/",
         "filtered": "/?plugin=tides&only=snapshots",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from configvault.vault import packedrefs
 from configvault.vault.packedrefs import Packed
 from configvault.vault.refs import Refs
 
@@ -38,8 +39,11 @@ def test_every_ref_is_found_and_no_other(
     """Whatever the names are and however long, each is found by itself and in a range, and no other is."""
     path = tmp_path / "packed-refs"
     ids = written(path, names, {name for name in names if len(name) % 2}, HEADER if sorts else "")
-    with path.open("rb") as file:
+    with path.open("rb") as file, pytest.MonkeyPatch.context() as patch:
+        # Else a file as short as these is read as a whole.
+        patch.setattr(packedrefs, "_SMALL", 60)
         packed = Packed.opened(file.fileno())
+        assert list(packed.backward("refs/tags/")) == list(packed.below("refs/tags/"))[::-1]
         assert {name: packed.find(name) for name in names | others} == {
             name: ids.get(name) for name in names | others
         }
@@ -131,3 +135,17 @@ def test_a_look_reads_little(repository: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "pread", counted)
     assert Refs(str(repository)).present("refs/tags/", ["backup_000000000019999"])
     assert 0 < read < 16_384
+
+
+def test_refs_are_walked_from_the_newest(repository: Path) -> None:
+    """Backwards, onwards from one, and by their beginning: loose and packed refs come as one list."""
+    refs = Refs(str(repository))
+    every = [f"refs/tags/n{n:03}" for n in range(300)]
+    assert [name for name, _ in refs.newest("refs/tags/")] == [*reversed(every), "refs/tags/m"]
+    assert [name for name, _ in refs.newest("refs/tags/", "n002")] == [*every[1::-1], "refs/tags/m"]
+    assert sorted(refs.starting("refs/tags/n29")) == every[290:]
+    found, name = [], ""
+    while (following := refs.following("refs/tags/", name)) is not None:
+        found.append(following[0])
+        name = following[0].removeprefix("refs/tags/")
+    assert found == ["refs/tags/m", *every]

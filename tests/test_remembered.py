@@ -178,8 +178,9 @@ def test_the_log_goes_on_behind_the_newest(tmp_path: Path, monkeypatch: pytest.M
     with place.parts() as site:
         every = [one.id for one in site.vault.log()]
         assert len(every) == 7
-        for newest in (1, 2, 6, 7, 8):
-            monkeypatch.setattr(repository, "_NEWEST", newest)
+        for first, largest in ((1, 1), (40, 300), (1 << 14, 1 << 20)):
+            monkeypatch.setattr(repository, "_FIRST_PIECE", first)
+            monkeypatch.setattr(repository, "_LARGEST_PIECE", largest)
             assert [one.id for one in site.vault.log()] == every
             assert [one.id for one in site.vault.log(limit=3)] == every[:3]
         place.git("tag", "-d", every[1], every[2])

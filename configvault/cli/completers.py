@@ -44,7 +44,9 @@ def _completer(
         from configvault import app
 
         try:
-            known = app.known_references(getattr(parsed_args, "config", None), environ)
+            config = getattr(parsed_args, "config", None)
+            beginning = SNAPSHOT_PREFIX + prefix if prefix[:1].isdigit() else prefix
+            known = app.known_references(config, environ, beginning, MOST_UNASKED)
         except Exception:
             # The person is in the middle of a line: any message would only tear it apart.
             return ()
@@ -56,8 +58,8 @@ def _completer(
 def _chosen(offered: list[str], prefix: str) -> list[str]:
     if prefix[:1].isdigit():
         offered = [one.removeprefix(SNAPSHOT_PREFIX) for one in offered]
-    chosen = [one for one in offered if one.startswith(prefix)]
     if prefix:
-        return chosen
-    ids = [one for one in chosen if one.startswith((SNAPSHOT_PREFIX, REJECTED_PREFIX))]
-    return [one for one in chosen if one not in ids] + ids[:MOST_UNASKED]
+        return [one for one in offered if one.startswith(prefix)]
+    ids = [one for one in offered if one.startswith((SNAPSHOT_PREFIX, REJECTED_PREFIX))]
+    words = [one for one in offered if not one.startswith((SNAPSHOT_PREFIX, REJECTED_PREFIX))]
+    return words + ids[:MOST_UNASKED]

@@ -317,7 +317,7 @@ class Snapshot:
 
 @frozen
 class RejectedState:
-    """One refused state kept in the vault; `findings` are those written down with it."""
+    """One refused state kept in the vault; `findings` are those written down with it, `parent` the snapshot it lies on."""
 
     id: str
     commit: str
@@ -328,6 +328,7 @@ class RejectedState:
     subject: str
     findings: tuple[Finding, ...]
     plugins: tuple[str, ...] = ()
+    parent: str | None = None
 
 
 @frozen

@@ -50,6 +50,7 @@ def rolled_back_content(site: Site, live: Live) -> tuple[Finding, ...]:
 
 
 def _left(site: Site, live: Live) -> Iterator[tuple[str, Folder]]:
-    """Yield the snapshots that were left, newest first, with their states."""
-    for snapshot in islice((one for one in site.vault.log() if one.rolled_back), MOST_LEFT):
+    """Yield the snapshots that were left, newest first, with their states. Costs those, however long the history is."""
+    left = (site.vault.named(id_) for id_ in site.vault.marks().rolled_back)
+    for snapshot in islice((one for one in left if one is not None), MOST_LEFT):
         yield snapshot.id, site.vault.tree(snapshot.tree, live.state)

@@ -60,12 +60,19 @@ class Browser:
         with self.looking() as site:
             if wanted == Wanted(page=wanted.page, per_page=wanted.per_page, only=wanted.only):
                 return _newest(site, wanted)
-            times = Filter(
-                since=wanted.since or None, until=wanted.until or None, all=wanted.only != "snapshots"
+            asked = Filter(
+                since=wanted.since or None,
+                until=wanted.until or None,
+                all=wanted.only != "snapshots",
+                plugin=wanted.plugin,
+                actor=wanted.actor,
             )
-            found = history.listing(site, times)
-        chosen = [one for one in found if _matches(one, wanted)]
-        return _page(chosen, len(chosen), found, wanted)
+            found = history.listing(site, asked)
+            among = history.page(site, 0, MOST_OFFERED)
+        chosen = [one for one in found if wanted.only != "rejected" or isinstance(one, RejectedState)]
+        page, pages = _place(wanted, len(chosen))
+        entries = chosen[(page - 1) * wanted.per_page : page * wanted.per_page]
+        return Timeline(tuple(entries), len(chosen), page, pages, *_offered(among))
 
     def snapshot(self, reference: str) -> tuple[Snapshot, tuple[Change, ...]]:
         """Return a snapshot and what it changed.
@@ -87,11 +94,6 @@ class Browser:
                 )
             return found, history.changes_of(site, found)
 
-    def rejected_states(self) -> list[RejectedState]:
-        """Return the refused states, newest first."""
-        with self.looking() as site:
-            return site.vault.rejected()
-
     def difference(self, old: str, new: str) -> Compared:
         """Compare two references, secrets hidden; `live` is what is in the root, `before` what `new` lies on.
 
@@ -110,28 +112,29 @@ class Browser:
 
 
 def _newest(site: Site, wanted: Wanted) -> Timeline:
-    """Return a page of everything, reading no more of a long history than down to that page."""
-    refused = site.vault.rejected() if wanted.only != "snapshots" else []
-    total = len(refused) + (history.count(site) if wanted.only != "rejected" else 0)
-    if wanted.only == "rejected":
-        return _page(refused, total, refused, wanted)
-    last = min(wanted.page, _pages(total, wanted)) * wanted.per_page
-    found = history.listing(site, Filter(all=wanted.only != "snapshots", limit=max(last, MOST_OFFERED)))
-    return _page(found, total, found, wanted)
+    """Return a page of everything. Costs what is on it, and what is read for the choices, however long history is."""
+    snapshots, rejected = wanted.only != "rejected", wanted.only != "snapshots"
+    total = (history.count(site) if snapshots else 0) + (history.count_rejected(site) if rejected else 0)
+    page, pages = _place(wanted, total)
+    first, last = (page - 1) * wanted.per_page, page * wanted.per_page
+    among = history.page(site, 0, MOST_OFFERED, snapshots=snapshots, rejected=rejected)
+    if last <= MOST_OFFERED:
+        entries = among[first:last]
+    else:
+        entries = history.page(site, first, last, snapshots=snapshots, rejected=rejected)
+    return Timeline(tuple(entries), total, page, pages, *_offered(among))
 
 
-def _page(chosen: Sequence[Listed], total: int, among: Sequence[Listed], wanted: Wanted) -> Timeline:
-    """Return the page of `chosen` that is `wanted`; plugins and actors `among` these can be asked for."""
-    pages = _pages(total, wanted)
-    page = min(max(wanted.page, 1), pages)
-    entries = chosen[(page - 1) * wanted.per_page : page * wanted.per_page]
+def _offered(among: Sequence[Listed]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the plugins and the actors that can be asked for."""
     plugins = sorted({name for one in among for name in one.plugins})
-    actors = sorted({one.actor.partition(" (")[0] for one in among})
-    return Timeline(tuple(entries), total, page, pages, tuple(plugins), tuple(actors))
+    return tuple(plugins), tuple(sorted({one.actor.partition(" (")[0] for one in among}))
 
 
-def _pages(total: int, wanted: Wanted) -> int:
-    return max(1, -(-total // wanted.per_page))
+def _place(wanted: Wanted, total: int) -> tuple[int, int]:
+    """Return which page to show of entries that are so many in all, and how many pages there are."""
+    pages = max(1, -(-total // wanted.per_page))
+    return min(max(wanted.page, 1), pages), pages
 
 
 def _below(site: Site, reference: str) -> str:
@@ -142,9 +145,3 @@ def _below(site: Site, reference: str) -> str:
     # By its id it is found without reading all of the history, unless it was pruned.
     id_ = site.vault.at(below).id
     return id_ if site.vault.named(id_) is not None else below
-
-
-def _matches(one: Listed, wanted: Wanted) -> bool:
-    if wanted.only == "rejected" and isinstance(one, Snapshot):
-        return False
-    return (not wanted.plugin or wanted.plugin in one.plugins) and wanted.actor.lower() in one.actor.lower()

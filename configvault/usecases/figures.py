@@ -8,18 +8,22 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import datetime
+from itertools import islice
 
 from configvault.core import plugins
 from configvault.core.errors import ConfigvaultError
 from configvault.core.figures import Figures, ReplicaFigures
 from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
-from configvault.usecases import daemonstate, replicate, waiting
+from configvault.usecases import daemonstate, history, replicate, waiting
 from configvault.usecases.daemonstate import DaemonState
 from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
 from configvault.vault.marks import REF as MARKS
-from configvault.vault.repository import MAIN, REJECTED
+from configvault.vault.repository import MAIN
+
+# Past so many new snapshots all are counted.
+_MOST_NEW = 1000
 
 
 @frozen
@@ -56,7 +60,7 @@ class Gatherer:
         latest = site.vault.latest()
         tip = latest.commit if latest else None
         if tip != self._history.tip or tip is None:
-            self._history = _history(site, tip)
+            self._history = _counted(site, tip, self._history)
         if (said := site.vault.refs.read(MARKS)) != self._said:
             # Commands have the service load something, too, and only the vault hears of it.
             self._said, newest = said, next(loadings(site, 1), None)
@@ -69,7 +73,7 @@ class Gatherer:
         return Figures(
             by_trigger=self._history.by_trigger,
             active_plugins=self._history.active_plugins,
-            rejected=len(site.vault.refs.below(REJECTED)),
+            rejected=history.count_rejected(site),
             files=self._history.files,
             vault_bytes=self._history.vault_bytes,
             latest_at=latest.taken_at if latest else None,
@@ -91,10 +95,19 @@ class Gatherer:
         )
 
 
-def _history(site: Site, tip: str | None) -> _History:
+def _counted(site: Site, tip: str | None, before: _History) -> _History:
+    """Count what is on record, or only what came since `before`. Costs the names of the snapshots and what is new."""
     if tip is None or site.vault.refs.read(MAIN) is None:
         return _History()
-    counts = Counter(snapshot.trigger for snapshot in site.vault.log())
+    total = history.count(site)
+    counts = Counter(before.by_trigger)
+    for new in islice(site.vault.log(), _MOST_NEW if before.tip is not None else 0):
+        if new.commit == before.tip:
+            break
+        counts[new.trigger] += 1
+    if sum(counts.values()) != total:
+        # Counted for the first time, or some were pruned since.
+        counts = Counter(snapshot.trigger for snapshot in site.vault.log())
     state = site.vault.state_at(tip)
     files = sum(1 for _ in state.files())
     active: Mapping[str, int] = {}

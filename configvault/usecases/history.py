@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from configvault.core import compare, times
-from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.errors import IntegrityError, UnknownReferenceError, UsageError
 from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, Snapshot
 from configvault.usecases import live as live_
 from configvault.usecases import references
 from configvault.usecases.site import Site
-from configvault.vault.repository import TAGS
+from configvault.vault.repository import REJECTED, TAGS
 from configvault.vault.stage import Stage
 
 Listed = Snapshot | RejectedState
+_T = TypeVar("_T")
 
 
 @frozen
 class Filter:
-    """Which snapshots to list; times as people write them. `all` adds rejected states."""
+    """Which snapshots to list; times as people write them. `all` adds rejected states.
+
+    `plugin` is one they touch, `actor` a part of who made them.
+    """
 
     since: str | None = None
     until: str | None = None
@@ -29,6 +35,8 @@ class Filter:
     limit: int | None = None
     good: bool = False
     all: bool = False
+    plugin: str = ""
+    actor: str = ""
 
 
 def listing(site: Site, wanted: Filter) -> list[Listed]:
@@ -39,56 +47,151 @@ def listing(site: Site, wanted: Filter) -> list[Listed]:
     """
     since = _moment(site, wanted.since, end=False)
     until = _moment(site, wanted.until, end=True)
-    plain = since is until is None and not wanted.good
-    found: list[Listed]
-    if wanted.all and not wanted.good:
-        every = _with_rejected(site, wanted.limit if plain and wanted.path is None else None)
-        found = [one for one in every if wanted.path is None or _touches(site, one, wanted.path)]
+    return list(itertools.islice(_listed(site, wanted, since, until), wanted.limit))
+
+
+def _listed(site: Site, wanted: Filter, since: datetime | None, until: datetime | None) -> Iterator[Listed]:
+    """Yield what `wanted` lets through, newest first. Costs what is newer than the last that is taken."""
+    older = [] if until is None else [f"--min-age={int(until.timestamp())}"]
+    # git looks through the messages quicker than they can be read here; it may find the words elsewhere in them.
+    words = [word for word in (wanted.plugin, wanted.actor) if word]
+    older += ["-i", "-F", "--all-match", *(f"--grep={word}" for word in words)] if words else []
+    found: Iterable[Listed]
+    if wanted.good:
+        found = _log(site, wanted.path) if wanted.path is not None else _good(site)
+    elif wanted.all:
+        every = _with_rejected(site, older if wanted.path is None else [])
+        found = (one for one in every if wanted.path is None or _touches(site, one, wanted.path))
     else:
-        log = _log(site, wanted.path, wanted.limit if plain else None)
-        found = [snapshot for snapshot in log if snapshot.good or not wanted.good]
-    if since is not None:
-        found = [one for one in found if one.taken_at >= since]
-    if until is not None:
-        found = [one for one in found if one.taken_at <= until]
-    return found[: wanted.limit]
+        found = _log(site, wanted.path, *older)
+    for one in found:
+        if since is not None and _was_before(one, since):
+            return
+        inside = (since is None or one.taken_at >= since) and (until is None or one.taken_at <= until)
+        if inside and (not wanted.good or (isinstance(one, Snapshot) and one.good)) and _concerns(one, wanted):
+            yield one
 
 
-def _log(site: Site, path: str | None, limit: int | None) -> Iterator[Snapshot]:
+def _concerns(one: Listed, wanted: Filter) -> bool:
+    return (not wanted.plugin or wanted.plugin in one.plugins) and wanted.actor.lower() in one.actor.lower()
+
+
+def _was_before(one: Listed, since: datetime) -> bool:
+    """Return whether this and all that is older was taken before `since`.
+
+    An id is never before the time of its state, and later than the ids of all that is older, even where the clock was
+    wrong for a while. Its digits are of an unknown zone, but none is further than this from UTC.
+    """
+    digits = re.sub(r"\D", "", one.id)
+    try:
+        named = datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return named + timedelta(hours=15) < since
+
+
+def _good(site: Site) -> Iterator[Snapshot]:
+    """Yield the good snapshots, newest first, also those that were rolled back. Costs those that are taken."""
+    found = (site.vault.named(id_) for id_ in site.vault.marks().good)
+    return (one for one in found if one is not None)
+
+
+def _log(site: Site, path: str | None, *args: str) -> Iterator[Snapshot]:
     """Yield the snapshots newest first, only those that changed what is at `path` if one is given."""
     if path is None:
-        return site.vault.log(limit=limit)
+        return site.vault.log(*args)
     # A mode, an owner or an empty folder is in no tree but in the metadata file: whether it was this path's is
     # looked up for the few snapshots that changed that file.
+    sure = _Newest(site.vault.log(*args, "--", f":(top,literal){path}"))
     places = [f":(top,literal){name}" for name in (path, METADATA_NAME)]
-    sure = {one.id for one in site.vault.log("--", places[0])}
-    found = (one for one in site.vault.log("--", *places) if one.id in sure or _touches(site, one, path))
-    return itertools.islice(found, limit)
+    every = site.vault.log(*args, "--", *places)
+    return (one for one in every if sure.has(one) or _touches(site, one, path))
 
 
-def _with_rejected(site: Site, limit: int | None) -> Iterator[Listed]:
-    """Yield everything newest first: a rejected state stands just above the snapshot that was the latest then.
+class _Newest:
+    """Some of the snapshots, newest first, asked about in the same order: read no further than it takes to know."""
 
-    Of more than `limit` the first that many are right.
+    def __init__(self, some: Iterator[Snapshot]) -> None:
+        self._some = some
+        self._next = next(some, None)
+
+    def has(self, one: Snapshot) -> bool:
+        """Return whether `one` is among them; what is newer was asked about before."""
+        if self._next is None or self._next.commit != one.commit:
+            return False
+        self._next = next(self._some, None)
+        return True
+
+
+def _with_rejected(site: Site, args: Sequence[str] = ()) -> Iterator[Listed]:
+    """Yield everything newest first. Costs what is taken of it."""
+    return _merged(site, ((one.id, one) for one in site.vault.log(*args)))
+
+
+def _merged(site: Site, snapshots: Iterable[tuple[str, _T]]) -> Iterator[_T | RejectedState]:
+    """Yield `snapshots`, given with their ids, and each rejected state above the snapshot that was the latest then."""
+    rejected = site.vault.each_rejected()
+    following = next(rejected, None)
+    for id_, one in snapshots:
+        while following is not None and _lies_on(site, following) >= _age(id_):
+            yield following
+            following = next(rejected, None)
+        yield one
+    if following is not None:
+        yield following
+    yield from rejected
+
+
+def _lies_on(site: Site, state: RejectedState) -> str:
+    """Return the age of the snapshot that a rejected state lies on, or its own where that is gone."""
+    try:
+        return _age(site.vault.at(state.parent).id) if state.parent is not None else ""
+    except IntegrityError:
+        return _age(state.id)
+
+
+def _age(id_: str) -> str:
+    """Return the digits of an id, which grow from each snapshot to the next."""
+    return id_.partition("_")[2]
+
+
+def page(site: Site, first: int, last: int, *, snapshots: bool = True, rejected: bool = True) -> list[Listed]:
+    """Return what a list of everything has from place `first` up to `last`, counted from 0, newest first.
+
+    Costs the names of the snapshots down to there, the rejected states down to there, and what is returned.
     """
-    above: dict[str | None, list[RejectedState]] = {}
-    for state in site.vault.rejected():
-        above.setdefault(site.vault.parent_of(state.commit), []).append(state)
-    for snapshot in site.vault.log(limit=limit):
-        yield from above.pop(snapshot.commit, ())
-        yield snapshot
-    for states in above.values():
-        yield from states
+    named: Iterable[tuple[str, str]] = _named(site) if snapshots else ()
+    if not rejected:
+        return [site.vault.at(commit) for _, commit in itertools.islice(named, first, last)]
+    merged = itertools.islice(_merged(site, ((id_, commit) for id_, commit in named)), first, last)
+    return [site.vault.at(one) if isinstance(one, str) else one for one in merged]
+
+
+def _named(site: Site) -> Iterator[tuple[str, str]]:
+    """Yield id and commit of each snapshot, newest first."""
+    latest = site.vault.latest()
+    if latest is not None:
+        # It may be without its tag where a writer was killed.
+        yield latest.id, latest.commit
+    for name, commit in site.vault.refs.newest(TAGS):
+        id_ = name.removeprefix(TAGS)
+        if latest is not None and id_ != latest.id and references.ID.fullmatch(id_):
+            yield id_, commit
 
 
 def count(site: Site) -> int:
-    """Return how many snapshots there are, without reading one of them."""
+    """Return how many snapshots there are, without reading one of them. Costs a pass over their names."""
     latest = site.vault.latest()
     if latest is None:
         return 0
     # The newest may be without its tag where a writer was killed.
     tagged = bool(site.vault.refs.present(TAGS, [latest.id]))
     return site.vault.refs.count(TAGS, references.ID.pattern) + (not tagged)
+
+
+def count_rejected(site: Site) -> int:
+    """Return how many refused states there are, without reading one of them. Costs a pass over their names."""
+    return site.vault.refs.count(REJECTED, f"{times.REJECTED_PREFIX}[0-9]{{8}}_[0-9]{{6}}")
 
 
 def _touches(site: Site, one: Listed, path: str) -> bool:

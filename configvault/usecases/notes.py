@@ -97,5 +97,5 @@ def drop_rejected(site: Site, reference: str) -> RejectedState:
                 f"{found.id} is the way back of a rollback that waits",
                 "configvault confirm, or configvault cancel",
             )
-        site.vault.drop_rejected(found.id)
+        site.vault.drop_rejected([found.id])
         return found

@@ -87,7 +87,7 @@ def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[F
 def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
     changes = live.changes
     subject = f"Refuse: {_summary(verdict.errors[0])}"
-    newest = site.vault.rejected()
+    newest = site.vault.rejected(1)
     touched = plugins_touched(changes, live.read, live.before, live.state)
     actor = site.actor_of(trigger, changes, live.state)
     note = site.note(trigger, subject, reason, plugins=touched, actor=actor)

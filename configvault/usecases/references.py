@@ -11,6 +11,7 @@ from configvault.core.model import RejectedState, Snapshot
 from configvault.usecases import live as live_
 from configvault.usecases.live import Live
 from configvault.usecases.site import Site
+from configvault.vault.repository import TAGS
 
 FORMS = "an id, its beginning, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
 _LIST = "configvault list"
@@ -48,17 +49,46 @@ def resolve_any(site: Site, text: str, live: Live | None = None) -> Snapshot | R
         return exact
     if not (_COMMIT.fullmatch(text) or _BEGINNING.fullmatch(text)):
         raise UnknownReferenceError(f"{text!r} is not a reference; allowed: {FORMS}", _LIST)
-    found = [s for s in site.vault.log() if _matches(s, text)]
-    return _only(text, found or _pruned(site, text))
+    commits = _commits(site, text)
+    found = {one.commit: one for one in _beginning(site, text)}
+    found |= {one.commit: one for one in commits if site.vault.has_tag(one)}
+    return _only(
+        text, sorted(found.values(), key=lambda one: one.id, reverse=True) or _pruned(site, text, commits)
+    )
 
 
-def _pruned(site: Site, text: str) -> list[Snapshot]:
+def _beginning(site: Site, text: str) -> list[Snapshot]:
+    """Return the snapshots whose ids begin with `text`, newest first. Costs those and one more."""
+    if not _BEGINNING.fullmatch(text):
+        return []
+    start = times.SNAPSHOT_PREFIX + text.removeprefix(times.SNAPSHOT_PREFIX)
+    starting = site.vault.refs.starting(TAGS + start)
+    ids = {name.removeprefix(TAGS): commit for name, commit in starting.items()}
+    latest = site.vault.latest()
+    if latest is not None and latest.id.startswith(start):
+        # It may be without its tag where a writer was killed.
+        ids[latest.id] = latest.commit
+    found = [(id_, commit) for id_, commit in ids.items() if ID.fullmatch(id_)]
+    return [site.vault.at(commit) for _, commit in sorted(found, reverse=True)]
+
+
+def _commits(site: Site, text: str) -> list[Snapshot]:
+    """Return what is or was a snapshot and whose commit begins with `text`. Costs a look of git's for that beginning."""
+    return site.vault.commits(text) if _COMMIT.fullmatch(text) else []
+
+
+def _pruned(site: Site, text: str, commits: list[Snapshot]) -> list[Snapshot]:
     """Return the commits that `text` begins and that were snapshots once.
 
     Raises:
         UnknownReferenceError: it is the id of one: whoever writes that may not know that it was pruned.
     """
-    found = [s for s in site.vault.log(pruned=True) if _matches(s, text)]
+    if commits:
+        return commits
+    start = times.SNAPSHOT_PREFIX + text.removeprefix(times.SNAPSHOT_PREFIX)
+    # Only where nothing was found: git reads all of the history, and only what matches comes here.
+    asked = (f"--grep=^Configvault-Id: {start}",) if _BEGINNING.fullmatch(text) else ()
+    found = [s for s in site.vault.log(*asked, pruned=True) if asked and _matches(s, text)]
     for snapshot in found:
         if not snapshot.commit.startswith(text):
             raise UnknownReferenceError(
@@ -79,7 +109,8 @@ def resolve_time(site: Site, text: str) -> Snapshot:
         moment = times.parse_when(text, site.now(), end=True)
     except ValueError as error:
         raise UsageError(str(error), 'configvault rollback --at "2h ago" -n') from None
-    for snapshot in site.vault.log():
+    # git passes over what is newer: a clock that was wrong for a while leaves times that do not follow each other.
+    for snapshot in site.vault.log(f"--min-age={int(moment.timestamp())}"):
         if snapshot.taken_at <= moment:
             return snapshot
     raise UnknownReferenceError(f"no snapshot is as old as {text!r} ({moment:%Y-%m-%d %H:%M:%S%z})", _LIST)
@@ -122,7 +153,7 @@ def _previous(site: Site, live: Live | None) -> Snapshot:
 
 def _good(site: Site, _live: Live | None) -> Snapshot:
     return _first(
-        (s for s in site.vault.log() if s.good and not s.rolled_back),
+        site.vault.good(),
         "no snapshot is known to be good: none was loaded with every required health check passed",
     )
 
@@ -150,7 +181,7 @@ def _pinned(site: Site, name: str) -> Snapshot:
 
 
 def _rejected(site: Site, text: str) -> RejectedState:
-    found = [state for state in site.vault.rejected() if state.id.startswith(text)]
+    found = [state for state in site.vault.each_rejected(text) if state.id.startswith(text)]
     if len(found) == 1:
         return found[0]
     exact = [state for state in found if state.id == text]

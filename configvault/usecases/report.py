@@ -65,14 +65,15 @@ def report(site: Site, since: str | None = None) -> Report:
             raise UsageError(str(error), 'configvault report --since "30 days ago"') from None
     counted = Report(moment)
     loaded: dict[str, tuple[str, ...]] = {}
-    for one in history.listing(site, Filter(all=True)):
+    for one in history.listing(site, Filter(since=since, all=True)):
         loaded[one.id] = one.plugins
-        if moment is None or one.taken_at >= moment:
-            counted.add(_sort(one), one.taken_at, one.actor, one.plugins)
+        counted.add(_sort(one), one.taken_at, one.actor, one.plugins)
     told = [one for one in loadings(site) if moment is None or one.at >= moment]
     for loading in told:
         if not loading.ok:
-            counted.add("failed_loadings", loading.at, loading.actor, loaded.get(loading.of, ()))
+            older = site.vault.named(loading.of) if loading.of not in loaded else None
+            plugins = older.plugins if older is not None else loaded.get(loading.of, ())
+            counted.add("failed_loadings", loading.at, loading.actor, plugins)
     counted.slowest = sorted(told, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
     return counted
 

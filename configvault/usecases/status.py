@@ -76,10 +76,10 @@ def status(site: Site) -> Status:
     except ConfigvaultError as error:
         degraded.append(error.message)
     known = live is not None and live.is_latest
-    refused = _refused_as(site, live) if live and not known else None
+    refused = site.vault.rejected_as(live.tree) if live and not known else None
     found, replicas = daemon(site.vault), replicate.standing(site)
     degraded += _troubles(site, latest, found, replicas)
-    good = next((s.id for s in site.vault.log() if s.good and not s.rolled_back), None) if said.good else None
+    good = next((one.id for one in site.vault.good()), None)
     return Status(
         matches=latest.id if latest and known else None,
         changes=live.changes if live and not known else (),
@@ -117,12 +117,6 @@ def _troubles(
     unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
     if site.settings.signing.key is not None and unsigned:
         yield "the latest snapshot is not signed: configvault doctor"
-
-
-def _refused_as(site: Site, live: live_.Live) -> RejectedState | None:
-    """Return the refused state that live is, None if it was not refused."""
-    tree = live.tree
-    return next((state for state in site.vault.rejected() if state.tree == tree), None)
 
 
 def daemon(vault: Vault) -> DaemonStatus:

@@ -18,6 +18,8 @@ from configvault.vault import maintenance
 # As git's own gc.auto and gc.autoPackLimit: past these, reading slows down.
 MOST_LOOSE = 6700
 MOST_PACKS = 50
+# Each loose ref is a file to open for whoever reads all of them, as a push does.
+MOST_LOOSE_REFS = 500
 
 
 def verify(site: Site) -> VerifyOutcome:
@@ -56,6 +58,8 @@ def keep_up(site: Site) -> UpkeepOutcome:
         packed = loose > MOST_LOOSE or packs > MOST_PACKS
         if packed:
             maintenance.pack(site.vault, all_into_one=packs > MOST_PACKS)
+        elif site.vault.refs.loose() > MOST_LOOSE_REFS:
+            maintenance.pack_refs(site.vault)
     outcome = _outcome(packed, dropped, pruned)
     if outcome != UpkeepOutcome(packed=False, dropped=()):
         site.tell(outcome)
@@ -71,46 +75,35 @@ def _outcome(packed: bool, dropped: tuple[str, ...], pruned: Pruned | None) -> U
 
 
 def _drop_rejected(site: Site) -> tuple[str, ...]:
-    """Drop all but the newest `keep_last` and those within `keep_within`; never a rollback's safety copy."""
+    """Drop all but the newest `keep_last` and those within `keep_within`; never a rollback's safety copy.
+
+    Costs a commit for each that there is, two more for each that is older than what is kept, and one process.
+    """
     policy = site.settings.retention.rejected
     if policy.keep_last is None and policy.keep_within is None:
         return ()
-    kept = site.vault.rejected()
     since = site.now() - timedelta(seconds=policy.keep_within or 0)
-    old = [
-        state for state in kept[policy.keep_last or 0 :] if policy.keep_within is None or state.taken_at < since
-    ]
-    if not old:
-        return ()
-    safety = _safety_copies(site, kept)
-    dropped = tuple(state.id for state in old if state.id not in safety)
-    for id_ in dropped:
-        site.vault.drop_rejected(id_)
-    return dropped
-
-
-def _safety_copies(site: Site, kept: list[RejectedState]) -> set[str]:
-    """Return the ids of the refused states that were live when somebody rolled back.
-
-    Such a state lies on top of the snapshot that the rollback's own lies on, and is the newest there that is older.
-    """
-    rollbacks = {
-        snapshot.parent: snapshot
-        for snapshot in site.vault.log()
-        if snapshot.trigger in (Trigger.ROLLBACK, Trigger.UNDO)
-    }
-    found = {state.id for state in kept if state.trigger in (Trigger.PRE_ROLLBACK, Trigger.ROLLBACK)}
     pending = waiting.read(site.vault)
-    if pending is not None:
-        found.add(pending.safety)
-    for parent, rollback in rollbacks.items():
-        below = (s for s in kept if _parent(site, s) == parent and s.taken_at <= rollback.taken_at)
-        newest = next(below, None)
-        if newest is not None:
-            found.add(newest.id)
-    return found
+    safe = {pending.safety} if pending is not None else set()
+    dropped: list[str] = []
+    above: str | None = None
+    for number, state in enumerate(site.vault.each_rejected()):
+        # Of several on one snapshot only the newest can be what a rollback kept.
+        is_newest, above = state.parent != above, state.parent
+        is_old = number >= (policy.keep_last or 0) and (policy.keep_within is None or state.taken_at < since)
+        if is_old and state.id not in safe and not (is_newest and _is_safety_copy(site, state)):
+            dropped.append(state.id)
+    site.vault.drop_rejected(dropped)
+    return tuple(dropped)
 
 
-def _parent(site: Site, state: RejectedState) -> str | None:
-    head = site.vault.objects.read(state.commit).split(b"\n\n", 1)[0].decode("ascii", "replace")
-    return next((line.removeprefix("parent ") for line in head.split("\n") if line.startswith("parent ")), None)
+def _is_safety_copy(site: Site, state: RejectedState) -> bool:
+    """Return whether a refused state, the newest on its snapshot, was live when somebody rolled back.
+
+    Then the snapshot that follows the one it lies on is that rollback's.
+    """
+    if state.trigger in (Trigger.PRE_ROLLBACK, Trigger.ROLLBACK):
+        return True
+    parent = site.vault.parent_of(state.commit)
+    following = site.vault.following(parent) if parent is not None else None
+    return following is not None and following.trigger in (Trigger.ROLLBACK, Trigger.UNDO)

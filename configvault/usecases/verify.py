@@ -22,6 +22,8 @@ from configvault.vault.marks import REF as MARKS
 from configvault.vault.repository import MAIN, REJECTED, TAGS
 
 RESTORED = 10
+# Of the pinned ones only the newest: each costs a restore of everything.
+MOST_PINNED = 20
 _HINT = "restore the vault from a replica or a copy: configvault recover --help"
 
 
@@ -37,7 +39,10 @@ class DamagedError(IntegrityError):
 
 @frozen
 class Verified:
-    """How much was proven; `refused` are restored snapshots that today's rules would not take."""
+    """How much was proven; `refused` are restored snapshots that today's rules would not take.
+
+    `passed_over` is how many older pinned ones were not restored.
+    """
 
     snapshots: int
     rejected: int
@@ -45,6 +50,7 @@ class Verified:
     unsigned: int = 0
     restored: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    passed_over: int = 0
 
 
 def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
@@ -53,7 +59,7 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
     Args:
         site: whose vault.
         allowed: the file of allowed signers; empty: signatures are not asked about.
-        restore: restore the newest snapshots and all that are good or pinned, too, and validate them.
+        restore: restore the newest snapshots, the newest good one and the newest pinned ones, too, and validate them.
 
     Raises:
         DamagedError: it names all that is damaged.
@@ -70,9 +76,10 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
         signed, unsigned, bad = _signatures(site, allowed, snapshots)
         damages += bad
     restored, refused = _restore(site, snapshots, damages) if restore and not damages else ((), ())
+    passed_over = sum(1 for one in snapshots if one.pins and one.id not in restored) if restored else 0
     if damages:
         raise DamagedError(list(dict.fromkeys(damages)))
-    return Verified(len(snapshots), len(rejected), signed, unsigned, restored, refused)
+    return Verified(len(snapshots), len(rejected), signed, unsigned, restored, refused, passed_over)
 
 
 def _gather(damages: list[str], step: Callable[[], object]) -> None:
@@ -140,7 +147,10 @@ def _restore(
     site: Site, snapshots: Sequence[Snapshot], damages: list[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Restore snapshots into a scratch folder, compare and validate them; return which, and which the rules refuse."""
-    chosen = [s for i, s in enumerate(snapshots) if i < RESTORED or s.pins or s is _good(snapshots)]
+    good = _good(snapshots)
+    pinned = [one for one in snapshots if one.pins][:MOST_PINNED]
+    wanted = {one.id for one in (*snapshots[:RESTORED], *pinned, *([good] if good else []))}
+    chosen = [one for one in snapshots if one.id in wanted]
     refused = []
     for snapshot in chosen:
         try:

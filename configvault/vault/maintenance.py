@@ -93,6 +93,12 @@ def counts(vault: Vault) -> tuple[int, int]:
     return len(loose) * 256, len(packs)
 
 
+def pack_refs(vault: Vault) -> None:
+    """Put all loose refs into `packed-refs`, which git has on disk before it removes the first of them."""
+    vault.git.run(["pack-refs", "--all"])
+    durable.sync_file_system(vault.path)
+
+
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)

@@ -11,6 +11,7 @@ from configvault.core.model import Finding, RejectedState, Severity, Snapshot
 
 # One record of `git log`: commit, tree, parents, committer date, body; NUL and RS cannot be in any of them.
 LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%cI%x00%B%x1e"
+END = b"\x1e"
 _PREFIX = "Configvault-"
 
 
@@ -68,12 +69,13 @@ def findings_text(findings: Iterable[Finding]) -> str:
 
 def rejected(output: bytes) -> Iterable[RejectedState]:
     """Yield the rejected states in the output of `git log`."""
-    for commit, tree, _, taken_at, body, trailers in parse_log(output):
+    for commit, tree, parent, taken_at, body, trailers in parse_log(output):
         if "Id" in trailers:
             yield RejectedState(
                 id=trailers["Id"],
                 commit=commit,
                 tree=tree,
+                parent=parent,
                 taken_at=taken_at,
                 trigger=trailers.get("Trigger", ""),
                 actor=trailers.get("Actor", ""),

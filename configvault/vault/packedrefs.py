@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 _NAME = 41
 # Lines are shorter than this, or the window is made larger.
 _WINDOW = 256
+# A file of this size is read as a whole.
+_SMALL = 2048
 _CHUNK = 1 << 20
 
 
@@ -32,11 +34,12 @@ class Packed:
     def opened(cls, fd: int) -> Packed:
         """Return the refs in the file that is open as `fd`."""
         size = os.fstat(fd).st_size
-        first = os.pread(fd, _WINDOW, 0).partition(b"\n")[0]
+        text = os.pread(fd, _SMALL, 0)
+        first = text.partition(b"\n")[0]
         start = len(first) + 1 if first.startswith(b"#") else 0
-        if start and b" sorted" in first:
+        if start and b" sorted" in first and size > len(text):
             return cls(b"", fd, start, size)
-        every = _read(fd, start, size).splitlines(keepends=True)
+        every = (text[start:] if size <= len(text) else _read(fd, start, size)).splitlines(keepends=True)
         lines = sorted((line for line in every if not line.startswith(b"^")), key=_name)
         return cls(b"".join(lines))
 
@@ -48,17 +51,46 @@ class Packed:
         return line[: _NAME - 1].decode() if line[_NAME:] in (wanted + b"\n", wanted) else None
 
     def text(self, prefix: str) -> bytes:
-        """Return the lines of the refs below `prefix` (which ends in `/`), as they are."""
+        """Return the lines of the refs whose names begin with `prefix`, as they are."""
         raw = os.fsencode(prefix)
         return self._read(self._from(raw), self._from(raw[:-1] + bytes([raw[-1] + 1])))
 
     def below(self, prefix: str) -> Iterator[tuple[str, str]]:
-        """Yield name and id of the refs below `prefix` (which ends in `/`). Costs a line each."""
+        """Yield name and id of the refs whose names begin with `prefix`. Costs a line each."""
         yield from _parsed(self.text(prefix))
 
     def between(self, first: str, last: str) -> Iterator[tuple[str, str]]:
         """Yield name and id of the refs from the name `first` to the name `last`. Costs a line each."""
         yield from _parsed(self._read(self._from(os.fsencode(first)), self._from(os.fsencode(last) + b"\0")))
+
+    def backward(self, prefix: str, before: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield name and id of the refs below `prefix`, the last first, only those `before` a name. Costs a line each."""
+        raw = os.fsencode(prefix)
+        begin = self._from(raw)
+        end = self._from(raw[:-1] + bytes([raw[-1] + 1]) if before is None else os.fsencode(before))
+        size = _WINDOW
+        while begin < end:
+            size = min(2 * size, _CHUNK)
+            at = max(begin, end - size)
+            text = self._read(at, end)
+            if at > begin:
+                cut = text.find(b"\n") + 1
+                # A line that begins with `^` belongs to the one before it.
+                while text[cut : cut + 1] == b"^":
+                    cut = text.find(b"\n", cut) + 1
+                if cut in (0, len(text)):
+                    continue
+                at, text = at + cut, text[cut:]
+            yield from reversed(list(_parsed(text)))
+            end = at
+
+    def following(self, name: str) -> tuple[str, str] | None:
+        """Return name and id of the first ref after `name`, None where that is the last."""
+        begin = self._from(os.fsencode(name) + b"\0")
+        if begin >= self._size:
+            return None
+        here, end, _ = self._line(begin, begin, _WINDOW)
+        return next(_parsed(self._read(here, end)), None)
 
     def feed(self, take: Callable[[bytes], object], instead: Mapping[str, str]) -> None:
         """Hand over all lines in order, those of `instead` (id by name) in the place of the ones here."""

@@ -65,6 +65,49 @@ class Refs:
             found.update(name.removeprefix(prefix) for name, _ in packed.below(prefix))
         return found
 
+    def starting(self, beginning: str) -> dict[str, str]:
+        """Return the refs whose names begin with `beginning`, by name. Costs those, and the names of the loose ones."""
+        folder = beginning.rpartition("/")[0] + "/"
+        loose = {name: self.read(name) for name in self._loose(folder) if name.startswith(beginning)}
+        with self._packed() as packed:
+            found = dict(packed.below(beginning))
+        found.update({name: id_ for name, id_ in loose.items() if id_ is not None})
+        return found
+
+    def following(self, prefix: str, name: str) -> tuple[str, str] | None:
+        """Return name and id of the first ref below `prefix` that comes after `name`. Costs the names of the loose ones."""
+        loose = sorted(one for one in self._loose(prefix) if one > prefix + name)
+        with self._packed() as packed:
+            found = packed.following(prefix + name)
+        if found is not None and not found[0].startswith(prefix):
+            found = None
+        if loose and (found is None or loose[0] <= found[0]):
+            return next(self._said(loose[0]), found)
+        return found
+
+    def newest(self, prefix: str, before: str | None = None) -> Iterator[tuple[str, str]]:
+        """Yield name and id of the refs below `prefix`, the last by name first; `before` is a name they are before.
+
+        Costs what is taken of it, and the names of the loose ones.
+        """
+        last = None if before is None else prefix + before
+        loose = sorted(self._loose(prefix))
+        loose = [name for name in loose if last is None or name < last]
+        with self._packed() as packed:
+            for name, id_ in packed.backward(prefix, last):
+                while loose and loose[-1] > name:
+                    yield from self._said(loose.pop())
+                if loose and loose[-1] == name:
+                    yield from self._said(loose.pop())
+                else:
+                    yield name, id_
+        while loose:
+            yield from self._said(loose.pop())
+
+    def _said(self, name: str) -> Iterator[tuple[str, str]]:
+        if id_ := self.read(name):
+            yield name, id_
+
     def count(self, prefix: str, pattern: str) -> int:
         """Return how many refs below `prefix` have a name that matches all of `pattern`, a regular expression.
 

@@ -6,11 +6,14 @@ a tag that a crash left out is made again from the commit's `Configvault-Id`. Wr
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
@@ -27,8 +30,9 @@ from configvault.vault.stage import Stage
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
-# So many snapshots are read at first.
-_NEWEST = 64
+# So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
+_FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
+_SNAPSHOT = re.compile(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
 IDENTITY = "configvault <configvault@localhost>"
 
 
@@ -87,43 +91,68 @@ class Vault:
     def log(self, *args: str, limit: int | None = None, pruned: bool = False) -> Iterator[Snapshot]:
         """Yield the snapshots newest first, with their marks; `args` go to `git log`.
 
-        A commit whose tag was pruned is no snapshot any more, and is yielded only where `pruned`.
+        A commit whose tag was pruned is no snapshot any more, and is yielded only where `pruned`. Costs what is taken of
+        it, and what git has read ahead: some hundred commits at most.
         """
         tip = self.refs.read(MAIN)
         if tip is None:
             return
         said = self.marks()
-        # Most who ask want one of the newest, or so many; only who asks for more has all of them read.
-        told: set[str] = set()
-        for count in (limit or _NEWEST, None):
-            every = list(messages.snapshots(self._log(tip, count, args)))
-            names = self.refs.present(TAGS, {one.id for one in every})
-            for one in every:
-                # The newest may be without its tag where a writer was killed; see `mend`.
-                if one.commit not in told and (pruned or one.id in names or one.commit == tip):
-                    told.add(one.commit)
-                    yield marked(one, said)
-                    if len(told) == limit:
-                        return
-            if count is not None and len(every) < count:
-                return
+        count = 0
+        with contextlib.closing(self._log(tip, args)) as pieces:
+            for piece in pieces:
+                every = list(messages.snapshots(piece))
+                names = set() if pruned else self.refs.present(TAGS, [one.id for one in every])
+                for one in every:
+                    # The newest may be without its tag where a writer was killed; see `mend`.
+                    if pruned or one.id in names or one.commit == tip:
+                        yield marked(one, said)
+                        count += 1
+                        if count == limit:
+                            return
 
-    def _log(self, tip: str, limit: int | None, args: tuple[str, ...]) -> bytes:
-        count = [] if limit is None else [f"--max-count={limit}"]
-        argv = ["log", "--first-parent", messages.LOG_FORMAT, *count, tip, *args]
+    def _log(self, tip: str, args: tuple[str, ...]) -> Generator[bytes]:
+        """Yield whole records of `git log`, in pieces that grow, since whoever takes many takes all."""
+        argv = ["log", "--first-parent", messages.LOG_FORMAT, tip, *args]
+        child = self.git.spawn(*argv)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        rest, size = b"", _FIRST_PIECE
+        try:
+            while piece := child.stdout.read(size):
+                whole, end, rest = (rest + piece).rpartition(messages.END)
+                if end:
+                    yield whole + end
+                size = min(2 * size, _LARGEST_PIECE)
+            failed = child.wait()
+        finally:
+            child.kill()
+            child.stdout.close()
+            child.wait()
+        if failed:
+            self._complain(argv)
+
+    def _complain(self, argv: list[str]) -> None:
+        """Say why git cannot read the history, which it is asked for once more."""
         asked = self.git.result(argv, ok=range(-255, 256))
-        if asked.returncode:
-            # The branch is there, so what git stumbles over is an object that is damaged or gone.
-            last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
-            from configvault.vault import mending
+        # The branch is there, so what git stumbles over is an object that is damaged or gone.
+        last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
+        from configvault.vault import mending
 
-            hint = (
-                "configvault verify"
-                if mending.has_head(self.path)
-                else "configvault snapshot, which makes HEAD again"
-            )
-            raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
-        return asked.stdout
+        hint = (
+            "configvault verify"
+            if mending.has_head(self.path)
+            else "configvault snapshot, which makes HEAD again"
+        )
+        raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
+
+    def good(self) -> Iterator[Snapshot]:
+        """Yield the good snapshots that nobody rolled back from, newest first. Costs what is taken of it."""
+        said = self.marks()
+        for id_ in said.good:
+            if id_ not in said.rolled_back and (snapshot := self.named(id_)) is not None:
+                yield snapshot
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None in an empty vault."""
@@ -147,6 +176,39 @@ class Vault:
         """Return the snapshot with exactly this id, None if its tag is not there."""
         commit = self.refs.read(TAGS + id_)
         return self.at(commit) if commit else None
+
+    def following(self, commit: str) -> Snapshot | None:
+        """Return the snapshot that was recorded on top of `commit`, None if there is none any more."""
+        name = TAGS + self.at(commit).id
+        while (following := self.refs.following(TAGS, name.removeprefix(TAGS))) is not None:
+            name, child = following
+            # Anybody may put tags of their own between.
+            if _SNAPSHOT.fullmatch(name):
+                break
+        found = self.at(child) if following is not None else self.latest()
+        return found if found is not None and found.parent == commit else None
+
+    def has_tag(self, snapshot: Snapshot) -> bool:
+        """Return whether what was recorded is a snapshot still: it was not pruned."""
+        return self.refs.read(TAGS + snapshot.id) == snapshot.commit or self.refs.read(MAIN) == snapshot.commit
+
+    def commits(self, beginning: str) -> list[Snapshot]:
+        """Return what is or was a snapshot and whose commit begins with these digits, four or more.
+
+        Costs two processes, and a third that reads history where one of them has no tag any more.
+        """
+        ids = self.git.run(["rev-parse", f"--disambiguate={beginning}"], ok=range(-255, 256))
+        types = (
+            self.git.run(["cat-file", "--batch-check=%(objectname) %(objecttype)"], stdin=ids) if ids else b""
+        )
+        found = [row.split()[0] for row in types.decode().splitlines() if row.endswith(" commit")]
+        bodies = ((commit, self.objects.read(commit)) for commit in found)
+        every = [one for commit, body in bodies for one in messages.snapshots(_as_log(commit, body))]
+        return [marked(one, self.marks()) for one in every if self.has_tag(one) or self._is_on_main(one)]
+
+    def _is_on_main(self, one: Snapshot) -> bool:
+        argv = ["merge-base", "--is-ancestor", one.commit, MAIN]
+        return self.refs.read(MAIN) is not None and self.git.result(argv, ok=range(-255, 256)).returncode == 0
 
     def tree(self, commit_tree: str, base: Folder | None = None) -> Folder:
         """Return the state that a snapshot's tree records, sharing with `base` what is the same in both."""
@@ -218,7 +280,7 @@ class Vault:
     ) -> RejectedState:
         """Keep a refused `state` with its `findings`, once while nothing else was refused since."""
         tree = metadata.snapshot_tree(state).id
-        kept = self.rejected()
+        kept = self.rejected(1)
         if kept and kept[0].tree == tree:
             return kept[0]
         id_ = times.rejected_id(
@@ -227,22 +289,42 @@ class Vault:
         body = messages.findings_text(findings)
         commit = self._commit(state, before, stage, self.refs.read(MAIN), note, id_, body)
         self.refs.write(REJECTED + id_, commit)
-        return next(iter(messages.rejected(_as_log(commit, self.objects.read(commit)))))
+        return self.rejected_at(commit)
 
-    def rejected(self) -> list[RejectedState]:
-        """Return the refused states, newest first."""
-        refs = self.refs.below(REJECTED)
-        commits = [refs[name] for name in sorted(refs, reverse=True)]
-        return [
-            state
-            for commit in commits
-            for state in messages.rejected(_as_log(commit, self.objects.read(commit)))
-        ]
+    def rejected(self, limit: int | None = None) -> list[RejectedState]:
+        """Return the refused states, newest first, `limit` at most. Costs a commit for each that is returned."""
+        return list(islice(self.each_rejected(), limit))
 
-    def drop_rejected(self, id_: str) -> None:
-        """Forget the refused state `id_`; its bytes go with the next housekeeping."""
-        self.git.run(["update-ref", "-d", REJECTED + id_])
-        self.refs.settle(REJECTED + id_)
+    def each_rejected(self, beginning: str = "") -> Iterator[RejectedState]:
+        """Yield the refused states whose ids begin like that, newest first. Costs what is taken of it."""
+        found = self.refs.starting(REJECTED + beginning) if beginning else None
+        for _, commit in self.refs.newest(REJECTED) if found is None else sorted(found.items(), reverse=True):
+            yield from messages.rejected(_as_log(commit, self.objects.read(commit)))
+
+    def rejected_at(self, commit: str) -> RejectedState:
+        """Return the refused state that `commit` records; raises like `at`."""
+        for state in messages.rejected(_as_log(commit, self.objects.read(commit))):
+            return state
+        raise IntegrityError(f"commit {commit} is not a rejected state", "configvault verify")
+
+    def rejected_as(self, tree: str) -> RejectedState | None:
+        """Return the newest refused state with exactly this tree. Costs one process that looks at each of them."""
+        for newest in self.rejected(1):
+            if newest.tree == tree:
+                return newest
+        asked = ["for-each-ref", "--format=%(tree) %(objectname)", "--sort=-refname", REJECTED]
+        for line in self.git.run(asked).decode().splitlines():
+            if line.startswith(tree):
+                commit = line.split()[1]
+                return self.rejected_at(commit)
+        return None
+
+    def drop_rejected(self, ids: Iterable[str]) -> None:
+        """Forget refused states, all of them or none; their bytes go with the next housekeeping. Costs one process."""
+        lines = [f"delete {REJECTED}{id_}\n" for id_ in ids]
+        if lines:
+            self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
+            self.refs.settle(REJECTED)
 
     def _signed(self, body: bytes) -> gitformat.Object:
         signature = self.sign(body) if self.sign is not None else None
@@ -282,23 +364,35 @@ class Vault:
         return marks_of.Marks() if commit is None else self._marks_of(commit)
 
     def _read_marks(self, commit: str) -> marks_of.Marks:
+        return marks_of.load(self._mark_files(commit), self.objects.read)
+
+    def _mark_files(self, commit: str) -> dict[str, str]:
+        """Return the ids of the files that hold the marks, by name."""
         tree = _first_line(self.objects.read(commit)).removeprefix("tree ")
-        [(_, _, blob)] = gitformat.parse_tree(self.objects.read(tree))
-        return marks_of.load(self.objects.read(blob))
+        return {name: id_ for _, name, id_ in gitformat.parse_tree(self.objects.read(tree))}
 
     def mark(
         self, change: Callable[[marks_of.Marks], marks_of.Marks], note: Note, *, always: bool = False
     ) -> None:
-        """Replace what is said about snapshots by what `change` makes of it; `always`: the note counts by itself."""
+        """Replace what is said about snapshots by what `change` makes of it; `always`: the note counts by itself.
+
+        Costs the months that change, besides the small document of the rest.
+        """
         tip = self.refs.read(marks_of.REF)
         said = self.marks()
         after = change(said)
         if after == said and not always:
             return
-        blob = gitformat.make("blob", marks_of.dump(after))
-        tree = gitformat.tree([(0o100644, marks_of.FILE, blob.id)])
+        blobs = {
+            name: text if isinstance(text, str) else gitformat.make("blob", text)
+            for name, text in marks_of.dump(after)
+        }
+        ids = {name: blob if isinstance(blob, str) else blob.id for name, blob in blobs.items()}
+        tree = gitformat.tree((0o100644, name, id_) for name, id_ in ids.items())
         commit = self._signed(_commit_body(tree.id, tip, note, None, ""))
-        self.objects.write([from_bytes(obj.type, obj.id, obj.body) for obj in (blob, tree, commit)])
+        stored = set(self._mark_files(tip).values()) if tip is not None else set()
+        texts = [blob for blob in blobs.values() if not isinstance(blob, str) and blob.id not in stored]
+        self.objects.write([from_bytes(obj.type, obj.id, obj.body) for obj in (*texts, tree, commit)])
         self.refs.write(marks_of.REF, commit.id, tip)
 
     # --- after a crash
@@ -333,13 +427,15 @@ class Vault:
 
 def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
     """Return `snapshot` with what is said of it."""
-    return replace(
-        snapshot,
-        good=snapshot.id in said.good,
-        rolled_back=snapshot.id in said.rolled_back,
-        pins=said.pins_of(snapshot.id),
-        annotations=said.annotations.get(snapshot.id, ()),
+    good, rolled_back, pins = (
+        snapshot.id in said.good,
+        snapshot.id in said.rolled_back,
+        said.pins_of(snapshot.id),
     )
+    annotations = said.annotations.get(snapshot.id, ())
+    if not (good or rolled_back or pins or annotations):
+        return snapshot
+    return replace(snapshot, good=good, rolled_back=rolled_back, pins=pins, annotations=annotations)
 
 
 def _commit_body(tree: str, parent: str | None, note: Note, id_: str | None, body: str) -> bytes:

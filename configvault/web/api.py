@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from configvault.core.errors import UnknownReferenceError, UsageError
-from configvault.core.model import Snapshot
+from configvault.core.model import RejectedState, Snapshot
 from configvault.core.rendering import documents, events
 from configvault.core.timeline import ONLY, Wanted
 from configvault.web.answer import Answer, Query
@@ -53,10 +53,12 @@ def snapshot(source: Source, rest: str, _query: Query) -> Answer:
     return Answer.json(events.discreet(documents.snapshot(found, changes), source.hide))
 
 
-def rejected(source: Source, _rest: str, _query: Query) -> Answer:
-    """Return the document of `rejected list`."""
-    rows = [documents.rejected(one) for one in source.rejected_states()]
-    return Answer.json(events.discreet({"rejected": rows}, source.hide))
+def rejected(source: Source, _rest: str, query: Query) -> Answer:
+    """Return the document of `rejected list`, a page of it, with where in the whole it stands."""
+    found = source.timeline(replace(wanted(query, "limit", 100), only="rejected"))
+    rows = [documents.rejected(one) for one in found.entries if isinstance(one, RejectedState)]
+    document = {"rejected": rows, "page": found.page, "pages": found.pages, "total": found.total}
+    return Answer.json(events.discreet(document, source.hide))
 
 
 def wanted(query: Query, size: str = "", otherwise: int = 50) -> Wanted:

@@ -44,10 +44,6 @@ class Source(Protocol):
         """Return a refused state and how it differs from the snapshot before it."""
         ...
 
-    def rejected_states(self) -> Sequence[RejectedState]:
-        """Return all refused states, newest first."""
-        ...
-
     def difference(self, old: str, new: str) -> Compared:
         """Compare two references; `live` is what is in the root now."""
         ...

@@ -51,6 +51,7 @@ def _document(verified: Verified) -> dict[str, object]:
         "unsigned": verified.unsigned,
         "restored": list(verified.restored),
         "refused": list(verified.refused),
+        "passed_over": verified.passed_over,
         "damaged": [],
     }
 
@@ -67,6 +68,8 @@ def _words(verified: Verified, *, signing: bool) -> Iterator[str]:
         older = f", {verified.unsigned} older than the first signature" if verified.unsigned else ""
         yield f"signed by who is trusted: {words.counted(verified.signed, 'commit')}{older}"
     if verified.restored:
-        yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}"
+        passed_over = verified.passed_over
+        more = f"; not restored: {words.counted(passed_over, 'older pinned snapshot')}" if passed_over else ""
+        yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}{more}"
     for id_ in verified.refused:
         yield f"note: today's rules refuse {id_}: configvault rollback {id_} needs --force"

@@ -1,0 +1,124 @@
+"""What is noted about snapshots, by id, in one small text for each month: to note one more costs a month, not a history.
+
+The ids say the month, so a look at one snapshot reads one text. Texts that nobody asks for are not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from configvault.core.errors import IntegrityError
+
+_MONTH = re.compile(r"\w+_([0-9]{6})[0-9]{2}_[0-9]{6}")
+# Where an id says no month, which none that the program makes does.
+_OTHER = "other"
+
+
+class _Month:
+    """The notes of one month: `blob` is the id of the text that holds them, None where they are new."""
+
+    def __init__(self, notes: dict[str, str] | None, blob: str | None, read: Callable[[str], bytes]) -> None:
+        self._notes = notes
+        self.blob = blob
+        self._read = read
+
+    @property
+    def notes(self) -> dict[str, str]:
+        if self._notes is None:
+            assert self.blob is not None
+            lines = self._read(self.blob).decode("utf-8", "surrogateescape").splitlines()
+            self._notes = {id_: note for id_, _, note in (line.partition(" ") for line in lines)}
+        return self._notes
+
+
+class ByMonth(Mapping[str, str]):
+    """Notes by snapshot id, never changed after construction; iterates from the newest id to the oldest."""
+
+    def __init__(self, months: Mapping[str, _Month] | None = None) -> None:
+        """Take the months, by their names."""
+        self._months = months or {}
+
+    @classmethod
+    def stored(cls, blobs: Mapping[str, str], read: Callable[[str], bytes]) -> ByMonth:
+        """Return the notes that the `blobs` hold, by month; `read` returns the bytes of one when it is needed."""
+        return cls({month: _Month(None, blob, read) for month, blob in blobs.items()})
+
+    @classmethod
+    def of(cls, notes: Mapping[str, str]) -> ByMonth:
+        """Return `notes`, which are stored nowhere yet."""
+        return cls().with_notes(notes)
+
+    def with_notes(self, notes: Mapping[str, str]) -> ByMonth:
+        """Return these and `notes`. Costs the months of `notes`."""
+        new: dict[str, dict[str, str]] = {}
+        for id_, note in notes.items():
+            new.setdefault(_month_of(id_), {})[id_] = note
+        changed = {}
+        for month, added in new.items():
+            old = self._months[month].notes if month in self._months else {}
+            if any(old.get(id_) != note for id_, note in added.items()):
+                changed[month] = _Month(old | added, None, _unread)
+        return ByMonth({**self._months, **changed}) if changed else self
+
+    def without(self, note: str | None) -> ByMonth:
+        """Return those with another note than `note`. Costs every month."""
+        months = {}
+        for name, month in self._months.items():
+            kept = {id_: said for id_, said in month.notes.items() if said != note}
+            if kept:
+                months[name] = month if len(kept) == len(month.notes) else _Month(kept, None, _unread)
+        return ByMonth(months)
+
+    def __getitem__(self, id_: str) -> str:
+        month = self._months.get(_month_of(id_))
+        if month is None:
+            raise KeyError(id_)
+        return month.notes[id_]
+
+    def __contains__(self, id_: object) -> bool:
+        month = self._months.get(_month_of(id_)) if isinstance(id_, str) else None
+        return month is not None and id_ in month.notes
+
+    def __iter__(self) -> Iterator[str]:
+        for name in sorted(self._months, reverse=True):
+            yield from sorted(self._months[name].notes, reverse=True)
+
+    def __len__(self) -> int:
+        return sum(len(month.notes) for month in self._months.values())
+
+    def __bool__(self) -> bool:
+        # A month without a note is not stored.
+        return bool(self._months)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ByMonth):
+            return Mapping.__eq__(self, other)
+        if self._months.keys() != other._months.keys():
+            return False
+        return all(_same(month, other._months[name]) for name, month in self._months.items())
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def texts(self) -> Iterator[tuple[str, str | bytes]]:
+        """Yield each month, in order, with the id of the blob that holds it, or with the bytes it is to hold."""
+        for name, month in sorted(self._months.items()):
+            yield name, month.blob if month.blob is not None else _text(month.notes)
+
+
+def _same(one: _Month, other: _Month) -> bool:
+    return one is other or (one.blob is not None and one.blob == other.blob) or one.notes == other.notes
+
+
+def _text(notes: Mapping[str, str]) -> bytes:
+    lines: Iterable[str] = (f"{id_} {note}".rstrip() for id_, note in sorted(notes.items()))
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
+
+
+def _month_of(id_: str) -> str:
+    found = _MONTH.fullmatch(id_)
+    return found[1] if found else _OTHER
+
+
+def _unread(blob: str) -> bytes:
+    raise IntegrityError(f"the blob {blob} has no reader", "configvault verify")

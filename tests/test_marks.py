@@ -64,6 +64,14 @@ def test_an_undone_rollback_is_forgotten_everywhere() -> None:
     assert not after.without_rolled_back_by("backup_2").rolled_back
 
 
+def test_one_mark_is_taken_back() -> None:
+    """What one snapshot was marked with goes, with its month where it was the only one there."""
+    good = ByMonth.of(dict.fromkeys(IDS, ""))
+    assert list(good.without_id(IDS[0]).without_id(IDS[1])) == IDS[:1:-1]
+    assert [name for name, _ in good.without_id(IDS[0]).without_id(IDS[1]).texts()] == ["202302", "202312"]
+    assert good.without_id("backup_20230203_120000") is good
+
+
 def test_older_vaults_are_read_and_carried_over(tmp_path: Path) -> None:
     """Where all marks are in one document they count as ever, and the next mark puts them into their months."""
     place = Place(tmp_path / "place")

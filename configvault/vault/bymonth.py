@@ -70,6 +70,15 @@ class ByMonth(Mapping[str, str]):
                 months[name] = month if len(kept) == len(month.notes) else _Month(kept, None, _unread)
         return ByMonth(months)
 
+    def without_id(self, id_: str) -> ByMonth:
+        """Return those about other snapshots than `id_`. Costs its month."""
+        name = _month_of(id_)
+        if id_ not in self:
+            return self
+        kept = {one: note for one, note in self._months[name].notes.items() if one != id_}
+        months = {key: month for key, month in self._months.items() if key != name}
+        return ByMonth(months | ({name: _Month(kept, None, _unread)} if kept else {}))
+
     def __getitem__(self, id_: str) -> str:
         month = self._months.get(_month_of(id_))
         if month is None:

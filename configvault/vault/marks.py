@@ -50,7 +50,7 @@ class Marks:
 
     def without_good(self, id_: str) -> Marks:
         """Take back that `id_` is good."""
-        return replace(self, good=self.good - {id_})
+        return replace(self, good=self.good.without_id(id_))
 
     def with_loaded(self, id_: str) -> Marks:
         """Say that the service loaded `id_`."""

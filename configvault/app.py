@@ -342,12 +342,26 @@ def directory(
 
 
 def prober(
-    *, endpoints: bool, allow_private: bool, progress: Callable[[int, int], None] | None
+    environ: Mapping[str, str],
+    *,
+    endpoints: bool,
+    methods: Collection[str],
+    allow_private: bool,
+    timeout_s: float,
+    progress: Callable[[int, int], None] | None,
 ) -> Callable[[State], list[Result]]:
-    """Return what asks the servers that a state's documents name; see `validators.online.probe`."""
+    """Return what asks the servers that a state's documents name; see `coze.online.probe`."""
     from configvault.coze import online
 
-    return partial(online.probe, endpoints=endpoints, allow_private=allow_private, progress=progress)
+    return partial(
+        online.probe,
+        endpoints=endpoints,
+        methods=methods,
+        allow_private=allow_private,
+        timeout_s=timeout_s,
+        progress=progress,
+        environ=environ,
+    )
 
 
 def rates(results: Iterable[Result]) -> list[Rate]:
@@ -355,6 +369,13 @@ def rates(results: Iterable[Result]) -> list[Rate]:
     from configvault.coze import online
 
     return online.rates(results)
+
+
+def enough_alive(results: Sequence[Result], least_percent: float) -> bool:
+    """Return whether of each plugin at least so much is there."""
+    from configvault.coze import online
+
+    return online.enough(results, least_percent)
 
 
 def rules() -> list[Rule]:

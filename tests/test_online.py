@@ -22,6 +22,7 @@ class Service(BaseHTTPRequestHandler):
     """Alive at /api, broken at /ferries; notes what it was asked."""
 
     asked: list[str] = []  # noqa: RUF012 - emptied by the fixture
+    posted: list[tuple[str, dict[str, str], bytes]] = []  # noqa: RUF012 - emptied by the fixture
 
     def do_GET(self) -> None:
         """Answer."""
@@ -31,6 +32,12 @@ class Service(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
+    def do_POST(self) -> None:
+        """Answer, and note what came."""
+        length = int(self.headers.get("Content-Length") or 0)
+        self.posted.append((self.path, dict(self.headers), self.rfile.read(length)))
+        self.do_GET()
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by the base class
         """Say nothing."""
 
@@ -39,6 +46,7 @@ class Service(BaseHTTPRequestHandler):
 def service() -> Iterator[str]:
     """Yield the URL of a running service."""
     Service.asked.clear()
+    Service.posted.clear()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -70,16 +78,98 @@ def test_servers(service: str) -> None:
 
 
 def test_endpoints(service: str) -> None:
-    """GET operations are asked on request, variables filled in; no other method ever is."""
+    """GET operations are asked on request, variables filled in; others are counted as not asked."""
     results = online.probe(state(files(service, service)), endpoints=True, allow_private=True)
     assert [(one.target.operation, one.ok) for one in results] == [
         (None, True),
         ("GET /tides/{port}", True),
+        ("POST /alarms", False),
         (None, True),
         ("GET /ferries", False),
     ]
-    assert "/tides/1" in Service.asked
+    assert "/tides/text" in Service.asked
     assert "/alarms" not in Service.asked
+    assert [one.skipped for one in results] == [False, False, True, False, False]
+    assert [(rate.alive, rate.asked, rate.skipped, rate.percent) for rate in online.rates(results)] == [
+        (1, 1, 1, 100.0),
+        (0, 1, 0, 0.0),
+    ]
+
+
+DOCUMENT = """\
+openapi: 3.0.1
+info: {title: t, description: d, version: v1}
+servers: [{url: URL}]
+paths:
+  /convert/{kind}:
+    parameters:
+      - {name: kind, in: path, required: true, schema: {type: string, enum: [a b, c]}}
+    post:
+      parameters:
+        - {name: limit, in: query, required: true, schema: {type: integer, minimum: 3}}
+        - {name: tags, in: query, required: true, schema: {type: array, items: {$ref: "#/components/schemas/Tag"}}}
+        - {name: optional, in: query, schema: {type: string}}
+        - {name: X-Mode, in: header, required: true, example: fast}
+      requestBody:
+        content:
+          application/json:
+            schema:
+              allOf:
+                - {type: object, required: [fileUrl], properties: {fileUrl: {type: string, format: uri}}}
+                - {type: object, properties: {format: {type: string, default: markdown}, rest: {type: string}}}
+    delete:
+      requestBody: {content: {multipart/form-data: {schema: {type: object}}}}
+components:
+  schemas:
+    Tag: {type: string, example: 转换}
+    Loop: {type: object, required: [loop], properties: {loop: {$ref: "#/components/schemas/Loop"}}}
+"""
+
+
+def test_other_methods_are_asked_with_what_the_document_says(service: str) -> None:
+    """Examples, defaults, enums and types fill path, query, headers and body; a document without entry is asked too."""
+    made = state({**files(service, service), "pluginproduct/converter.yaml": DOCUMENT.replace("URL", service)})
+    results = online.probe(made, endpoints=True, methods=("GET", "POST", "DELETE"), allow_private=True)
+    last = [one for one in results if one.target.plugin == "converter.yaml"]
+    assert [(one.target.operation, one.ok, one.skipped) for one in last] == [
+        (None, True, False),
+        ("POST /convert/{kind}", True, False),
+        ("DELETE /convert/{kind}", False, True),
+    ]
+    assert last[2].error == "a body of 'multipart/form-data' cannot be made"
+    path, headers, body = Service.posted[-1]
+    assert path == "/convert/a%20b?limit=3&tags=%E8%BD%AC%E6%8D%A2"
+    assert (headers["X-Mode"], headers["Content-Type"]) == ("fast", "application/json")
+    assert json.loads(body) == {"fileUrl": "https://example.org/", "format": "markdown"}
+
+
+def test_a_schema_that_holds_itself_ends() -> None:
+    """A document that refers to itself makes a sample that ends, or says that it would not."""
+    text = DOCUMENT.replace("type: string, format: uri", '$ref: "#/components/schemas/Loop"')
+    targets = online.targets(state({**GOOD, "pluginproduct/x.yaml": text}), endpoints=True, methods=("POST",))
+    assert any(one.operation == "POST /convert/{kind}" and one.body for one in targets)
+
+
+@pytest.mark.parametrize(("least", "code"), [("100%", 1), ("50%", 1), ("0", 0), ("x", 2), ("101%", 2)])
+def test_the_rate_decides(
+    service: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], least: str, code: int
+) -> None:
+    """With --min-rate, a plugin of which less is alive fails the command, and its servers do not count."""
+    for path, body in files(f"{service}/down", service).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(body)
+    flags = ["--online", "--endpoints", "--allow-private", "--min-rate", least]
+    assert main.run(["check", str(tmp_path), "-q", *flags], dict(os.environ)) == code
+
+
+def test_through_a_proxy(service: str) -> None:
+    """A proxy of the environment gets the whole address, also of a name that is known to nobody here."""
+    environ = {"http_proxy": service.replace("http://", "http://me:pw@"), "NO_PROXY": "direct.invalid"}
+    results = online.probe(state(files("http://tides.invalid/api", "http://direct.invalid")), environ=environ)
+    assert [one.ok for one in results] == [True, False]
+    assert Service.asked == ["http://tides.invalid/api/health"]
+    results = online.probe(state(files("http://10.0.0.1", "http://10.0.0.1")), environ=environ)
+    assert all(one.skipped for one in results)
 
 
 @pytest.mark.parametrize(

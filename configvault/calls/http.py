@@ -13,6 +13,8 @@ from dataclasses import field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
+from configvault.calls import proxies as proxies_of
+from configvault.calls.proxies import Proxies
 from configvault.core.frozen import frozen
 
 if TYPE_CHECKING:
@@ -31,13 +33,17 @@ _REDIRECTS = (301, 302, 303, *_KEEP_METHOD)
 
 @frozen
 class Request:
-    """One question; `timeout` is for the exchange as a whole, redirects included, in seconds."""
+    """One question; `timeout` is for the exchange as a whole, redirects included, in seconds.
+
+    `proxies` says through which proxy it is asked, if any; only proxies that are spoken to by plain HTTP are known.
+    """
 
     url: str = field(repr=False)
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     timeout: float = 10.0
+    proxies: Proxies = proxies_of.NONE
 
 
 @frozen
@@ -65,7 +71,7 @@ def ask(request: Request, final: tuple[int, ...] = (), stop: threading.Event | N
 
     Redirects are followed on the same host and port only (http may become https there), at most three. 307 and
     308 keep the method, 303 asks by GET; 301 and 302 are followed only for GET, for a POST that becomes a GET
-    has not done what it was sent for. No proxy is taken from the environment.
+    has not done what it was sent for. Proxies are asked only where the request names them.
 
     Args:
         request: the question.
@@ -133,6 +139,8 @@ class _Exchange(threading.Thread):
         self._request = request
         self._timeout = timeout
         self._url = urlsplit(request.url)
+        proxy = request.proxies.for_url(request.url)
+        self._proxy = urlsplit(proxy) if proxy is not None else None
         self._connection: HTTPConnection | None = None
         self._abandoned = False
 
@@ -157,10 +165,21 @@ class _Exchange(threading.Thread):
 
         url = self._url
         kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-        connection = kind(url.hostname or "", url.port, timeout=self._timeout)
-        self._connection = connection
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         headers = _headers(self._request.headers, url)
+        if self._proxy is None:
+            connection = kind(url.hostname or "", url.port, timeout=self._timeout)
+        else:
+            connection = kind(self._proxy.hostname or "", self._proxy.port or 80, timeout=self._timeout)
+            login = _login(self._proxy, "Proxy-Authorization")
+            if url.scheme == "https":
+                connection.set_tunnel(url.hostname or "", url.port or 443, login)
+            else:
+                target = f"http://{url.netloc.rpartition('@')[2]}{target}"
+                headers |= login
+                # urllib3 would name the proxy.
+                headers.setdefault("Host", url.netloc.rpartition("@")[2])
+        self._connection = connection
         connection.connect()
         if self._abandoned:
             # Nobody waits any more: what was given up must not happen after all.
@@ -195,6 +214,12 @@ class _Exchange(threading.Thread):
 
 def _exchange(request: Request, deadline: float, stop: threading.Event | None) -> tuple[Answer, str | None]:
     peer = _peer(urlsplit(request.url))
+    proxy = request.proxies.for_url(request.url)
+    if proxy is not None:
+        place = urlsplit(proxy)
+        if place.scheme != "http" or not place.hostname:
+            raise CallError(f"{peer} is behind a proxy that is no http:// one: set http_proxy or no_proxy")
+        peer = f"{peer}, asked through the proxy {_peer(place)},"
     with _importing:
         import urllib3.connection  # noqa: F401 - for the thread below
     exchange = _Exchange(request, max(deadline - time.monotonic(), 0.001))
@@ -231,13 +256,19 @@ def _headers(own: Mapping[str, str], url: SplitResult) -> dict[str, str]:
     from configvault import __version__
 
     headers = {"User-Agent": f"configvault/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
-    if url.username is not None:
-        from base64 import b64encode
-
-        login = f"{unquote(url.username)}:{unquote(url.password or '')}"
-        headers["Authorization"] = f"Basic {b64encode(login.encode()).decode()}"
+    headers |= _login(url, "Authorization")
     given = {name.lower() for name in own}
     return {name: value for name, value in headers.items() if name.lower() not in given} | dict(own)
+
+
+def _login(url: SplitResult, header: str) -> dict[str, str]:
+    """Return the header that carries the user and password of a URL, if it has some."""
+    if url.username is None:
+        return {}
+    from base64 import b64encode
+
+    login = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {header: f"Basic {b64encode(login.encode()).decode()}"}
 
 
 def _reason(error: Exception) -> str:

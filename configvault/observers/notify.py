@@ -165,13 +165,19 @@ class _Target:
 
     def _post(self, told: dict[str, Any]) -> tuple[str | None, bool]:
         """Return why the webhook did not take it, and whether another try may help."""
+        from configvault.calls import proxies
         from configvault.calls.http import Request, ask
         from configvault.observers import formats
 
         settings = self.settings
         headers = {"Content-Type": "application/json", **settings.headers}
         request = Request(
-            settings.url or "", "POST", headers, formats.body(settings.format, told), settings.timeout
+            settings.url or "",
+            "POST",
+            headers,
+            formats.body(settings.format, told),
+            settings.timeout,
+            proxies.of(self._about.environ),
         )
         try:
             answer = ask(request, stop=self._stop)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from configvault.calls import program
+from configvault.calls import program, proxies
 from configvault.calls.http import CallError
 from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport
@@ -99,7 +99,7 @@ def _ask_once(
         except CallError as error:
             return str(error), None
     asked = check.steps or (_as_step(check),)
-    return steps.run(asked, around.plugins, check.timeout, deadline, stop), None
+    return steps.run(asked, around.plugins, check.timeout, deadline, stop, proxies.of(around.environ)), None
 
 
 def _as_step(check: HealthCheck) -> HealthStep:

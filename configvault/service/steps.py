@@ -14,8 +14,9 @@ from dataclasses import asdict, replace
 from typing import Any
 from urllib.parse import quote
 
-from configvault.calls import answers
+from configvault.calls import answers, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
+from configvault.calls.proxies import Proxies
 from configvault.core.plugins import Plugin
 from configvault.core.settings import Body, HealthStep
 
@@ -26,7 +27,12 @@ PLUGINS = "{plugins}"
 
 
 def run(
-    steps: Sequence[HealthStep], plugins: Plugins, timeout_s: float, deadline_s: float, stop: threading.Event
+    steps: Sequence[HealthStep],
+    plugins: Plugins,
+    timeout_s: float,
+    deadline_s: float,
+    stop: threading.Event,
+    proxy: Proxies = proxies.NONE,
 ) -> str | None:
     """Send `steps` in their order and return what was wrong first, None where nothing was.
 
@@ -39,6 +45,7 @@ def run(
         timeout_s: seconds for each request.
         deadline_s: the monotonic time at which all of them have to be over.
         stop: ends it early when set.
+        proxy: the proxies to ask through.
     """
     saved: dict[str, Any] = {}
     failure: str | None = None
@@ -49,7 +56,7 @@ def run(
                 continue
         elif not step.always:
             left_s = min(timeout_s, max(deadline_s - time.monotonic(), 0.001))
-        error = _one(step, saved, plugins, left_s, stop)
+        error = _one(step, saved, plugins, left_s, stop, proxy)
         if error is not None and len(steps) > 1:
             error = f"step {number} of {len(steps)}: {error}"
         failure = failure or error
@@ -57,10 +64,15 @@ def run(
 
 
 def _one(
-    step: HealthStep, saved: dict[str, Any], plugins: Plugins, timeout_s: float, stop: threading.Event
+    step: HealthStep,
+    saved: dict[str, Any],
+    plugins: Plugins,
+    timeout_s: float,
+    stop: threading.Event,
+    proxy: Proxies,
 ) -> str | None:
     try:
-        answer = ask(replace(_request(step, saved), timeout=timeout_s), step.expect.status, stop)
+        answer = ask(replace(_request(step, saved), timeout=timeout_s, proxies=proxy), step.expect.status, stop)
     except CallError as error:
         return str(error)
     except ValueError as error:

@@ -33,7 +33,8 @@ COMMANDS = (
     ),
     Command(
         "check", "check", "validate the root, or any other directory, and record nothing",
-        "  configvault check\n  configvault check --profile coze backend/conf/plugin\n  configvault check --rules",
+        "  configvault check\n  configvault check --profile coze backend/conf/plugin\n  configvault check --rules\n"
+        "  configvault check --online --endpoints --methods get,post --min-rate 50% --timeout 10s",
     ),
     Command(
         "snapshot", "snapshot", "record live now",

@@ -22,7 +22,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", action="store_true", help="list the rules and what each protects from")
     online = parser.add_argument_group("is the service's outside world there")
     online.add_argument("--online", action="store_true", help="also ask every server that the documents name")
-    online.add_argument("--endpoints", action="store_true", help="with --online: every GET operation, too")
+    online.add_argument("--endpoints", action="store_true", help="with --online: the operations, too")
+    online.add_argument(
+        "--methods",
+        metavar="LIST",
+        default="get",
+        help="with --endpoints: the methods to ask (default get), such as get,post; they may change something there",
+    )
+    online.add_argument(
+        "--min-rate",
+        metavar="PERCENT",
+        help="with --online: fail only where less of a plugin is alive, such as 50%%; default: all of it",
+    )
+    online.add_argument(
+        "--timeout", metavar="TIME", default="5s", help="with --online: for one request (default 5s)"
+    )
     online.add_argument(
         "--allow-private", action="store_true", help="with --online: private and link-local addresses, too"
     )
@@ -50,7 +64,54 @@ def run(context: Context, args: argparse.Namespace) -> int:
         )
     if not checked.verdict.accepted:
         return RejectedError.code
-    return 0 if all(one.ok or one.skipped for one in _results(checked)) else ConfigvaultError.code
+    return 0 if _is_alive(args, checked) else ConfigvaultError.code
+
+
+def _is_alive(args: argparse.Namespace, checked: Checked) -> bool:
+    from configvault import app
+
+    least = _percent(args.min_rate)
+    if least is None:
+        return all(one.ok or one.skipped for one in _results(checked))
+    return app.enough_alive(_results(checked), least)
+
+
+def _percent(text: str | None) -> float | None:
+    from configvault.core.errors import UsageError
+
+    if text is None:
+        return None
+    try:
+        percent = float(text.strip().removesuffix("%"))
+    except ValueError:
+        percent = -1.0
+    if not 0 <= percent <= 100:
+        raise UsageError(f"--min-rate {text!r} is no share", "--min-rate 50%")
+    return percent
+
+
+def _methods(text: str) -> frozenset[str]:
+    from configvault.core.errors import UsageError
+    from configvault.core.settings import METHODS
+
+    named = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
+    if not named or named - set(METHODS):
+        known = ",".join(METHODS).lower()
+        raise UsageError(f"--methods {text!r} is no list of methods", f"--methods {known}")
+    return named
+
+
+def _timeout(text: str) -> float:
+    from configvault.core import units
+    from configvault.core.errors import UsageError
+
+    try:
+        seconds = units.duration(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 600:
+        raise UsageError(f"--timeout {text!r} is no duration from 1ms to 10m", "--timeout 10s")
+    return seconds
 
 
 def _results(checked: Checked) -> Sequence[Any]:
@@ -87,7 +148,15 @@ def _probe(context: Context, args: argparse.Namespace) -> Probe:
     from configvault import app
 
     progress = None if context.json else context.output.progress("asking")
-    return app.prober(endpoints=args.endpoints, allow_private=args.allow_private, progress=progress)
+    _percent(args.min_rate)
+    return app.prober(
+        context.environ,
+        endpoints=args.endpoints,
+        methods=_methods(args.methods),
+        allow_private=args.allow_private,
+        timeout_s=_timeout(args.timeout),
+        progress=progress,
+    )
 
 
 def _online_document(checked: Checked) -> dict[str, object]:
@@ -95,9 +164,13 @@ def _online_document(checked: Checked) -> dict[str, object]:
 
     from configvault import app
 
-    results = [dataclasses.asdict(one) for one in _results(checked)]
-    rates = [dataclasses.asdict(one) for one in app.rates(_results(checked))]
-    return {"online": [row.pop("target") | row for row in results], "rates": rates}
+    # What was sent may hold an example that somebody took for a secret; what was asked is enough.
+    online = [
+        {"plugin": one.target.plugin, "url": one.target.url, "operation": one.target.operation}
+        | {"ok": one.ok, "status": one.status, "error": one.error, "skipped": one.skipped}
+        for one in _results(checked)
+    ]
+    return {"online": online, "rates": [dataclasses.asdict(one) for one in app.rates(_results(checked))]}
 
 
 def _show_online(context: Context, checked: Checked) -> None:
@@ -105,14 +178,17 @@ def _show_online(context: Context, checked: Checked) -> None:
 
     rows = []
     for one in _results(checked):
-        word = "skipped" if one.skipped else "alive" if one.ok else "dead"
+        word = "not asked" if one.skipped else "alive" if one.ok else "dead"
         target = one.target
         rows.append(
             (target.plugin, word, target.operation or "server", target.url, one.error or str(one.status))
         )
     context.output.table(("plugin", "", "what", "address", "answer"), rows)
     for rate in app.rates(_results(checked)):
-        context.output.line(f"{rate.plugin}: {rate.alive} of {rate.asked} alive, {rate.skipped} skipped")
+        percent = f" ({rate.percent:g}%)" if rate.percent is not None else ""
+        context.output.line(
+            f"{rate.plugin}: {rate.alive} of {rate.asked} alive{percent}, {rate.skipped} not asked"
+        )
 
 
 def _severity(validate: ValidateSettings, rule: str, said: str) -> str:

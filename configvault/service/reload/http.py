@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from configvault.calls import answers
+from configvault.calls import answers, proxies
 from configvault.calls.http import CallError, Request, ask
 from configvault.core.settings import ReloadSettings
 from configvault.service.reload.context import Attempt, ReloadContext
@@ -15,7 +15,7 @@ def attempt(
     settings: ReloadSettings,
     context: ReloadContext,
     key: str,
-    environ: Mapping[str, str],  # noqa: ARG001 - proxies of the environment are ignored on purpose
+    environ: Mapping[str, str],
     stop: threading.Event,
 ) -> Attempt:
     """Ask once and compare the answer with what is expected."""
@@ -29,7 +29,11 @@ def attempt(
     given = {name.lower() for name in settings.headers}
     headers = {name: value for name, value in headers.items() if name.lower() not in given}
     request = Request(
-        settings.url, settings.method, headers | dict(settings.headers), timeout=settings.timeout_s
+        settings.url,
+        settings.method,
+        headers | dict(settings.headers),
+        timeout=settings.timeout_s,
+        proxies=proxies.of(environ),
     )
     try:
         answer = ask(request, settings.expect.status, stop)

@@ -121,6 +121,10 @@ class LazyValidator:
                 self._real.clean |= verdicts.load(self._memory, self._real.rules)
         return self._real.validate(state)
 
+    def lacking(self) -> Mapping[str, str]:
+        """Return the rules that are configured and lack their library, each with the command that installs it."""
+        return lacking(self._settings)
+
     def remember(self) -> None:
         """Keep for other processes which folders need not be validated again."""
         if self._real is not None and self._memory is not None:
@@ -376,6 +380,22 @@ def enough_alive(results: Sequence[Result], least_percent: float) -> bool:
     from configvault.coze import online
 
     return online.enough(results, least_percent)
+
+
+def lacking(settings: ValidateSettings) -> Mapping[str, str]:
+    """Return the rules that are configured and lack their library, each with the command that installs it."""
+    if not settings.rules and not settings.rules_by_path:
+        return {}
+    from configvault.validators import extras
+
+    return extras.lacking(settings)
+
+
+def missing(rule: str) -> str | None:
+    """Return the command that installs the library of `rule`, None where it is there or none is needed."""
+    from configvault.validators import extras
+
+    return extras.missing(rule)
 
 
 def rules() -> list[Rule]:

@@ -52,7 +52,7 @@ OWNERS = {
     "prometheus_client": "observers/metrics.py",
     "waitress": "web/server.py",
     "re2": "coze/openapi/patterns.py",
-    "openapi_spec_validator": "coze/openapi/spec.py",
+    "openapi_spec_validator": "coze/openapi/specchild.py",
     "urllib3": "calls",
     "rich": "cli/output.py",
     "argcomplete": "cli",

@@ -18,6 +18,7 @@ BROKEN: list[tuple[str, str, dict[str, Content]]] = [
     ("unreferenced-file", "pluginproduct/old.yaml", {**GOOD, "pluginproduct/old.yaml": GOOD[FERRIES_PATH]}),
     ("unreferenced-broken", "pluginproduct/old.yaml", {**GOOD, "pluginproduct/old.yaml": swap(TIDES, "openapi: 3.0.1", "openapi: 3.0")}),
     ("openapi-spec", TIDES_PATH, with_tides("            type: integer\n            default: 3\n            maximum: 14\n", "            type: string\n            xml: {colour: red}\n")),
+    ("too-costly", TIDES_PATH, {**GOOD, TIDES_PATH: TIDES + "".join(f"    S{n}: {{type: object, properties: {{a: {{type: string}}, b: {{type: string}}}}}}\n" for n in range(6000))}),
 ]  # fmt: skip
 
 

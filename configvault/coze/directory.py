@@ -6,9 +6,11 @@ import posixpath
 from collections.abc import Iterator
 from functools import partial
 
-from configvault.core.model import Entry, Folder, Kind, Severity
+from configvault.core.model import Entry, Finding, Folder, Kind, Severity
 from configvault.coze import crossfile, documents, meta
-from configvault.validators import massremoval, syntax
+from configvault.coze.openapi import spec
+from configvault.coze.openapi.spec import Strict
+from configvault.validators import extras, massremoval, syntax
 from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.files import Found, Lost
 from configvault.validators.rules import RULES
@@ -26,9 +28,29 @@ def validate(run: Run) -> None:
     found, real = _meta(run)
     done.add(real)
     plugins = found.plugins if found is not None else None
-    done |= _documents(run, plugins)
-    _others(run, done, known=plugins is not None)
+    with _strict(run) as strict:
+        done |= _documents(run, plugins, strict)
+        _others(run, done, strict, known=plugins is not None)
     _compared(run, found)
+
+
+def _strict(run: Run) -> Strict:
+    """Return what compares documents with OpenAPI's own schema; where it is asked for and missing, say so once."""
+    command = extras.missing(spec.RULE)
+    if command is not None and extras.is_asked_for(run.settings, spec.RULE):
+        message = "openapi-spec-validator is not installed: no document is compared with the OpenAPI schema"
+        # A warning, whatever severity the rule has: no file is to blame for it.
+        run.report.add_findings([Finding(spec.RULE, Severity.WARNING, "", None, None, message, None, command)])
+    return Strict(wanted=command is None and not extras.is_off(run.settings, spec.RULE))
+
+
+def _document(run: Run, shown: str, entry: Entry, strict: Strict) -> documents.Document | None:
+    """Return what is to be said of a document; what was left open is asked again at the next validation."""
+    skipped = strict.skipped
+    validated = run.once("document", shown, entry, partial(documents.validate, strict))
+    if strict.skipped > skipped:
+        run.forget("document", entry)
+    return validated
 
 
 def _links(run: Run) -> None:
@@ -82,7 +104,7 @@ def _meta(run: Run) -> tuple[meta.Meta | None, str]:
     return validated, found.real
 
 
-def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None) -> set[str]:
+def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None, strict: Strict) -> set[str]:
     """Validate each document that an entry names, and the tools against it; return what was looked at."""
     operations: dict[str, crossfile.Operations | None] = {}
     done: set[str] = set()
@@ -100,7 +122,7 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None) -> set[str]:
         if plugin.deprecated:
             continue
         shown = document_path(plugin.document)
-        validated = run.once("document", shown, place.entry, documents.validate)
+        validated = _document(run, shown, place.entry, strict)
         operations[plugin.document] = validated.operations if validated else None
         run.tell(shown, place.entry, validated.faults if validated else [])
     if entry is not None:
@@ -143,7 +165,7 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
     yield fault(rule, plugin.document_at, f"{plugin.label}: {what}; the plugin is dropped", hint)
 
 
-def _others(run: Run, done: set[str], *, known: bool) -> None:
+def _others(run: Run, done: set[str], strict: Strict, *, known: bool) -> None:
     """Validate what no entry refers to: its syntax, and of documents also whether they would be any good."""
     for shown, real, entry in run.regular():
         kind = syntax.kind_of(shown)
@@ -156,12 +178,12 @@ def _others(run: Run, done: set[str], *, known: bool) -> None:
         run.tell(shown, entry, faults or [])
         broken = any(one.rule.endswith("-syntax") for one in faults or [])
         if known and not broken and shown.startswith("pluginproduct/") and shown != META:
-            _unreferenced(run, shown, entry)
+            _unreferenced(run, shown, entry, strict)
 
 
-def _unreferenced(run: Run, shown: str, entry: Entry) -> None:
+def _unreferenced(run: Run, shown: str, entry: Entry, strict: Strict) -> None:
     """Say that nothing refers to a file; of a broken document only that it is broken."""
-    validated = run.once("document", shown, entry, documents.validate)
+    validated = _document(run, shown, entry, strict)
     errors = (
         [one for one in validated.faults if RULES[one.rule].severity is Severity.ERROR] if validated else []
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from configvault.coze.openapi import validate as openapi
+from configvault.coze.openapi.spec import Strict
 from configvault.validators.faults import Fault, fault, first
 from configvault.validators.jsonread import is_json
 from configvault.validators.syntax import marked, repeated, trailing
@@ -22,8 +23,8 @@ class Document:
     is_openapi: bool = False
 
 
-def validate(data: bytes) -> Document:
-    """Return what is to be said of `data` as an OpenAPI document."""
+def validate(strict: Strict, data: bytes) -> Document:
+    """Return what is to be said of `data` as an OpenAPI document; `strict` compares it with the official schema."""
     text = decode(data)
     if text.text is None or text.faults:
         return Document(text.faults)
@@ -39,16 +40,16 @@ def validate(data: bytes) -> Document:
         message = f"an OpenAPI document must be a mapping, not {describe(root)}; the plugin is dropped"
         document.faults.append(fault("document-type", root, message, "restore the file"))
     else:
-        _openapi(root, text.text, document)
+        _openapi(root, text.text, document, strict)
     return document
 
 
-def _openapi(root: Mapping, text: str, document: Document) -> None:
+def _openapi(root: Mapping, text: str, document: Document, strict: Strict) -> None:
     document.is_openapi = "openapi" in root.entries or "paths" in root.entries
     twice = first(repeated(root))
     # The service tries JSON first, and its JSON reader takes the last of two; its YAML reader refuses both.
     if twice and not is_json(text):
         document.faults += [one._replace(rule="duplicate-key") for one in twice]
         return
-    faults, document.operations = openapi.validate(root)
+    faults, document.operations = openapi.validate(root, strict)
     document.faults += [*twice, *faults]

@@ -296,6 +296,12 @@ def _replicas(site: Site) -> Checks:
             yield _ok("replica", f"{remote.name} answers")
 
 
+def _rules(site: Site) -> Checks:
+    for rule, command in site.validator.lacking().items():
+        said = f"{rule} is configured and checks nothing: its library is not installed"
+        yield Checked("rules", Health.WARNING, said, command)
+
+
 def _signing(site: Site) -> Checks:
     key = site.settings.signing.key
     if key is None or site.vault.sign is None:
@@ -336,6 +342,7 @@ _CHECKS: dict[str, Callable[[Site], Checks]] = {
     "inotify": _inotify,
     "daemon": _daemon,
     "http": _http,
+    "rules": _rules,
     "signing": _signing,
     "reload": _reload,
     "health": _health,

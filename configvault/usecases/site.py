@@ -41,6 +41,10 @@ class Validator(Protocol):
         """Keep what need not be validated again for the next process."""
         ...
 
+    def lacking(self) -> Mapping[str, str]:
+        """Return the rules that are configured and lack their library, each with the command that installs it."""
+        ...
+
 
 class CheckHealth(Protocol):
     """Asks the service whether it is well."""

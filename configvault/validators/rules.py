@@ -29,6 +29,7 @@ _ALL = (
     Rule("file-too-large", _E, _BOTH, "a file nobody meant to put there (validate.max_file_size)"),
     Rule("too-many-files", _E, _BOTH, "a directory nobody meant to watch (validate.max_files)"),
     Rule("too-many-values", _E, _BOTH, "a file that would exhaust memory"),
+    Rule("too-costly", _W, _BOTH, "a file that takes too long or too much memory to be validated to the end"),
     Rule("nested-too-deep", _E, _BOTH, "a file that overflows its reader's stack"),
     Rule("encoding", _E, _BOTH, "a file saved as GBK, Latin-1 or UTF-16: the service refuses to start or misreads it"),
     Rule("conflict-marker", _E, _BOTH, "an unfinished merge"),

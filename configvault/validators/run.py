@@ -83,6 +83,10 @@ class Run:
             self._known[key] = result
         return self._known[key]  # type: ignore[return-value]
 
+    def forget(self, role: str, entry: Entry) -> None:
+        """Have the bytes of `entry` validated anew the next time, as something was left open."""
+        self._known.pop((role, entry.blob), None)
+
     def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
         """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
         if not (found := tuple(faults)):

@@ -226,6 +226,7 @@ def _list_rules(context: Context, profile: str | None) -> int:
                         "severity": rule.severity.value,
                         "profiles": list(rule.profiles),
                         "protects_from": rule.protects_from,
+                        "install": app.missing(rule.name),
                         "configured": [
                             {"severity": word, "paths": list(paths)}
                             for word, paths in _configured(validate, rule.name)
@@ -239,11 +240,15 @@ def _list_rules(context: Context, profile: str | None) -> int:
         rows = [
             (
                 rule.name,
-                _severity(validate, rule.name, rule.severity.value),
+                _severity(validate, rule.name, rule.severity.value)
+                + (", not installed" if app.missing(rule.name) else ""),
                 ", ".join(rule.profiles),
                 rule.protects_from,
             )
             for rule in rules
         ]
         context.output.table(("rule", "severity", "profiles", "protects from"), rows)
+        for rule in rules:
+            if command := app.missing(rule.name):
+                context.output.line(f"{rule.name} needs a library that is not installed: {command}")
     return 0

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+
+if TYPE_CHECKING:
+    from configvault.core.settings import Settings
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +41,24 @@ def run(context: Context, args: argparse.Namespace) -> int:
             context.emit(config.as_document(settings))
         else:
             print(config.dump(settings), end="")
-    elif context.json:
-        context.emit({"valid": True, "path": context.config_path})
     else:
-        context.output.line(f"{context.config_path} is valid")
+        _valid(context, settings)
     return 0
+
+
+def _valid(context: Context, settings: Settings) -> None:
+    from configvault import app
+
+    warnings = [
+        f"{rule} is configured and checks nothing: its library is not installed; {command}"
+        for rule, command in app.lacking(settings.validate).items()
+    ]
+    if context.json:
+        context.emit({"valid": True, "path": context.config_path, "warnings": warnings})
+        return
+    for warning in warnings:
+        context.say_warning(warning)
+    context.output.line(f"{context.config_path} is valid")
 
 
 def _import(context: Context, path: str) -> int:

@@ -1,87 +1,144 @@
 """What openapi-spec-validator says of a document that the service itself would take.
 
+The library is an extra. It takes exponential time on a chain of `allOf`, and it keeps every document that it has seen: so
+it works in a process of its own (`specchild.py`), which is bounded in time and memory and ends with the validation.
+
 It never sees the document but a copy made of JSON values: keys are strings, nulls are absent, references are those
 already found to lead inside the document. It must not open anything, and it could not.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
+import signal
 import sys
 from collections.abc import Iterable, Iterator
+from types import TracebackType
 from typing import Any
 
+from configvault.calls.helper import Helper, HelperError
+from configvault.core.frozen import frozen
+from configvault.coze.openapi import specchild
 from configvault.coze.openapi.decode import reference_of
-from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import Json, scalar
 from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
 
+RULE = "openapi-spec"
 # What was validated by the service's own rules, and what nobody reads: references in there are none.
 _DATA = frozenset(["example", "examples", "enum", "default", "pattern"])
-# It costs some 30 us a value; beyond this many only the rules of the service are asked.
+# It costs some 200 us a value; beyond this many only the rules of the service are asked.
 MOST_VALUES = 40_000
-_MOST_TOLD = 5
+_LOAD_S = 60.0
+# So many documents may reach a bound; then the others of this state are not given to it.
+MOST_GIVEN_UP = 3
 
 
-def check(root: Mapping, references: References) -> Iterator[Fault]:
-    """Yield what OpenAPI 3.0 forbids and the service's library lets pass."""
-    del references  # they were found to be good, or this would not be asked
-    copy = _Copy()
-    document = copy.of(root, named=False)
-    if copy.left < 0 or not isinstance(document, dict):
-        message = f"more than {MOST_VALUES} values: only the service's own rules were applied"
-        yield fault("openapi-spec", root, message, "split the document")
-        return
-    for told, (path, message) in enumerate(_complaints(document)):
-        if told == _MOST_TOLD:
-            break
-        node = _locate(root, path)
-        where = ".".join(str(part) for part in path)[-80:]
-        text = f"{where}: not strictly OpenAPI 3.0: {quote_reference(message)[1:-1]}"
-        yield fault("openapi-spec", node, text, "the service takes it; other tools may not")
+@frozen
+class Bounds:
+    """How far the library may go on one document; the wall clock only counts where the processor is busy elsewhere."""
+
+    cpu_s: int = 10
+    wall_s: float = 60.0
+    memory_bytes: int = 512 * 1024 * 1024
 
 
-def _complaints(document: dict[str, Json]) -> Iterator[tuple[list[Any], str]]:
-    with _offline():
-        from openapi_spec_validator import OpenAPIV30SpecValidator
+class Strict:
+    """Asks openapi-spec-validator about the documents of one state, from the first one on until it is left."""
 
-    try:
-        for error in OpenAPIV30SpecValidator(document).iter_errors():
-            yield list(error.absolute_path), _first_line(error.message)
-    except RecursionError:
-        yield [], "nested too deep, or it refers to itself"
-    except Exception as error:  # it raises types of its own and of its libraries
-        yield [], f"{type(error).__name__} in openapi-spec-validator"
+    def __init__(self, bounds: Bounds = Bounds(), *, wanted: bool = True) -> None:  # noqa: B008 - it is frozen
+        """Start nothing yet; without `wanted` nothing is asked."""
+        self._bounds = bounds
+        self._wanted = wanted
+        self._helper: Helper | None = None
+        self._given_up = 0
+        # So many documents were not given to it; for them an answer is still open.
+        self.skipped = 0
+
+    def __enter__(self) -> Strict:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        self._end()
+
+    def check(self, root: Mapping) -> Iterator[Fault]:
+        """Yield what OpenAPI 3.0 forbids and the service's library lets pass."""
+        if not self._wanted:
+            return
+        copy = _Copy()
+        document = copy.of(root, named=False)
+        if copy.left < 0 or not isinstance(document, dict):
+            yield _too_costly(root, f"it has more than {MOST_VALUES} values")
+        elif self._given_up >= MOST_GIVEN_UP:
+            self.skipped += 1
+            yield _too_costly(root, f"{MOST_GIVEN_UP} documents before it were too costly")
+        else:
+            yield from self._faults(root, document)
+
+    def _faults(self, root: Mapping, document: dict[str, Json]) -> Iterator[Fault]:
+        try:
+            found = self._ask(json.dumps(document).encode())
+        except RecursionError:
+            found = [([], "nested too deep")]
+        except OSError as error:
+            found = [([], f"openapi-spec-validator cannot be started: {error.strerror}")]
+        except HelperError as error:
+            self._given_up += 1
+            limit = self._limit(error)
+            if limit is not None:
+                yield _too_costly(root, limit)
+                return
+            found = [([], f"openapi-spec-validator ended with code {error.code}")]
+        for path, message in found:
+            node = _locate(root, path)
+            where = ".".join(str(part) for part in path)[-80:]
+            text = f"{where}: not strictly OpenAPI 3.0: {quote_reference(message)[1:-1]}"
+            yield fault(RULE, node, text, "the service takes it; other tools may not")
+
+    def _ask(self, line: bytes) -> list[tuple[list[Any], str]]:
+        """Return where something is found, and what."""
+        fresh = self._helper is None
+        try:
+            self._helper = self._helper or self._start()
+            found: list[tuple[list[Any], str]] = json.loads(self._helper.ask(line, self._bounds.wall_s))
+        except HelperError as error:
+            self._end()
+            if error.code == specchild.OUT_OF_MEMORY and not fresh:
+                # The library keeps every document it has seen: this one alone may be no trouble.
+                return self._ask(line)
+            raise
+        return found
+
+    def _limit(self, error: HelperError) -> str | None:
+        """Return the bound that was reached, None where it ended for another reason."""
+        if error.code is None:
+            return f"it takes more than {self._bounds.wall_s:g} s"
+        if error.code == -signal.SIGXCPU:
+            return f"it takes more than {self._bounds.cpu_s} s of processor time"
+        if error.code == specchild.OUT_OF_MEMORY:
+            return f"it takes more than {self._bounds.memory_bytes >> 20} MiB of memory"
+        return None
+
+    def _start(self) -> Helper:
+        # Isolated: nothing but the path to the libraries comes from here, not even a working directory.
+        helper = Helper([sys.executable, "-I", "-S", "-B", specchild.__file__])
+        given = {"path": sys.path, "cpu_s": self._bounds.cpu_s, "memory_bytes": self._bounds.memory_bytes}
+        helper.ask(json.dumps(given).encode(), _LOAD_S)
+        return helper
+
+    def _end(self) -> None:
+        if self._helper is not None:
+            self._helper.end()
+        self._helper = None
 
 
-@contextlib.contextmanager
-def _offline() -> Iterator[None]:
-    """Import without `requests`, which is there to fetch what is never asked for, and is a twelfth of an idle daemon."""
-    absent = "requests" not in sys.modules
-    if absent:
-        sys.modules["requests"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if absent:
-            del sys.modules["requests"]
-
-
-def _first_line(message: str) -> str:
-    """Return what is wrong without the offending object, which can be a whole schema."""
-    line = message.splitlines()[0] if message else ""
-    for words in (
-        " is not valid under any",
-        " does not match",
-        " is not of type",
-        " is a required",
-        " were unexpected",
-    ):
-        at = line.find(words)
-        if at > 120:
-            return "…" + line[at:][:160]
-    return line[:200]
+def _too_costly(root: Mapping, limit: str) -> Fault:
+    message = f"not compared with the OpenAPI schema: {limit}"
+    return fault("too-costly", root, message, f"split the document, or set {RULE}: off in validate.rules")
 
 
 class _Copy:

@@ -12,11 +12,11 @@ from configvault.coze.openapi import (
     parts,
     schemas,
     security,
-    spec,
 )
 from configvault.coze.openapi.decode import decode
 from configvault.coze.openapi.kinds import KINDS
 from configvault.coze.openapi.references import References
+from configvault.coze.openapi.spec import Strict
 from configvault.coze.openapi.values import unwritable
 from configvault.coze.openapi.walk import Check, Walk
 from configvault.validators.faults import Fault, first
@@ -45,7 +45,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def validate(root: Mapping) -> tuple[list[Fault], frozenset[tuple[str, str]] | None]:
+def validate(root: Mapping, strict: Strict) -> tuple[list[Fault], frozenset[tuple[str, str]] | None]:
     """Return what is wrong with a document, and its operations (None: nobody can tell)."""
     decoded = decode(root)
     faults = first([*first(unwritable(root)), *decoded.faults])
@@ -57,7 +57,7 @@ def validate(root: Mapping) -> tuple[list[Fault], frozenset[tuple[str, str]] | N
         return faults, None
     faults = first(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
     if not faults or all(one.rule == "http-server" for one in faults):
-        faults += spec.check(root, references)
+        faults += strict.check(root)
     if any(one.rule == "path" for one in faults):
         return faults, None  # a tool that is not found would be the same fault again
     found = frozenset(

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from configvault import config, who
 from configvault.core.errors import UsageError
 from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
-from configvault.core.settings import ReplicaSettings, Settings, ValidateSettings
+from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
 from configvault.root.capture import Root
 from configvault.root.names import Names
-from configvault.usecases.site import Remote, Site
+from configvault.usecases.site import Ran, Remote, Site
 from configvault.vault.opening import create_vault, exists, open_vault, require_adoptable
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ def open_site(
         machine=machine,
         remotes=partial(remotes, settings, settings.host or machine, stop),
         signers=partial(allowed_signers, settings, environ),
+        rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
     )
 
 
@@ -436,6 +437,27 @@ def _service_log(settings: Settings, vault: Vault | None, loads: _Loads) -> AskL
     log = settings.service_log
     now = partial(_now, settings.timezone)
     return Watch(settings.service_log.path, log.fields, 2 * max(spans), loaded_at, now).ask
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rollout:
+    """The releases of the service; the module that runs its tool is loaded when one is asked for."""
+
+    settings: RolloutSettings
+    environ: Mapping[str, str]
+    stop: threading.Event | None
+
+    def history(self) -> Ran:
+        """Return them as the tool prints them."""
+        from configvault.service import rollout
+
+        return rollout.history(self.settings, self.environ, self.stop)
+
+    def go_back(self, revision: int | None) -> Ran:
+        """Go back to a release."""
+        from configvault.service import rollout
+
+        return rollout.go_back(self.settings, revision, self.environ, self.stop)
 
 
 def _reload(

@@ -58,7 +58,7 @@ def offered(place: Place, line: str, **environ: str) -> list[str]:
 
 def test_commands_and_flags(place: Place) -> None:
     """The beginning of a command and of a flag is completed."""
-    assert offered(place, "configvault roll") == ["rollback"]
+    assert offered(place, "configvault rollb") == ["rollback"]
     assert set(offered(place, "configvault rollback --no")) == {"--no-reload", "--no-color"}
 
 

@@ -152,6 +152,11 @@ def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[s
         yield f"  the service was reloaded ({report.kind}{status}, {report.elapsed_seconds:.1f}s)"
     else:
         yield f"  error: reload ({report.kind}) failed after {counted(report.attempts, 'attempt')}: {report.error}"
+    yield from checks(health)
+
+
+def checks(health: Iterable[HealthReport]) -> Iterator[str]:
+    """Yield how each health check ended."""
     for check in health:
         word = "passed" if check.ok else "error:" if check.required else "warning:"
         yield f"  {word} health check {check.name!r}" + (f": {check.error}" if check.error else "")

@@ -13,6 +13,7 @@ from configvault.core.model import (
     RejectedState,
     ReloadReport,
     Snapshot,
+    healthy,
 )
 
 
@@ -109,6 +110,27 @@ class ReloadOutcome:
     snapshot: str | None
     reload: ReloadReport
     health: tuple[HealthReport, ...]
+
+
+@frozen
+class RolloutOutcome:
+    """What came of going back to a release of the service itself; `revision` is None for the one before."""
+
+    revision: int | None
+    error: str | None
+    output: str
+    health: tuple[HealthReport, ...]
+    elapsed_seconds: float
+
+    @property
+    def to(self) -> str:
+        """Return what it was to go back to, in words."""
+        return "the release before" if self.revision is None else f"release {self.revision}"
+
+    @property
+    def ok(self) -> bool:
+        """Return whether it went back, and is well."""
+        return self.error is None and healthy(self.health)
 
 
 @frozen
@@ -238,6 +260,7 @@ Outcome = (
     | PostponedOutcome
     | RollbackOutcome
     | ReloadOutcome
+    | RolloutOutcome
     | RecoveryOutcome
     | RestoreOutcome
     | FailureOutcome

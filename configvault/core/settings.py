@@ -20,7 +20,7 @@ Body = str | dict[str, Any] | list[Any] | None
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
     "recorded", "rejected", "rolled_back", "reload_failed", "undone", "degraded", "restored", "pending", "failed",
-    "recovered",
+    "recovered", "rolled_out", "rollout_failed",
 )  # fmt: skip
 NOTIFY_FORMATS = ("json", "slack", "feishu", "dingtalk", "wecom")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

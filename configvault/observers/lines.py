@@ -20,6 +20,7 @@ from configvault.core.outcome import (
     RestoreOutcome,
     RollbackEnd,
     RollbackOutcome,
+    RolloutOutcome,
     UpkeepOutcome,
     VerifyOutcome,
     Watching,
@@ -121,6 +122,17 @@ def _reload(outcome: ReloadOutcome) -> Line:
     return Line("info" if well else "error", "reload.done" if well else "reload.failed", values)
 
 
+def _rollout(outcome: RolloutOutcome) -> Line:
+    failed = [f"{one.name}: {one.error}" for one in outcome.health if not one.ok]
+    values = {
+        "revision": outcome.revision or "previous",
+        "error": outcome.error,
+        "failed_checks": failed,
+        "elapsed_s": round(outcome.elapsed_seconds, 3),
+    }
+    return Line("info" if outcome.ok else "error", "rollout.done" if outcome.ok else "rollout.failed", values)
+
+
 def _recovery(outcome: RecoveryOutcome) -> Line:
     return Line("warning", "recovery.done", {"message": outcome.words})
 
@@ -188,6 +200,7 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     PostponedOutcome: _postponed,
     RollbackOutcome: _rollback,
     ReloadOutcome: _reload,
+    RolloutOutcome: _rollout,
     RecoveryOutcome: _recovery,
     RestoreOutcome: _restore,
     FailureOutcome: _failure,

@@ -32,6 +32,7 @@ from configvault.core.outcome import (
     RestoreOutcome,
     RollbackEnd,
     RollbackOutcome,
+    RolloutOutcome,
     UpkeepOutcome,
     VerifyOutcome,
     Watching,
@@ -84,6 +85,12 @@ class Metrics:
             "configvault_rollback_duration_seconds",
             "How long rollbacks took, reload and health checks included.",
             buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self._rollouts = Counter(
+            "configvault_rollouts",
+            "Releases of the service gone back to, by result.",
+            ["result"],
             registry=registry,
         )
         self._reloads = Counter(
@@ -213,6 +220,11 @@ class Metrics:
         for check in health:
             self._health.labels(check.name, "success" if check.ok else "failure").inc()
 
+    def _rolled_out(self, outcome: RolloutOutcome) -> None:
+        self._rollouts.labels("success" if outcome.ok else "failure").inc()
+        for check in outcome.health:
+            self._health.labels(check.name, "success" if check.ok else "failure").inc()
+
     def _recovered(self, outcome: RecoveryOutcome) -> None:
         self._recoveries.inc()
         if outcome.rollback is not None:
@@ -250,6 +262,7 @@ ROWS: dict[type, Callable[..., None]] = {
     PostponedOutcome: Metrics._gauged,
     RollbackOutcome: Metrics._rolled_back,
     ReloadOutcome: Metrics._reloaded,
+    RolloutOutcome: Metrics._rolled_out,
     RecoveryOutcome: Metrics._recovered,
     RestoreOutcome: Metrics._restored,
     FailureOutcome: Metrics._failed,

@@ -56,6 +56,32 @@ class CheckHealth(Protocol):
         ...
 
 
+class Ran(Protocol):
+    """How a tool ended: what it printed, and why it failed."""
+
+    @property
+    def output(self) -> str:
+        """Return what it printed."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Return why it failed, None where it did not."""
+        ...
+
+
+class Rollout(Protocol):
+    """The releases of the service itself."""
+
+    def history(self) -> Ran:
+        """Return them as the tool prints them."""
+        ...
+
+    def go_back(self, revision: int | None) -> Ran:
+        """Go back to a release (None: the one before), and wait until it runs."""
+        ...
+
+
 class Remote(Protocol):
     """One replica of one host: what git does with it. `name` is fit to print, `key` to name a file."""
 
@@ -103,6 +129,7 @@ class Site:
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
     signers: Callable[[], str] = str
+    rollout: Rollout | None = None
 
     def note(
         self,

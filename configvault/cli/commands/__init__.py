@@ -69,6 +69,10 @@ COMMANDS = (
         "  configvault test --junit results.xml",
     ),
     Command(
+        "rollout", "rollout", "look at the releases of the service itself, and go back to one",
+        "  configvault rollout history\n  configvault rollout previous\n  configvault rollout revision 3",
+    ),
+    Command(
         "rejected", "rejected", "look at refused states: list, show, diff, drop",
         "  configvault rejected list\n  configvault rejected show rejected_20231201_143022",
     ),

@@ -13,7 +13,7 @@ from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
 
 if TYPE_CHECKING:
-    from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome
+    from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome, RolloutOutcome
     from configvault.core.replicas import ReplicaStatus
 
 Document = dict[str, Any]
@@ -126,6 +126,18 @@ def reloaded(outcome: ReloadOutcome) -> Document:
     return asdict(outcome.reload) | {
         "health": [asdict(one) for one in outcome.health],
         "snapshot": outcome.snapshot,
+    }
+
+
+def rollout(outcome: RolloutOutcome) -> Document:
+    """Return what `rollout previous` and `rollout revision` print."""
+    return {
+        "outcome": "rolled_out" if outcome.ok else "rollout_failed",
+        "revision": outcome.revision,
+        "error": outcome.error,
+        "output": outcome.output,
+        "health": [asdict(one) for one in outcome.health],
+        "elapsed_seconds": outcome.elapsed_seconds,
     }
 
 

@@ -26,6 +26,7 @@ from configvault.core.outcome import (
     RestoreOutcome,
     RollbackEnd,
     RollbackOutcome,
+    RolloutOutcome,
     UpkeepOutcome,
     VerifyOutcome,
     WatchOutcome,
@@ -118,6 +119,22 @@ def _untaken(reload: ReloadReport, health: tuple[HealthReport, ...]) -> str | No
     return None
 
 
+def _rolled_out(outcome: RolloutOutcome) -> Event:
+    document = documents.rollout(outcome)
+    if outcome.error is not None:
+        return Event(
+            "rollout_failed", ERROR, f"the service did not go back to {outcome.to}: {outcome.error}", document
+        )
+    if not outcome.ok:
+        ill = "; ".join(
+            f"health check {h.name!r}: {h.error}" for h in outcome.health if h.required and not h.ok
+        )
+        return Event(
+            "rollout_failed", ERROR, f"the service went back to {outcome.to} and is not well: {ill}", document
+        )
+    return Event("rolled_out", WARNING, f"the service went back to {outcome.to}", document)
+
+
 def _recovered(outcome: RecoveryOutcome) -> Event:
     document = {"words": outcome.words, "rollback": None}
     if outcome.rollback is None:
@@ -187,6 +204,7 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     PostponedOutcome: _postponed,
     RollbackOutcome: _rolled_back,
     ReloadOutcome: _reloaded,
+    RolloutOutcome: _rolled_out,
     RecoveryOutcome: _recovered,
     RestoreOutcome: _restored,
     FailureOutcome: _failed,

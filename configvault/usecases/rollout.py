@@ -1,0 +1,60 @@
+"""Go back to another release of the service itself: done by its own tool, and on record like a rollback."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.model import Trigger
+from configvault.core.outcome import RolloutOutcome
+from configvault.usecases.site import Rollout, Site
+from configvault.usecases.writing import writing
+
+
+def history(site: Site) -> str:
+    """Return the releases of the service, as its tool prints them.
+
+    Raises:
+        UsageError: no rollout is configured.
+        ConfigvaultError: they cannot be had.
+    """
+    ran = _configured(site).history()
+    if ran.error is not None:
+        raise ConfigvaultError(f"the releases cannot be listed: {ran.error}", "configvault config show")
+    return ran.output
+
+
+def go_back(site: Site, revision: int | None) -> RolloutOutcome:
+    """Go back to the release `revision` (None: the one before), ask whether the service is well, and record it.
+
+    The lock is not held meanwhile: the vault is not touched before the end, and a release takes its time.
+
+    Raises:
+        UsageError: no rollout is configured.
+    """
+    rollout = _configured(site)
+    started = time.monotonic()
+    ran = rollout.go_back(revision)
+    health = site.check_health() if ran.error is None else ()
+    outcome = RolloutOutcome(revision, ran.error, ran.output, health, time.monotonic() - started)
+    _note(site, outcome)
+    site.tell(outcome)
+    return outcome
+
+
+def _note(site: Site, outcome: RolloutOutcome) -> None:
+    result = "success" if outcome.ok else "failure"
+    to = outcome.to
+    words = f"Roll the service back to {to}" if outcome.ok else f"The service did not go back to {to}"
+    trail = (("Rollout", str(outcome.revision or "previous")), ("Rollout-Result", result))
+    with writing(site):
+        note = replace(site.note(Trigger.MANUAL, words), more=trail)
+        site.vault.mark(lambda said: said, note, always=True)
+
+
+def _configured(site: Site) -> Rollout:
+    if site.rollout is None:
+        hint = "set rollout: {kind: kubernetes, namespace: coze-studio, deployment: coze-studio}"
+        raise UsageError("no rollout is configured", hint)
+    return site.rollout

@@ -178,11 +178,11 @@ def test_configuration_missing(place: Place) -> None:
 
 
 def test_init_without_flags(tmp_path: Path) -> None:
-    """Without a configuration `init` asks for both directories."""
+    """Without a configuration `init` asks for the directory, unless there is one that it knows."""
     place = Place(tmp_path)
     place.config.unlink()
-    fails(place.run("init"), 2, "--root", "--vault")
-    fails(place.run("init", "--root", str(place.root)), 2)
+    fails(place.run("init"), 2, "which directory", "--root")
+    assert not place.config.exists()
 
 
 def test_failed_init_leaves_nothing(tmp_path: Path) -> None:

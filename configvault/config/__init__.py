@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from configvault.config.postman import Imported
 
 __all__ = [
-    "DEFAULT_PATH", "as_document", "dump", "dump_checks", "import_postman", "initial_settings", "load", "parse",
-    "text", "write_initial",
+    "DEFAULT_PATH", "as_document", "dump", "dump_checks", "example", "import_postman", "initial_settings", "load",
+    "neighbours", "parse", "text", "write_initial",
 ]  # fmt: skip
 
 
@@ -71,15 +71,21 @@ def as_document(settings: Settings) -> dict[str, Any]:
     return show.as_document(settings)
 
 
-def initial_settings(path: str | Path, root: str, vault: str) -> Settings:
+def initial_settings(path: str | Path, root: str, vault: str, lines: Sequence[str] = ()) -> Settings:
     """Return the settings that `write_initial` would write; raises ConfigError like it."""
     from configvault.config import initial
 
-    return parse(initial.text(root, vault), path, {})
+    return parse(initial.text(root, vault, lines), path, {})
 
 
-def write_initial(path: str | Path, root: str, vault: str) -> bool:
+def write_initial(path: str | Path, root: str, vault: str, lines: Sequence[str] = ()) -> bool:
     """Write a configuration of `root` and `vault` at `path`, mode 0600, unless there is one.
+
+    Args:
+        path: the file.
+        root: the directory to protect.
+        vault: where its history is kept.
+        lines: what else it says; by default, comments that say what there is.
 
     Returns:
         Whether it was written.
@@ -90,8 +96,21 @@ def write_initial(path: str | Path, root: str, vault: str) -> bool:
     """
     from configvault.config import initial
 
-    initial_settings(path, root, vault)
-    return initial.publish(Path(path), initial.text(root, vault))
+    initial_settings(path, root, vault, lines)
+    return initial.publish(Path(path), initial.text(root, vault, lines))
+
+
+def example() -> str:
+    """Return the example configuration: every option with its default."""
+    from importlib import resources
+
+    return resources.files("configvault.config").joinpath("example.yaml").read_text(encoding="utf-8")
+
+
+def neighbours(path: str | Path) -> list[Path]:
+    """Return the other configurations in the folder of the one at `path`."""
+    file = Path(path).absolute()
+    return sorted(one for one in file.parent.glob("*.yaml") if one != file)
 
 
 def import_postman(text: str) -> Imported:

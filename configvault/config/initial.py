@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from configvault.core.errors import ConfigError, ConfigvaultError
@@ -17,12 +18,14 @@ root: {root}
 
 # Where its history is kept: a bare git repository of mode 0700, outside the root.
 vault: {vault}
-
+"""
+# What follows where nothing better is known.
+_RELOAD = """
 # How the service is told to load the root again after a rollback: http, command or none.
 #reload:
 #  kind: http
 #  url: http://localhost:8080/admin/reload-plugins
-#  headers: {{Authorization: "Bearer ${{file:/run/credentials/configvault.service/reload-token}}"}}
+#  headers: {Authorization: "Bearer ${file:/run/credentials/configvault.service/reload-token}"}
 
 # What must hold afterwards for a snapshot to count as good.
 #health:
@@ -31,9 +34,10 @@ vault: {vault}
 """
 
 
-def text(root: str, vault: str) -> str:
-    """Return the first configuration of `root` and `vault`, with comments that say what else there is."""
-    return _TEXT.format(root=_quoted(root), vault=_quoted(vault))
+def text(root: str, vault: str, lines: Sequence[str] = ()) -> str:
+    """Return the first configuration of `root` and `vault`, with `lines` or else comments that say what else there is."""
+    places = _TEXT.format(root=_quoted(root), vault=_quoted(vault))
+    return places + ("\n" + "\n".join(lines) + "\n" if lines else _RELOAD)
 
 
 def publish(file: Path, body: str) -> bool:

@@ -21,6 +21,8 @@ class Command(NamedTuple):
 COMMANDS = (
     Command(
         "init", "init", "write a configuration if there is none, create the vault, record the first snapshot",
+        "  configvault init                          # in or beside a Coze Studio checkout\n"
+        "  configvault init --root /etc/nginx\n"
         "  configvault init --root /app/conf/plugin --vault /var/lib/configvault",
     ),
     Command(
@@ -118,7 +120,7 @@ COMMANDS = (
         "  configvault fleet diff web-1 web-2\n  configvault fleet find pluginproduct/plugin_meta.yaml",
     ),
     Command(
-        "config", "config", "look at configvault's own configuration: validate, show, import-postman",
+        "config", "config", "look at configvault's own configuration: validate, show, example, import-postman",
         "  configvault config validate\n  configvault config show\n"
         "  configvault config import-postman collection.json > health.yaml",
     ),

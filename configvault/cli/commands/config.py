@@ -19,6 +19,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("validate", "say everything that is wrong with it"),
         ("show", "print what is in force"),
+        ("example", "print every option with its default and what it means"),
     ):
         actions.add_parser(name, help=text, parents=[global_flags()])
     postman = actions.add_parser(
@@ -35,6 +36,10 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
     if args.action == "import-postman":
         return _import(context, args.file)
+    if args.action == "example":
+        text = config.example()
+        context.emit({"text": text}) if context.json else print(text, end="")
+        return 0
     settings = context.settings()
     if args.action == "show":
         if context.json:

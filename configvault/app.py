@@ -21,6 +21,7 @@ from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings
 from configvault.root.capture import Root
 from configvault.root.names import Names
 from configvault.usecases.site import Ran, Remote, Site
+from configvault.vault import statefiles
 from configvault.vault.opening import create_vault, exists, open_vault, require_adoptable
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def open_site(
         settings=settings,
         vault=vault,
         root=Root(settings.root, Names(settings.watch.ignore)),
-        validator=LazyValidator(settings.validate, environ, vault.state_file("verdicts")),
+        validator=LazyValidator(settings.validate, environ, statefiles.path(vault.state, statefiles.VERDICTS)),
         reload=partial(_reload, settings, environ, stop, loads),
         check_health=partial(
             check_health, settings, environ, stop, vault, log=_service_log(settings, vault, loads)

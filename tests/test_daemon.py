@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 from harness.daemon import DEADLINE_S, Daemon, Watched
 
-from configvault.usecases.daemonstate import Schedule, read_schedule, read_state, write_schedule
+from configvault.usecases import daemonstate
 from configvault.vault.repository import Vault
+from configvault.vault.statefiles import SCHEDULE, Schedule
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ def test_scheduled_backup(place: Watched) -> None:
         daemon.wait("root.compared", trigger="schedule")
         daemon.wait("vault.verified")
     assert place.triggers() == ["startup"]
-    assert set(read_schedule(Vault(str(place.vault), {})).last) == {"backup", "verify"}
+    assert set(daemonstate.schedule(Vault(str(place.vault), {})).last) == {"backup", "verify"}
 
 
 def test_missed_schedule_is_caught_up_once(place: Watched) -> None:
@@ -194,7 +195,7 @@ def test_missed_schedule_is_caught_up_once(place: Watched) -> None:
         assert scheduled(daemon) == 0
     vault = Vault(str(place.vault), {})
     long_ago = datetime.now(UTC) - timedelta(days=30)
-    write_schedule(vault, Schedule({"backup": long_ago, "verify": long_ago}))
+    SCHEDULE.write(vault.state, Schedule({"backup": long_ago, "verify": long_ago}))
     with place.daemon() as daemon:
         assert scheduled(daemon) == 1
         daemon.wait("vault.verified")
@@ -227,13 +228,13 @@ def test_state_for_status(place: Watched) -> None:
     """What it says of itself is read back while it runs, and counts for nothing when it does not."""
     vault = Vault(str(place.vault), {})
     with place.daemon() as daemon:
-        state = read_state(vault)
+        state = daemonstate.running(vault)
         assert state is not None
         assert state.pid == daemon.process.pid
         assert state.watching == "events"
         assert state.degraded == {}
         assert state.last_look is not None
-    assert read_state(vault) is None
+    assert daemonstate.running(vault) is None
 
 
 class Manager:
@@ -283,7 +284,7 @@ def test_watchdog_is_fed_while_it_sees(place: Watched, manager: Manager) -> None
         before = place.root.stat().st_mtime_ns
         for _ in range(5):
             manager.until("WATCHDOG=1")
-        state = read_state(Vault(str(place.vault), {}))
+        state = daemonstate.running(Vault(str(place.vault), {}))
         assert state is not None
         assert state.last_proof is not None
     assert place.root.stat().st_mtime_ns == before

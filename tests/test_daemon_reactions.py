@@ -12,8 +12,9 @@ import pytest
 from harness.daemon import Watched
 from service import Service, answer, serving
 
-from configvault.usecases.daemonstate import Restore, Schedule, read_schedule, write_schedule
+from configvault.usecases import daemonstate
 from configvault.vault.repository import Vault
+from configvault.vault.statefiles import SCHEDULE, Restore, Schedule
 
 BROKEN = "a: [1\n"
 
@@ -81,8 +82,8 @@ def test_five_restores_an_hour(place: Watched) -> None:
     now = datetime.now(UTC)
     old = Restore(now - timedelta(hours=2), "0" * 40)
     recent = [Restore(now - timedelta(minutes=number), f"{number}" * 40) for number in range(1, 5)]
-    kept = read_schedule(vault)
-    write_schedule(vault, Schedule(kept.last, kept.verified, (old, *recent)))
+    kept = daemonstate.schedule(vault)
+    SCHEDULE.write(vault.state, Schedule(kept.last, kept.verified, (old, *recent)))
     with place.daemon() as daemon:
         break_it(place)
         daemon.wait("restore.done")

@@ -15,8 +15,8 @@ from service import answer, serving
 from sites import Done, Place, recorded
 
 from configvault.disk import lock
-from configvault.usecases import daemonstate
-from configvault.usecases.daemonstate import DaemonState, Schedule
+from configvault.vault import statefiles
+from configvault.vault.statefiles import DAEMON, DAEMON_LOCK, SCHEDULE, DaemonState, Schedule
 
 NOON = datetime(2023, 12, 1, 12, 0, tzinfo=UTC)
 READING = ["status", "list", "show latest", "diff", "rejected list", "report", "config show"]
@@ -56,11 +56,11 @@ def test_status_of_what_was_refused(place: Place) -> None:
 
 def test_status_of_a_running_daemon(place: Place) -> None:
     """What a daemon says of itself is shown: proof of watching, schedule, what is amiss."""
-    with place.parts() as site, lock.hold(site.vault.state_file(daemonstate.LOCK), "configvault run"):
+    with place.parts() as site, lock.hold(statefiles.path(site.vault.state, DAEMON_LOCK), "configvault run"):
         degraded = {"root-missing": "waits for the root"}
         state = DaemonState(os.getpid(), NOON, NOON, "events", degraded, NOON, {"backup": NOON})
-        daemonstate.write_state(site.vault, state)
-        daemonstate.write_schedule(site.vault, Schedule({"backup": NOON}, verified=False))
+        DAEMON.write(site.vault.state, state)
+        SCHEDULE.write(site.vault.state, Schedule({"backup": NOON}, verified=False))
         said = place.ok("status")
         assert said["daemon"]["running"] is True
         assert (said["daemon"]["last_proof"], said["daemon"]["watching"]) == (NOON.isoformat(), "events")
@@ -71,8 +71,8 @@ def test_status_of_a_running_daemon(place: Place) -> None:
         assert place.run("status", "--check").code == 6
         assert "last proof that changes are seen 2023-12-01 12:00:00" in place.run("status").out
         never = DaemonState(os.getpid(), NOON, NOON, "events", {}, NOON, {"verify": NOON})
-        daemonstate.write_state(site.vault, never)
-        daemonstate.write_schedule(site.vault, Schedule({"verify": NOON}))
+        DAEMON.write(site.vault.state, never)
+        SCHEDULE.write(site.vault.state, Schedule({"verify": NOON}))
         assert place.ok("status")["schedule"]["last"] == {}
         assert "verify  next at 2023-12-01 12:00:00 +0000, not done yet" in place.run("status").out
 
@@ -81,7 +81,7 @@ def test_status_of_a_running_daemon(place: Place) -> None:
 def test_status_of_a_daemon_that_says_nothing_useful(place: Place, left: str) -> None:
     """A lock whose words were cut off still says that a daemon runs, and no more."""
     with place.parts() as site:
-        path = site.vault.state_file(daemonstate.LOCK)
+        path = statefiles.path(site.vault.state, DAEMON_LOCK)
         with lock.hold(path, "configvault run"):
             Path(path).write_text(left)
             assert place.ok("status")["daemon"]["since"] is None

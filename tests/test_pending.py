@@ -20,7 +20,8 @@ from sites import Place, look, recorded
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.settings import Keep
 from configvault.disk import lock
-from configvault.usecases import pending, upkeep, waiting
+from configvault.usecases import confirm, upkeep
+from configvault.vault import statefiles
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ def wait_for_confirmation(place: Place, *argv: str) -> Any:
 def let_time_pass(place: Place) -> None:
     """Move the deadline to a minute ago, as a host that was down finds it."""
     with place.parts() as site:
-        waits = waiting.read(site.vault)
+        waits = statefiles.pending(site.vault.state)
         assert waits is not None
-        waiting.write(site.vault, replace(waits, until=site.now() - timedelta(minutes=1)))
+        statefiles.PENDING.write(site.vault.state, replace(waits, until=site.now() - timedelta(minutes=1)))
 
 
 def text(place: Place) -> str:
@@ -194,7 +195,7 @@ def test_unhealthy_while_it_waits(place: Place) -> None:
         with place.parts() as site:
             heard: list[Outcome] = []
             site.observers.append(heard.append)
-            outcome = pending.check(site)
+            outcome = confirm.check(site)
     assert outcome is not None
     assert outcome.outcome is RollbackEnd.UNDONE
     assert heard == [outcome]
@@ -208,7 +209,7 @@ def test_wanted_check_does_not_decide(place: Place) -> None:
         place.configure(HEALTH.format(url=host.url, required="false"), reload=HTTP.format(url=host.url))
         wait_for_confirmation(place)
         with place.parts() as site:
-            assert pending.check(site) is None
+            assert confirm.check(site) is None
     assert text(place) == "a: 1"
 
 
@@ -234,19 +235,19 @@ def test_not_taken(place: Place) -> None:
 def test_as_the_daemon_does(place: Place) -> None:
     """The daemon asks when it is due, lets it expire, and its observers hear of it."""
     with place.parts() as site:
-        assert pending.due(site) is None
+        assert confirm.due(site) is None
     wait_for_confirmation(place)
     with place.parts() as site:
-        due = pending.due(site)
+        due = confirm.due(site)
         assert due is not None
         assert due > site.now()
-        assert pending.expire(site) is None
+        assert confirm.expire(site) is None
     assert text(place) == "a: 1"
     let_time_pass(place)
     with place.parts() as site:
         heard: list[Outcome] = []
         site.observers.append(heard.append)
-        outcome = pending.expire(site)
+        outcome = confirm.expire(site)
     assert isinstance(outcome, RollbackOutcome)
     assert outcome.outcome is RollbackEnd.UNDONE
     [told] = [one for one in heard if isinstance(one, RecoveryOutcome)]

@@ -19,8 +19,7 @@ from sites import Place, look, recorded
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd
 from configvault.disk import lock
-from configvault.usecases import again
-from configvault.usecases import live as live_
+from configvault.usecases import again, scan
 from configvault.usecases.record import record
 from configvault.vault.opening import create_vault
 
@@ -69,15 +68,15 @@ def heard_by(place: Place) -> list[Outcome]:
 
 @needs_tracer
 def test_finished_and_told(place: Place) -> None:
-    """Reading commands only report a restore that was cut off; the next that writes finishes it and tells of it."""
+    """Reading commands only report a restore that was interrupted; the next that writes finishes it and tells of it."""
     killed(place, at_second_switch())
     torn = look(place.root)
     status = place.ok("status")
-    assert "a restore was cut off" in status["degraded"][0]
+    assert "a restore was interrupted" in status["degraded"][0]
     assert place.run("status", "--check").code == 6
     assert look(place.root) == torn
     told = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    assert "finished what was cut off: Roll back to" in told[-1].words
+    assert "finished what was interrupted: Roll back to" in told[-1].words
     assert told[-1].rollback is not None
     assert told[-1].rollback.outcome is RollbackEnd.ROLLED_BACK
     assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
@@ -276,7 +275,7 @@ def test_what_was_left_comes_back(place: Place) -> None:
     place.ok("rollback", "previous")
     place.write({"a.yaml": "a: 2", "b": "3"})
     with place.parts() as site, site.vault.stage() as stage:
-        found = again.rolled_back_content(site, live_.look(site, stage))
+        found = again.rolled_back_content(site, scan.live(site, stage))
     assert [(one.rule, one.path, one.severity.value) for one in found] == [
         ("rolled-back-content", "a.yaml", "warning")
     ]

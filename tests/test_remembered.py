@@ -17,8 +17,8 @@ from configvault.core import metadata
 from configvault.core.model import Entry, Folder, Stamp, State
 from configvault.core.settings import ValidateSettings
 from configvault.root import capture
-from configvault.usecases import live
-from configvault.vault import statcache, verdicts
+from configvault.usecases import scan
+from configvault.vault import statcache, statefiles, verdicts
 
 FILES: dict[str, Content] = {
     "a.yaml": "a: 1\n",
@@ -84,13 +84,13 @@ def test_stamps_of_an_older_snapshot_do(tmp_path: Path, believing: None) -> None
     """Where the cache is of a snapshot before, only what was changed since is read, and the answer is the same."""
     place = Place(tmp_path / "place")
     place.init({f"d{n}/{n}.yaml": f"n: {n}\n" for n in range(9)})
-    cache = place.vault / "configvault" / live.CACHE
+    cache = place.vault / "configvault" / statefiles.STAT_CACHE
     older = cache.read_bytes()
     place.snapshot({f"d{n}/{n}.yaml": f"changed: {n}\n" for n in range(3)})
     place.write({"d5/5.yaml": "unrecorded: 1\n"})
     cache.write_bytes(older)
     with place.parts() as site, site.vault.stage() as stage:
-        seen = live.look(site, stage)
+        seen = scan.live(site, stage)
         read = [entry.blob for _, entry in seen.state.files() if entry.blob in stage]
         fresh = site.root.capture(None, None)
         latest = site.vault.latest()
@@ -109,7 +109,7 @@ def test_the_daemon_leaves_its_stamps(tmp_path: Path) -> None:
         (place.root / "a.yaml").write_text("a: 2\n")
         daemon.wait("snapshot.recorded", trigger="change")
         assert daemon.stop() == 0
-    kept = statcache.load(str(place.vault / "configvault" / live.CACHE))
+    kept = statcache.load(str(place.vault / "configvault" / statefiles.STAT_CACHE))
     assert kept is not None
     assert metadata.snapshot_tree(kept).id == place.git("rev-parse", "main^{tree}").strip()
 

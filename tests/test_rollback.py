@@ -21,6 +21,7 @@ from states import Link
 from configvault.core.errors import BusyError
 from configvault.disk import lock
 from configvault.usecases import rollback
+from configvault.vault import statefiles
 
 ROOT = os.geteuid() == 0
 
@@ -353,7 +354,10 @@ def test_busy(place: Place) -> None:
     """Who cannot wait any longer is told which process holds the vault, and since when."""
     first = place.init({"a": "1"})
     place.snapshot({"a": "2"})
-    with place.parts() as site, lock.hold(site.vault.state_file("lock"), "somebody's command"):
+    with (
+        place.parts() as site,
+        lock.hold(statefiles.path(site.vault.state, statefiles.LOCK), "somebody's command"),
+    ):
         site.wait_s = 0.01
         with pytest.raises(BusyError) as busy:
             rollback.rollback(site, rollback.Request(first))

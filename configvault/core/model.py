@@ -314,6 +314,10 @@ class Snapshot:
     annotations: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
 
+    def as_snapshot(self) -> Snapshot:
+        """Return itself; a rejected state has the same method."""
+        return self
+
 
 @frozen
 class RejectedState:
@@ -329,6 +333,21 @@ class RejectedState:
     findings: tuple[Finding, ...]
     plugins: tuple[str, ...] = ()
     parent: str | None = None
+
+    def as_snapshot(self) -> Snapshot:
+        """Return it as a snapshot, for those who only look at what both have."""
+        return Snapshot(
+            self.id,
+            self.commit,
+            self.tree,
+            None,
+            self.taken_at,
+            self.trigger,
+            self.actor,
+            "",
+            self.subject,
+            plugins=self.plugins,
+        )
 
 
 @frozen

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from configvault import app
@@ -44,6 +45,7 @@ from configvault.usecases import daemonstate
 from configvault.usecases.observe import Look, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up
+from configvault.vault import statefiles
 
 COMMAND = "configvault run"
 # Shorter than a stop may take; whoever holds the lock longer is tried again.
@@ -79,13 +81,13 @@ def reconfigure(path: str, environ: Mapping[str, str]) -> int:
         ConfigvaultError: no daemon runs, or it does not answer.
     """
     site = app.open_site(app.load_settings(path, environ), environ)
-    before = daemonstate.read_state(site.vault)
+    before = daemonstate.running(site.vault)
     if before is None:
         raise ConfigvaultError(f"no daemon protects {site.root.path}", "systemctl start configvault")
     os.kill(before.pid, signal.SIGHUP)
     idle, deadline_s = threading.Event(), time.monotonic() + _ANSWER_S
     while time.monotonic() < deadline_s:
-        now = daemonstate.read_state(site.vault)
+        now = daemonstate.running(site.vault)
         if now is not None and now.configured != before.configured:
             if now.refused is not None:
                 raise ConfigError(
@@ -108,7 +110,7 @@ def _open(settings: Settings, environ: Mapping[str, str], stop: threading.Event)
 @contextlib.contextmanager
 def _only_one(site: Site) -> Iterator[None]:
     """Keep every other daemon off this vault, for life."""
-    path = site.vault.state_file(daemonstate.LOCK)
+    path = statefiles.path(site.vault.state, statefiles.DAEMON_LOCK)
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(lock.hold(path, COMMAND))
@@ -230,7 +232,7 @@ class _Daemon:
         settings = self._site.settings
         lines = {Task.BACKUP.value: settings.schedule.backup, Task.VERIFY.value: settings.schedule.verify}
         now = self._site.now()
-        last = dict(daemonstate.read_schedule(self._site.vault).last)
+        last = dict(daemonstate.schedule(self._site.vault).last)
         self._stop_clock()
         self._clock = Clock(settings.timezone, self._ring)
         self._clock.start(lines, last)
@@ -253,12 +255,9 @@ class _Daemon:
         """Count what was never done from the first start on, so that it can be missed."""
         new = {name: now for name, text in lines.items() if text is not None and name not in last}
         if new:
-            kept = daemonstate.read_schedule(self._site.vault)
+            kept = daemonstate.schedule(self._site.vault)
             with contextlib.suppress(OSError):
-                daemonstate.write_schedule(
-                    self._site.vault,
-                    daemonstate.Schedule({**kept.last, **new}, kept.verified, kept.restores),
-                )
+                statefiles.SCHEDULE.write(self._site.vault.state, replace(kept, last={**kept.last, **new}))
 
     def _ring(self, name: str) -> None:
         self._inbox.put(Task(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from configvault.usecases import pending
+from configvault.usecases import confirm
 from configvault.usecases.site import Site
 
 
@@ -18,20 +18,20 @@ class Confirmation:
 
     def look(self) -> None:
         """See whether a rollback waits, and until when."""
-        until = pending.due(self.site)
+        until = confirm.due(self.site)
         if until is None:
             self.due_s = None
             return
         # The deadline is of the wall's clock, which somebody may set: look again soon.
         left_s = (until - self.site.now()).total_seconds()
-        self.due_s = time.monotonic() + max(0.0, min(left_s, pending.CHECK_S))
+        self.due_s = time.monotonic() + max(0.0, min(left_s, confirm.CHECK_S))
 
     def act(self) -> None:
         """Undo the rollback if its time is over or a required check fails. The outcome is told."""
-        until = pending.due(self.site)
+        until = confirm.due(self.site)
         if until is not None:
             if until <= self.site.now():
-                pending.expire(self.site)
+                confirm.expire(self.site)
             else:
-                pending.check(self.site)
+                confirm.check(self.site)
         self.look()

@@ -14,13 +14,14 @@ from configvault.core.model import Folder, Snapshot, Trigger, healthy
 from configvault.core.outcome import Recording, ReloadOutcome, RestoreOutcome
 from configvault.daemon.probation import Probation
 from configvault.daemon.standing import Standing
-from configvault.usecases import daemonstate, waiting
+from configvault.usecases import daemonstate
 from configvault.usecases.autorestore import restore_good, restore_latest
-from configvault.usecases.daemonstate import Restore
 from configvault.usecases.loading import load
 from configvault.usecases.observe import Seen
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
+from configvault.vault import statefiles
+from configvault.vault.statefiles import SCHEDULE, Restore
 
 MOST_RESTORES = 5
 IN = timedelta(hours=1)
@@ -65,7 +66,7 @@ class Reactions:
         """Put the latest snapshot back if the invalid state still stands; the grace time is over."""
         assert self._invalid is not None
         (tree, _), self._invalid = self._invalid, None
-        if waiting.read(self.site.vault) is not None:
+        if statefiles.pending(self.site.vault.state) is not None:
             # Somebody is about to say what shall stand; theirs is the first word.
             self._invalid = (tree, time.monotonic() + max(self.site.settings.changes.grace, _ASK_AGAIN_S))
             return None
@@ -73,7 +74,7 @@ class Reactions:
 
     def _is_held(self, tree: str, reason: str) -> bool:
         """Return whether `tree` must not be replaced, and say so under that reason."""
-        restores = daemonstate.read_schedule(self.site.vault).restores
+        restores = daemonstate.schedule(self.site.vault).restores
         if any(one.tree == tree for one in restores):
             message = "a state that was replaced before has come back: it is reported and stays"
         elif sum(one.at > self.site.now() - IN for one in restores) >= MOST_RESTORES:
@@ -86,12 +87,12 @@ class Reactions:
     def _counted(self, tree: str, restore: Callable[[], RestoreOutcome | None]) -> RestoreOutcome | None:
         """Restore, counted before it is tried: a restore that fails again and again is bounded as well."""
         vault = self.site.vault
-        kept = daemonstate.read_schedule(vault)
+        kept = daemonstate.schedule(vault)
         restores = (*kept.restores, Restore(self.site.now(), tree))[-_REMEMBERED:]
-        daemonstate.write_schedule(vault, replace(kept, restores=restores))
+        SCHEDULE.write(vault.state, replace(kept, restores=restores))
         outcome = restore()
         if outcome is None:
-            daemonstate.write_schedule(vault, kept)
+            SCHEDULE.write(vault.state, kept)
         return outcome
 
     def _reload(self, snapshot: Snapshot, state: Folder) -> None:
@@ -118,7 +119,7 @@ class Reactions:
         restore = self.site.settings.changes.on_reload_failure == "restore"
         if (
             not restore
-            or waiting.read(self.site.vault) is not None
+            or statefiles.pending(self.site.vault.state) is not None
             or self._is_held(snapshot.tree, _HELD_RELOAD)
         ):
             return

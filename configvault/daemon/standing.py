@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from configvault.core.outcome import DegradedOutcome, Outcome
-from configvault.usecases import daemonstate
-from configvault.usecases.daemonstate import DaemonState
 from configvault.vault.repository import Vault
+from configvault.vault.statefiles import DAEMON, DaemonState
 
 # A fresh proof alone is not worth writing a file more often.
 _PROOF_WRITTEN_EVERY_S = 60.0
@@ -74,7 +73,7 @@ class Standing:
             if self._written is None or self._is_news(self._written):
                 # A vault that cannot be written is told of by what failed in it.
                 with contextlib.suppress(OSError):
-                    daemonstate.write_state(self._vault, self.state)
+                    DAEMON.write(self._vault.state, self.state)
                     self._written = self.state
 
     def _is_news(self, written: DaemonState) -> bool:

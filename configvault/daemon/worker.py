@@ -35,12 +35,12 @@ from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
 from configvault.root.capture import UnsettledError
 from configvault.root.trial import try_to_write
-from configvault.usecases import daemonstate
-from configvault.usecases import live as live_
+from configvault.usecases import daemonstate, scan
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up, verify
 from configvault.usecases.writing import writing
+from configvault.vault.statefiles import SCHEDULE
 
 # The fixed word for a root that cannot be written.
 RESTORING = "restoring"
@@ -281,7 +281,7 @@ class Worker:
         """Keep the state recorded last for other processes, which only have more to read where that fails."""
         if self._remember_s is not None and self._recorded is not None:
             with contextlib.suppress(OSError):
-                self._kept = live_.remember(self._site, self._recorded, self._kept)
+                self._kept = scan.remember(self._site, self._recorded, self._kept)
         self._remember_s = None
 
     def _rescan(self) -> None:
@@ -336,9 +336,9 @@ class Worker:
         self._done(Task.VERIFY, verified=outcome.ok)
 
     def _done(self, task: Task, **more: bool) -> None:
-        kept = daemonstate.read_schedule(self._site.vault)
+        kept = daemonstate.schedule(self._site.vault)
         last = {**kept.last, task.value: self._site.now()}
-        daemonstate.write_schedule(self._site.vault, replace(kept, last=last, **more))  # type: ignore[arg-type]
+        SCHEDULE.write(self._site.vault.state, replace(kept, last=last, **more))  # type: ignore[arg-type]
 
     def _configure(self, job: Configured) -> None:
         self._site = self._reactions.site = self._confirmation.site = self._reactions.probation.site = job.site

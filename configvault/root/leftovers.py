@@ -1,4 +1,4 @@
-"""What a restore that was cut off left in its staging folder."""
+"""What an interrupted restore left in its staging folder."""
 
 from __future__ import annotations
 

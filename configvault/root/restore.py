@@ -8,7 +8,7 @@ removed, what somebody wrote meanwhile is handed back and then removed, and anyt
 Everything goes by descriptors from the root down with O_NOFOLLOW, and works only in folders that are the very ones that
 were captured: whoever may write in the root can give any name to any folder at any moment. A folder that has become
 another one is left alone; the next look shows what is there now. The journal is the caller's: it is written
-before and removed after, and a run that was cut off is repeated from a new capture (see usecases/recover.py).
+before and removed after, and a run that was interrupted is repeated from a new capture (see usecases/transition.py).
 
 Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
 so it is written in place, and a reader may see half of it (`Restored.in_place` names it). Where the file system cannot

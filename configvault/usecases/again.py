@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from configvault.core.model import ChangeKind, Entry, Finding, Folder, Severity
-from configvault.usecases.live import Live
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 
 RULE = "rolled-back-content"

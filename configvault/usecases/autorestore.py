@@ -1,93 +1,71 @@
-"""Put a snapshot back by itself: the latest over an invalid state, the last good one after a failed reload.
+"""Restore a snapshot automatically: the latest over an invalid state, the last good one after a failed reload.
 
 Nothing is lost by it: live is in the vault before it is replaced. How often is for the caller to bound.
 """
 
 from __future__ import annotations
 
-from configvault.core import compare
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.core.outcome import RestoreCause, RestoreOutcome
-from configvault.core.plan import plan
-from configvault.usecases import journal as journal_
-from configvault.usecases import live as live_
-from configvault.usecases import restore as restore_
-from configvault.usecases.journal import Journal
-from configvault.usecases.live import Live
-from configvault.usecases.loading import Loading, load
-from configvault.usecases.rollback import check_owners
+from configvault.usecases import scan, transition
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
-from configvault.usecases.undo import keep_live
+from configvault.usecases.transition import Purpose
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
 
-def restore_latest(site: Site, refused: str, known: Folder | None) -> RestoreOutcome | None:
-    """Put the latest snapshot back where live still has the tree `refused`; None where it has not.
+def restore_latest(site: Site, rejected: str, known: Folder | None) -> RestoreOutcome | None:
+    """Restore the latest snapshot where live still has the tree `rejected`; None where it has not.
 
     `known` is the state captured last. The service is told where it is told of changes, too.
     """
     with writing(site), site.vault.stage() as stage:
-        live = live_.look(site, stage, known)
-        if live.tree != refused or live.latest is None or live.is_latest:
+        live = scan.live(site, stage, known)
+        if live.tree != rejected or live.latest is None or live.is_latest:
             return None
         outcome = _restore(
-            site, live, live.latest, (), stage, RestoreCause.INVALID, reload=site.settings.changes.reload
+            site, live, live.latest, stage, RestoreCause.INVALID, reload=site.settings.changes.reload
         )
     site.tell(outcome)
     return outcome
 
 
 def restore_good(site: Site, failed: Snapshot, known: Folder | None) -> RestoreOutcome | None:
-    """Put the last good snapshot back in place of `failed`, which the service did not take; None if there is none.
+    """Restore the last good snapshot in place of `failed`, which the service did not take; None if there is none.
 
     Nor where `failed` is no longer the latest: then somebody else is at work.
     """
     with writing(site), site.vault.stage() as stage:
-        live = live_.look(site, stage, known)
+        live = scan.live(site, stage, known)
         target = _last_good(site, failed)
         if target is None or live.latest is None or live.latest.id != failed.id:
             return None
-        left = [s.id for s in _newer(site, target) if s.tree != target.tree]
-        outcome = _restore(site, live, target, tuple(left), stage, RestoreCause.RELOAD_FAILED, reload=True)
+        outcome = _restore(site, live, target, stage, RestoreCause.RELOAD_FAILED, reload=True)
     site.tell(outcome)
     return outcome
 
 
 def _restore(
-    site: Site,
-    live: Live,
-    target: Snapshot,
-    left: tuple[str, ...],
-    stage: Stage,
-    cause: RestoreCause,
-    *,
-    reload: bool,
+    site: Site, live: Live, target: Snapshot, stage: Stage, cause: RestoreCause, *, reload: bool
 ) -> RestoreOutcome:
-    state = site.vault.tree(target.tree, live.state)
-    check_owners(plan(live.seen, state))
-    kept = keep_live(site, live)
-    # What keep_live recorded, if anything, is left behind as well.
-    latest = site.vault.latest()
-    if latest is not None and live.latest is not None and latest.id != live.latest.id:
-        left = (latest.id, *left)
-    subject = f"Restore {target.id}: {_reason(cause, kept)}"
-    note = site.note(Trigger.RESTORE, subject, None, target.id)
-    prepared = site.vault.prepare(state, live.before, stage, note)
-    journal = Journal(
-        restore_.new_token(), prepared.commit, True, Trigger.RESTORE, kept, left=left, reload=reload
+    aimed = transition.aim(site, live, site.vault.tree(target.tree, live.state))
+    purpose = Purpose(
+        Trigger.RESTORE,
+        lambda kept: f"Restore {target.id}: {_reason(cause, kept)}",
+        target=target.id,
+        back_to=target,
+        reload=reload,
     )
-    restored = restore_.restore(site, journal, live.seen, state, stage)
-    loading: Loading | None = load(site, restored.snapshot, Trigger.RESTORE) if reload else None
-    journal_.drop(site.vault)
+    done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
     return RestoreOutcome(
         cause,
         target,
-        kept,
-        restored.snapshot,
-        compare.changes(live.state, state),
-        loading.reload if loading else None,
-        loading.health if loading else (),
+        done.journal.safety,
+        done.snapshot,
+        aimed.changes,
+        done.loading.reload if done.loading else None,
+        done.loading.health if done.loading else (),
     )
 
 
@@ -99,13 +77,3 @@ def _reason(cause: RestoreCause, kept: str | None) -> str:
 
 def _last_good(site: Site, failed: Snapshot) -> Snapshot | None:
     return next((s for s in site.vault.log() if s.good and not s.rolled_back and s.tree != failed.tree), None)
-
-
-def _newer(site: Site, target: Snapshot) -> list[Snapshot]:
-    newer = []
-    for snapshot in site.vault.log():
-        if snapshot.id == target.id:
-            break
-        if not snapshot.rolled_back:
-            newer.append(snapshot)
-    return newer

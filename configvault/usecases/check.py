@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from configvault.core.frozen import frozen
 from configvault.core.model import Folder, State, Verdict
 from configvault.root.capture import Root
-from configvault.usecases import live as live_
+from configvault.usecases import scan
 from configvault.usecases.site import Site, Validator
 from configvault.vault.stage import Stage
 
@@ -32,9 +32,9 @@ class Checked:
 def check_root(site: Site, probe: Probe | None = None) -> Checked:
     """Return the verdict on live."""
     with site.vault.stage() as stage:
-        live = live_.look(site, stage)
+        live = scan.live(site, stage)
         # Validators want every byte, also of what has not changed: those come from the vault.
-        verdict = live_.validate(site, live)
+        verdict = scan.validate(site, live)
         return Checked(verdict, live.state, probe(State(live.state, live.read)) if probe else ())
 
 
@@ -43,5 +43,5 @@ def check_directory(root: Root, validator: Validator, probe: Probe | None = None
     with Stage(None) as stage:
         captured = root.capture(None, stage)
         state = State(captured, stage.read)
-        verdict = Verdict((*validator.validate(state).findings, *live_.left_out(captured)))
+        verdict = Verdict((*validator.validate(state).findings, *scan.left_out(captured)))
         return Checked(verdict, captured, probe(state) if probe else ())

@@ -18,10 +18,10 @@ from configvault.core.settings import Settings
 from configvault.core.units import size_text
 from configvault.disk import lock
 from configvault.root.names import IGNORED
-from configvault.usecases import daemonview, journal
-from configvault.usecases import live as live_
+from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
+from configvault.vault import statefiles
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 LEAST_FREE_INODES = 1000
@@ -101,7 +101,7 @@ def _git(site: Site) -> Checks:
 
 def _root(site: Site) -> Checks:
     path = site.root.path
-    live = live_.look(site, None)
+    live = scan.live(site, None)
     files = sum(1 for _ in live.state.files())
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         yield Checked(
@@ -145,9 +145,9 @@ def _vault(site: Site) -> Checks:
         yield Checked("vault", Health.PROBLEM, said, f"chown -R --reference={path} {path}")
     else:
         yield _ok("vault", f"{path} is writable and closed to others")
-    if journal.exists(site.vault):
+    if statefiles.JOURNAL.exists(site.vault.state):
         remedy = "start the daemon, or run configvault snapshot: it is finished first"
-        yield Checked("vault", Health.WARNING, "a restore was cut off", remedy)
+        yield Checked("vault", Health.WARNING, "a restore was interrupted", remedy)
 
 
 def _owner(site: Site, name: str) -> int:
@@ -155,7 +155,7 @@ def _owner(site: Site, name: str) -> int:
 
 
 def _lock(site: Site) -> Checks:
-    held = lock.holder(site.vault.state_file("lock"))
+    held = lock.holder(statefiles.path(site.vault.state, statefiles.LOCK))
     if held is None:
         yield _ok("lock", "nobody holds the vault's lock")
         return
@@ -191,7 +191,7 @@ def _clock(site: Site) -> Checks:
 
 
 def _inotify(site: Site) -> Checks:
-    folders = 1 + sum(isinstance(entry, Folder) for _, entry in live_.look(site, None).state.walk())
+    folders = 1 + sum(isinstance(entry, Folder) for _, entry in scan.live(site, None).state.walk())
     with open("/proc/sys/fs/inotify/max_user_watches", encoding="ascii") as file:
         most = int(file.read())
     if folders > most // 2:

@@ -15,12 +15,13 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.figures import Figures, ReplicaFigures
 from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
-from configvault.usecases import daemonstate, history, replicate, waiting
-from configvault.usecases.daemonstate import DaemonState
+from configvault.usecases import daemonstate, history, replicate
 from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
+from configvault.vault import statefiles
 from configvault.vault.marks import REF as MARKS
 from configvault.vault.repository import MAIN
+from configvault.vault.statefiles import DaemonState
 
 # Past so many new snapshots all are counted.
 _MOST_NEW = 1000
@@ -65,10 +66,10 @@ class Gatherer:
             # Commands have the service load something, too, and only the vault hears of it.
             self._said, newest = said, next(loadings(site, 1), None)
             self._last_load_ok = newest.ok if newest else None
-        kept = daemonstate.read_schedule(site.vault)
+        kept = daemonstate.schedule(site.vault)
         pending = None
         with contextlib.suppress(ConfigvaultError):
-            pending = waiting.read(site.vault)
+            pending = statefiles.pending(site.vault.state)
         loaded = site.vault.marks().loaded
         return Figures(
             by_trigger=self._history.by_trigger,

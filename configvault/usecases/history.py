@@ -12,8 +12,7 @@ from configvault.core import compare, times
 from configvault.core.errors import IntegrityError, UnknownReferenceError, UsageError
 from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, Snapshot
-from configvault.usecases import live as live_
-from configvault.usecases import references
+from configvault.usecases import references, scan
 from configvault.usecases.site import Site
 from configvault.vault.repository import REJECTED, TAGS
 from configvault.vault.stage import Stage
@@ -262,7 +261,7 @@ def difference(site: Site, old: str | None, new: str | None, paths: Sequence[str
         after, name = site.vault.tree(second.tree, before), second.id
         read_new = read
     else:
-        live = live_.look(site, stage)
+        live = scan.live(site, stage)
         after, name = live.state, LIVE
         read_new = live.read
     changes = tuple(c for c in compare.changes(before, after) if _within(c.path, paths))

@@ -6,9 +6,10 @@ import shlex
 
 from configvault.core.errors import BusyError, UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot, Trigger
-from configvault.usecases import references, waiting
+from configvault.usecases import references
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
+from configvault.vault import statefiles
 
 
 def pin(site: Site, reference: str, name: str) -> Snapshot:
@@ -91,7 +92,7 @@ def drop_rejected(site: Site, reference: str) -> RejectedState:
         found = references.resolve_any(site, reference)
         if not isinstance(found, RejectedState):
             raise UnknownReferenceError(f"{found.id} is not a rejected state", "configvault rejected list")
-        pending = waiting.read(site.vault)
+        pending = statefiles.pending(site.vault.state)
         if pending is not None and pending.safety == found.id:
             raise BusyError(
                 f"{found.id} is the way back of a rollback that waits",

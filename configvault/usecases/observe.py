@@ -10,8 +10,8 @@ from configvault.core.model import Folder
 from configvault.core.outcome import RecordOutcome
 from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root.capture import UnsettledError
-from configvault.usecases import live as live_
-from configvault.usecases.record import record_live
+from configvault.usecases import scan
+from configvault.usecases.recording import record_live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 
@@ -64,8 +64,8 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
         stood = site.root.survey(look.known, dirty)
         stop.wait(look.quiet_s)
     with writing(site), site.vault.stage() as stage:
-        known = look.known if look.known is not None else live_.remembered(site)
-        latest, before = live_.latest_beside(site, known)
+        known = look.known if look.known is not None else scan.remembered(site)
+        latest, before = scan.latest_beside(site, known)
         base = before if known is None else known
         moving: frozenset[str] = frozenset()
         if stood is None:
@@ -76,7 +76,7 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
                 raise UnsettledError({"."})
         else:
             state, moving = site.root.capture_still(base, stage, stood, dirty=dirty)
-        live = live_.of(site, state, latest, before, stage)
+        live = scan.live_of(site, state, latest, before, stage)
         if live.tree == look.refused and not live.is_latest:
             return Seen(state, live.tree, None, moving)
         outcome = record_live(site, trigger, live)

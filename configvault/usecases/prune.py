@@ -7,7 +7,6 @@ when every replica has them. What is good, pinned, live, loaded or pending stays
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
@@ -16,14 +15,11 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Snapshot
 from configvault.core.retention import Decision, decide, is_empty
 from configvault.core.settings import KeepSnapshots
-from configvault.usecases import live as live_
-from configvault.usecases import replicate
+from configvault.usecases import replicate, scan
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
-from configvault.vault import shallow
+from configvault.vault import shallow, statefiles
 from configvault.vault.repository import MAIN
-
-PENDING = "pending.json"
 
 
 @frozen
@@ -117,7 +113,7 @@ def _protected(site: Site, snapshots: list[Snapshot]) -> dict[str, list[str]]:
 
 def _live_tree(site: Site) -> str | None:
     try:
-        return live_.look(site, None).tree if site.root.exists() else None
+        return scan.live(site, None).tree if site.root.exists() else None
     except ConfigvaultError:
         # A root that cannot be read now is no snapshot's business; the latest stays in any case.
         return None
@@ -125,11 +121,10 @@ def _live_tree(site: Site) -> str | None:
 
 def _pending(site: Site) -> set[str]:
     """Return every id that a rollback waiting for its confirmation names, whatever for."""
-    try:
-        with open(site.vault.state_file(PENDING), encoding="utf-8") as file:
-            return set(re.findall(r"backup_\d{8}_\d{6}", file.read()))
-    except FileNotFoundError:
+    pending = statefiles.pending(site.vault.state)
+    if pending is None:
         return set()
+    return {id_ for id_ in (pending.target, pending.safety, pending.recorded) if id_ is not None}
 
 
 def _cut(

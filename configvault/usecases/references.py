@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from configvault.core import times
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot
-from configvault.usecases import live as live_
-from configvault.usecases.live import Live
+from configvault.usecases import scan
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 from configvault.vault.repository import TAGS
 
@@ -143,7 +143,7 @@ def _latest(site: Site, _live: Live | None) -> Snapshot:
 def _previous(site: Site, live: Live | None) -> Snapshot:
     """Return the newest snapshot that is neither what is live now nor was left by a rollback."""
     if live is None and site.root.exists():
-        live = live_.look(site, None)
+        live = scan.live(site, None)
     tree = live.tree if live is not None else None
     return _first(
         (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),

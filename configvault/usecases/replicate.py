@@ -10,39 +10,23 @@ import random
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from configvault.core import gitformat
 from configvault.core.errors import BusyError, ConfigvaultError
-from configvault.core.frozen import frozen
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
-from configvault.disk import durable, lock
+from configvault.disk import lock
 from configvault.usecases.site import Remote, Site
+from configvault.vault import statefiles
 from configvault.vault.objects import from_bytes
 from configvault.vault.repository import MAIN
+from configvault.vault.statefiles import VAULT_ID, ReplicaState
 
 ATTEMPTS = 4
 FIRST_PAUSE_S = 1.0
-_NAME = "vault-id"
 # Counting stops here: a lag beyond it is as bad as any.
 _MOST_BEHIND = 100_000
-
-
-@frozen
-class _Known:
-    """What the state file of a replica says; `refs` stands for all refs of the vault as they were pushed last."""
-
-    url: str
-    tip: str | None = None
-    refs: str | None = None
-    pushed_at: str | None = None
-    failing_since: str | None = None
-    failures: int = 0
-    why: str | None = None
-    words: str | None = None
-    hint: str | None = None
 
 
 def replicate(
@@ -68,7 +52,7 @@ def push(site: Site, remote: Remote, stop: threading.Event | None = None) -> Rep
     """Push to one replica once, remember what came of it, and return how it stands."""
     sign(site)
     try:
-        with lock.hold(_file(site, remote, "lock"), site.command, site.wait_s):
+        with lock.hold(_lock(site, remote), site.command, site.wait_s):
             # What is pushed is at least this; a snapshot taken meanwhile only makes it more.
             tip, refs = site.vault.refs.read(MAIN), fingerprint(site)
             trouble = _explained(site, remote, remote.push(site.vault.git, stop))
@@ -92,17 +76,14 @@ def fingerprint(site: Site) -> str:
 def sign(site: Site) -> None:
     """Give the vault a name of its own, once, by which two that push to one place are told apart."""
     if not _is_signed(site):
-        with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s):
+        with lock.hold(statefiles.path(site.vault.state, statefiles.LOCK), site.command, site.wait_s):
             if not _is_signed(site):
                 _sign(site)
 
 
 def _is_signed(site: Site) -> bool:
-    try:
-        with open(site.vault.state_file(_NAME), encoding="ascii") as file:
-            return site.vault.refs.read(VAULTS + file.read()) is not None
-    except FileNotFoundError:
-        return False
+    name = VAULT_ID.read(site.vault.state)
+    return name is not None and site.vault.refs.read(VAULTS + name) is not None
 
 
 def _sign(site: Site) -> None:
@@ -111,7 +92,7 @@ def _sign(site: Site) -> None:
     blob = gitformat.make("blob", said.encode() + b"\n")
     site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
     site.vault.refs.write(VAULTS + name, blob.id)
-    durable.write(site.vault.state_file(_NAME), name.encode())
+    VAULT_ID.write(site.vault.state, name)
 
 
 def _explained(site: Site, remote: Remote, trouble: Trouble | None) -> Trouble | None:
@@ -149,7 +130,7 @@ def explain(site: Site, refs: dict[str, str]) -> Trouble | None:
 def _remember(site: Site, remote: Remote, tip: str | None, refs: str, trouble: Trouble | None) -> None:
     now, known = site.now().isoformat(timespec="seconds"), _known(site, remote)
     if trouble is None:
-        known = _Known(remote.name, tip, refs, now)
+        known = ReplicaState(remote.name, tip, refs, now)
     elif trouble.why is not Why.STOPPED:
         known = replace(
             known,
@@ -159,17 +140,12 @@ def _remember(site: Site, remote: Remote, tip: str | None, refs: str, trouble: T
             words=trouble.words,
             hint=trouble.hint,
         )
-    durable.write(_file(site, remote, "json"), (json.dumps(asdict(known), indent=1) + "\n").encode())
+    statefiles.replica(remote.key).write(site.vault.state, known)
 
 
-def _known(site: Site, remote: Remote) -> _Known:
-    try:
-        with open(_file(site, remote, "json"), "rb") as file:
-            document: dict[str, Any] = json.load(file)
-        return _Known(**document | {"url": remote.name})
-    except (OSError, ValueError, TypeError):
-        # Only a cache of what the replica itself knows: the next push finds it out again.
-        return _Known(remote.name)
+def _known(site: Site, remote: Remote) -> ReplicaState:
+    known = statefiles.replica(remote.key).read(site.vault.state)
+    return replace(known, url=remote.name) if known is not None else ReplicaState(remote.name)
 
 
 def status(site: Site, remote: Remote) -> ReplicaStatus:
@@ -205,5 +181,5 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _file(site: Site, remote: Remote, kind: str) -> str:
-    return site.vault.state_file(f"replica-{remote.key}.{kind}")
+def _lock(site: Site, remote: Remote) -> str:
+    return statefiles.path(site.vault.state, statefiles.replica_lock(remote.key))

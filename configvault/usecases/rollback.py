@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 from configvault.core import compare
-from configvault.core.errors import (
-    BusyError,
-    ConfigvaultError,
-    RejectedError,
-    UnknownReferenceError,
-    UsageError,
-)
+from configvault.core.errors import BusyError, RejectedError, UnknownReferenceError, UsageError
 from configvault.core.frozen import frozen
-from configvault.core.model import (
-    Change,
-    Entry,
-    Finding,
-    Folder,
-    RejectedState,
-    Snapshot,
-    State,
-    Trigger,
-    Verdict,
-)
+from configvault.core.model import Change, Finding, Folder, RejectedState, Snapshot, State, Trigger, Verdict
 from configvault.core.outcome import Lines, RollbackEnd, RollbackOutcome
-from configvault.core.plan import RestorePlan, Step, plan
-from configvault.core.rendering.subject import plugins_touched
 from configvault.core.rendering.textdiff import Read, file_diff
-from configvault.root import rights
-from configvault.usecases import journal as journal_
-from configvault.usecases import live as live_
-from configvault.usecases import pending as pending_
-from configvault.usecases import references
-from configvault.usecases import restore as restore_
-from configvault.usecases.journal import Journal
-from configvault.usecases.live import Live
+from configvault.usecases import references, scan, transition
+from configvault.usecases.confirm import refuse_second
 from configvault.usecases.loading import load
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
-from configvault.usecases.undo import WayBack, keep_live, left_behind, nothing, undo, undone
+from configvault.usecases.transition import Aim, Purpose
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
@@ -65,30 +40,28 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Aim:
-    """A request worked out against live: where to go, what that takes, what it changes, what cannot be had."""
+class _Plan:
+    """A request worked out: the target (`is_snapshot` unless it is a rejected state), the aim, what rules say of it.
+
+    `back_to` is the snapshot behind which newer ones are left, None where only some files are restored.
+    """
 
     target: Snapshot
-    snapshot: bool
-    state: Folder
-    live: Live
-    steps: RestorePlan
+    is_snapshot: bool
+    aim: Aim
     findings: tuple[Finding, ...]
-    left: tuple[str, ...]
-    other_owners: tuple[str, ...]
-
-    @cached_property
-    def changes(self) -> tuple[Change, ...]:
-        return compare.changes(self.live.state, self.state)
+    back_to: Snapshot | None
 
 
 def dry_run(site: Site, request: Request) -> RollbackOutcome:
     """Say what the rollback would do, and change nothing, not even the vault."""
     with site.vault.stage() as stage:
-        aim = _aim(site, request, stage)
-        end = RollbackEnd.PLANNED if aim.steps.steps else RollbackEnd.UNCHANGED
-        lines = tuple(_lines(change, aim.live.read, site.vault.objects.read) for change in aim.changes)
-        return _outcome(end, aim, lines=lines)
+        found = _plan(site, request, stage)
+        end = RollbackEnd.PLANNED if found.aim.steps.steps else RollbackEnd.UNCHANGED
+        read, old = site.vault.objects.read, found.aim.live.read
+        lines = tuple(_lines(change, old, read) for change in found.aim.changes)
+        left = transition.left_behind(site, found.back_to) if found.back_to is not None else ()
+        return _outcome(end, found, lines=lines, left=tuple(left))
 
 
 def _lines(change: Change, old: Read, new: Read) -> Lines:
@@ -109,39 +82,28 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
     """
     started = site.now()
     with writing(site), site.vault.stage() as stage:
-        pending_.refuse_second(site)
-        aim = _aim(site, request, stage)
-        carry_out = _carry_out if aim.steps.steps else _unchanged
-        outcome = carry_out(site, request, aim, stage)
+        refuse_second(site)
+        found = _plan(site, request, stage)
+        carry_out = _carry_out if found.aim.steps.steps else _unchanged
+        outcome = carry_out(site, request, found, stage)
     outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
     site.tell(outcome)
     return outcome
 
 
-def _aim(site: Site, request: Request, stage: Stage) -> _Aim:
-    there = live_.look(site, stage) if site.root.exists() else None
+def _plan(site: Site, request: Request, stage: Stage) -> _Plan:
+    there = scan.live(site, stage) if site.root.exists() else None
     found = _target(site, request, there)
     _check_expected(site, request)
-    live = there if there is not None else nothing(site)
+    live = there if there is not None else scan.missing_root(site)
     whole = site.vault.tree(found.tree, live.seen)
-    wanted = restore_.attainable(
-        site, _chosen(request.paths, live.state, whole, found.id), live.seen, any_owner=False
-    )
-    state = restore_.attainable(site, wanted, live.seen, any_owner=request.force)
-    verdict = site.validator.validate(State(state, live.read))
+    wanted = _chosen(request.paths, live.state, whole, found.id)
+    aimed = transition.aim(site, live, wanted, any_owner=request.force)
+    verdict = site.validator.validate(State(aimed.state, live.read))
     if not verdict.accepted and not request.force:
         raise _refused(found, verdict)
-    left = () if request.paths or isinstance(found, RejectedState) else tuple(left_behind(site, found))
-    return _Aim(
-        pending_.as_snapshot(found),
-        isinstance(found, Snapshot),
-        state,
-        live,
-        plan(live.seen, state),
-        verdict.findings,
-        left,
-        tuple(change.path for change in compare.changes(wanted, state)),
-    )
+    back_to = found if isinstance(found, Snapshot) and not request.paths else None
+    return _Plan(found.as_snapshot(), isinstance(found, Snapshot), aimed, verdict.findings, back_to)
 
 
 def _target(site: Site, request: Request, live: Live | None) -> Snapshot | RejectedState:
@@ -197,135 +159,45 @@ def _refused(found: Snapshot | RejectedState, verdict: Verdict) -> RejectedError
     )
 
 
-def _outcome(end: RollbackEnd, aim: _Aim, **more: object) -> RollbackOutcome:
+def _outcome(end: RollbackEnd, found: _Plan, **more: object) -> RollbackOutcome:
     plain = RollbackOutcome(
         end,
-        aim.target,
-        changes=aim.changes,
-        left=aim.left,
-        findings=aim.findings,
-        kept_folders=aim.steps.kept_folders,
-        other_owners=aim.other_owners,
+        found.target,
+        changes=found.aim.changes,
+        findings=found.findings,
+        kept_folders=found.aim.steps.kept_folders,
+        other_owners=found.aim.other_owners,
     )
     return replace(plain, **more)  # type: ignore[arg-type]
 
 
-def _unchanged(site: Site, request: Request, aim: _Aim, _stage: Stage) -> RollbackOutcome:
+def _unchanged(site: Site, request: Request, found: _Plan, _stage: Stage) -> RollbackOutcome:
     """Reload all the same: the service may not have loaded what is live."""
-    safety = aim.live.latest.id if aim.live.latest and aim.live.is_latest else None
+    live = found.aim.live
+    safety = live.latest.id if live.latest and live.is_latest else None
     if not request.reload:
-        return _outcome(RollbackEnd.UNCHANGED, aim, safety=safety, left=())
-    loading = load(site, aim.live.latest if safety else None, Trigger.ROLLBACK)
+        return _outcome(RollbackEnd.UNCHANGED, found, safety=safety)
+    loading = load(site, live.latest if safety else None, Trigger.ROLLBACK)
     end = RollbackEnd.UNCHANGED if loading.loaded else RollbackEnd.RELOAD_FAILED
-    return _outcome(end, aim, safety=safety, left=(), reload=loading.reload, health=loading.health)
+    return _outcome(end, found, safety=safety, reload=loading.reload, health=loading.health)
 
 
-def _carry_out(site: Site, request: Request, aim: _Aim, stage: Stage) -> RollbackOutcome:
-    _check_rights(site, request, aim)
-    safety = keep_live(site, aim.live)
-    if request.confirm_s is not None and safety is None:
-        raise ConfigvaultError(
-            "there is nothing to go back to: the root is missing", "roll back without --confirm"
-        )
-    if safety is not None and not aim.live.is_latest and aim.snapshot and not request.paths:
-        aim = replace(aim, left=tuple(left_behind(site, aim.target)))
-    journal = _journal(site, request, aim, safety)
-    restored = restore_.restore(site, journal, aim.live.seen, aim.state, stage, aim.live.kept)
-    outcome = _outcome(
-        RollbackEnd.ROLLED_BACK,
-        aim,
-        safety=safety,
-        recorded=restored.snapshot,
-        in_place=tuple(restored.in_place),
-        hard_links=tuple(restored.hard_links),
-        kept_folders=restored.kept_folders,
-        foreign=restored.foreign,
-        aside=tuple(sorted(restored.aside.items())),
-    )
-    if request.reload:
-        outcome = _reloaded(site, outcome)
-    if journal.confirm is not None:
-        recorded = restored.snapshot.id if restored.snapshot else None
-        outcome = replace(outcome, pending_until=pending_.begin(site, journal.confirm, recorded).until)
-    if outcome.outcome is RollbackEnd.RELOAD_FAILED and _shall_be_undone(site, request, safety):
-        assert safety is not None
-        recorded = restored.snapshot.id if restored.snapshot else None
-        way = WayBack(aim.target.id, safety, recorded, request.force)
-        return undone(outcome, undo(site, way, stage, "the service did not take it"))
-    journal_.drop(site.vault)
-    return outcome
-
-
-def _shall_be_undone(site: Site, request: Request, safety: str | None) -> bool:
-    """Return whether a rollback that the service did not take goes back: why wait for a confirmation of that."""
-    undoing = site.settings.rollback.on_reload_failure == "undo" or request.confirm_s is not None
-    return undoing and safety is not None
-
-
-def _reloaded(site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
-    loading = load(site, outcome.recorded, Trigger.ROLLBACK)
-    end = outcome.outcome if loading.loaded else RollbackEnd.RELOAD_FAILED
-    return replace(outcome, outcome=end, reload=loading.reload, health=loading.health)
-
-
-def _journal(site: Site, request: Request, aim: _Aim, safety: str | None) -> Journal:
-    """Prepare the snapshot that records the rollback, and return what is to be done."""
-    confirm = None
-    if request.confirm_s is not None and safety is not None:
-        waits = pending_.new(site, request.confirm_s, aim.target.id, safety, any_owner=request.force)
-        confirm = waits.document()
-    order = Journal(
-        restore_.new_token(),
-        aim.target.commit,
-        False,
-        Trigger.ROLLBACK,
-        safety,
-        reload=request.reload,
-        any_owner=request.force,
-        confirm=confirm,
-    )
-    if not aim.snapshot and not request.paths:
-        return order
-    subject = f"Roll back to {aim.target.id}"
+def _carry_out(site: Site, request: Request, found: _Plan, stage: Stage) -> RollbackOutcome:
+    subject = f"Roll back to {found.target.id}"
     if request.paths:
-        subject = f"Restore {', '.join(request.paths)} from {aim.target.id}"
-    touched = plugins_touched(aim.changes, aim.live.read, aim.live.state, aim.state)
-    note = site.note(Trigger.ROLLBACK, subject, request.reason, aim.target.id, touched)
-    prepared = site.vault.prepare(aim.state, aim.live.before, aim.live.stage, note)
-    return replace(order, commit=prepared.commit, publish=True, left=aim.left)
-
-
-def _check_rights(site: Site, request: Request, aim: _Aim) -> None:
-    check_owners(aim.steps)
-    if not request.force and _shall_be_undone(site, request, ""):
-        check_owners(plan(aim.state, aim.live.state))
-
-
-def check_owners(steps: RestorePlan) -> None:
-    """Refuse at once what this user may not do: give files to others.
-
-    Raises:
-        ConfigvaultError: it names the first such path and who shall own it.
-    """
-    may_give = rights.giver()
-    for path, entry in _made_anew(steps):
-        if not may_give(entry.uid, entry.gid):
-            raise ConfigvaultError(
-                f"cannot give {path!r} to user {entry.uid} and group {entry.gid}: "
-                "that takes root or the capability CAP_CHOWN",
-                "run it with sudo, or add --force to restore all but the owners",
-            )
-
-
-def _made_anew(steps: RestorePlan) -> Iterator[tuple[str, Entry | Folder]]:
-    """Yield what gets an owner: everything new, and folders whose owner changes."""
-    for step in steps.steps:
-        if step.new is not None and not _keeps_owner(step):
-            yield step.path, step.new
-        if isinstance(step.new, Folder) and not step.attributes_only:
-            yield from step.new.walk(step.path + "/")
-
-
-def _keeps_owner(step: Step) -> bool:
-    old, new = step.old, step.new
-    return isinstance(old, Folder) and isinstance(new, Folder) and (old.uid, old.gid) == (new.uid, new.gid)
+        subject = f"Restore {', '.join(request.paths)} from {found.target.id}"
+    purpose = Purpose(
+        Trigger.ROLLBACK,
+        lambda _: subject,
+        request.reason,
+        found.target.id,
+        # Of a whole rejected state no snapshot is made.
+        kept_as=None if found.is_snapshot or request.paths else found.target.commit,
+        back_to=found.back_to,
+        reload=request.reload,
+        undo=site.settings.rollback.on_reload_failure == "undo",
+        confirm_s=request.confirm_s,
+    )
+    journal = transition.begin(site, found.aim, purpose)
+    done = transition.finish(site, journal, stage, found.aim)
+    return done.onto(_outcome(RollbackEnd.ROLLED_BACK, found))

@@ -16,15 +16,12 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.rendering import documents
 from configvault.core.replicas import ReplicaStatus
-from configvault.disk import lock
 from configvault.root.names import IGNORED
-from configvault.usecases import daemonstate, replicate
-from configvault.usecases import journal as journal_
-from configvault.usecases import live as live_
-from configvault.usecases import pending as pending_
+from configvault.usecases import confirm, daemonstate, replicate, scan
 from configvault.usecases.site import Site
 from configvault.vault import signatures
 from configvault.vault.repository import Vault
+from configvault.vault.statefiles import JOURNAL
 
 
 @frozen
@@ -72,7 +69,7 @@ def status(site: Site) -> Status:
     latest = site.vault.latest()
     live, degraded = None, []
     try:
-        live = live_.look(site, None)
+        live = scan.live(site, None)
     except ConfigvaultError as error:
         degraded.append(error.message)
     known = live is not None and live.is_latest
@@ -98,7 +95,7 @@ def status(site: Site) -> Status:
 
 def _pending(site: Site, degraded: list[str]) -> dict[str, Any] | None:
     try:
-        return pending_.status_document(site)
+        return confirm.status_document(site)
     except IntegrityError as error:
         degraded.append(error.message)
         return None
@@ -109,8 +106,8 @@ def _troubles(
 ) -> Iterator[str]:
     """Yield why not everything is done that should be."""
     yield from found.degraded
-    if journal_.exists(site.vault):
-        yield "a restore was cut off; the daemon or the next command that writes finishes it"
+    if JOURNAL.exists(site.vault.state):
+        yield "a restore was interrupted; the daemon or the next command that writes finishes it"
     yield from (replica.degraded for replica in replicas if replica.degraded)
     if found.verified is False:
         yield "the last scheduled verify found damage: configvault verify"
@@ -121,14 +118,14 @@ def _troubles(
 
 def daemon(vault: Vault) -> DaemonStatus:
     """Return what is known of the daemon of this vault."""
-    kept = daemonstate.read_schedule(vault)
+    kept = daemonstate.schedule(vault)
     # What was never done counts from the first start on, so that it can be missed; to say it was done would be a lie.
     last = {name: at for name, at in kept.last.items() if name != "verify" or kept.verified is not None}
-    holder = lock.holder(vault.state_file(daemonstate.LOCK))
+    holder = daemonstate.holder(vault)
     if holder is None:
         return DaemonStatus(last=last, verified=kept.verified)
     pid, since = holder.get("pid"), holder.get("since")
-    said = daemonstate.read_state(vault)
+    said = daemonstate.running(vault)
     return DaemonStatus(
         running=True,
         pid=pid if isinstance(pid, int) else None,

@@ -8,12 +8,12 @@ from datetime import timedelta
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.model import RejectedState, Trigger
 from configvault.core.outcome import UpkeepOutcome, VerifyOutcome
-from configvault.usecases import prune, waiting
+from configvault.usecases import prune
 from configvault.usecases import verify as verify_
 from configvault.usecases.prune import Pruned
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
-from configvault.vault import maintenance
+from configvault.vault import maintenance, statefiles
 
 # As git's own gc.auto and gc.autoPackLimit: past these, reading slows down.
 MOST_LOOSE = 6700
@@ -83,7 +83,7 @@ def _drop_rejected(site: Site) -> tuple[str, ...]:
     if policy.keep_last is None and policy.keep_within is None:
         return ()
     since = site.now() - timedelta(seconds=policy.keep_within or 0)
-    pending = waiting.read(site.vault)
+    pending = statefiles.pending(site.vault.state)
     safe = {pending.safety} if pending is not None else set()
     dropped: list[str] = []
     above: str | None = None

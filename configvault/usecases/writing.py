@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Iterator
 
 from configvault.disk import lock
+from configvault.usecases.after_crash import after_crash
 from configvault.usecases.site import Site
+from configvault.vault import statefiles
 
 
 @contextlib.contextmanager
@@ -16,9 +18,7 @@ def writing(site: Site) -> Iterator[None]:
     Raises:
         BusyError: somebody else holds it for longer than `site.wait_s` seconds.
     """
-    # What is recovered includes an undoing, which records, which takes this lock when it is called by itself.
-    from configvault.usecases.recover import recover
-
-    with lock.hold(site.vault.state_file("lock"), site.command, site.wait_s) as ended_well:
-        recover(site, ended_well=ended_well)
+    path = statefiles.path(site.vault.state, statefiles.LOCK)
+    with lock.hold(path, site.command, site.wait_s) as ended_well:
+        after_crash(site, ended_well=ended_well)
         yield

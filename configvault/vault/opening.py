@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from configvault.core.errors import ConfigvaultError, NoVaultError
 from configvault.disk import durable, lock
+from configvault.vault import statefiles
 from configvault.vault.repository import Vault
 
 FORMAT = "configvault 1\n"
@@ -88,7 +89,7 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
         raise ConfigvaultError(f"cannot create the vault {path}: {error.strerror}", hint) from error
     vault = Vault(path, environ)
     vault.git.require_version()
-    with lock.hold(vault.state_file("lock"), "configvault init", 30.0):
+    with lock.hold(statefiles.path(vault.state, statefiles.LOCK), "configvault init", 30.0):
         if _format(path) != FORMAT:
             _fill(vault, marker)
     return vault
@@ -104,7 +105,7 @@ def _fill(vault: Vault, marker: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(vault.path, name))
     maintenance.init(vault)
-    durable.write(vault.state_file("redaction-key"), secrets.token_bytes(32))
+    statefiles.REDACTION_KEY.write(vault.state, secrets.token_bytes(32))
     durable.sync_file_system(vault.path)
     durable.write(marker, FORMAT.encode())
     durable.sync_folder(os.path.dirname(vault.path))

@@ -21,7 +21,7 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot
 from configvault.disk import durable
 from configvault.vault import marks as marks_of
-from configvault.vault import messages, shallow, trees
+from configvault.vault import messages, shallow, statefiles, trees
 from configvault.vault.git import Git
 from configvault.vault.objects import Objects, from_bytes, unique
 from configvault.vault.refs import Refs
@@ -70,17 +70,9 @@ class Vault:
         """End the git children that reading packed objects may have started."""
         self.objects.close()
 
-    def state_file(self, name: str) -> str:
-        """Return the path of a file that lasts beside the repository."""
-        return os.path.join(self.state, name)
-
     def redaction_key(self) -> bytes:
         """Return what the marks of hidden secrets are made with; it never leaves the vault."""
-        try:
-            with open(self.state_file("redaction-key"), "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            return b""
+        return statefiles.REDACTION_KEY.read(self.state) or b""
 
     def stage(self) -> Stage:
         """Return an empty place for captured bytes, on the vault's own file system."""

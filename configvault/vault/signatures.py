@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from configvault.disk import durable
+from configvault.vault import statefiles
 from configvault.vault.repository import Vault
 
 # %G? of git-log(1). U: a good signature of a key whose worth gpg does not know; ssh has no such thing.
 GOOD, NONE = "G", "N"
-_FILE = "allowed-signers"
 
 
 def states(vault: Vault, revisions: Sequence[str], allowed: str) -> Iterator[tuple[str, str]]:
@@ -20,7 +20,7 @@ def states(vault: Vault, revisions: Sequence[str], allowed: str) -> Iterator[tup
         revisions: refs; all their ancestors are asked about, but for those of refs behind a `^`.
         allowed: whose signatures count, as a file of allowed signers.
     """
-    path = vault.state_file(_FILE)
+    path = statefiles.path(vault.state, statefiles.ALLOWED_SIGNERS)
     durable.write(path, allowed.encode())
     settings = ["-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={path}"]
     output = vault.git.run([*settings, "log", "--format=%H %G?", *revisions])

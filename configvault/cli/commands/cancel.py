@@ -17,9 +17,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Undo at once and print what came of it. As it was asked for, this is a success, if the service takes it."""
     from configvault.core.model import healthy
-    from configvault.usecases import pending
+    from configvault.usecases import confirm
 
-    outcome = pending.cancel(context.site())
+    outcome = confirm.cancel(context.site())
     rollback.show(context, outcome)
     taken = outcome.reload is None or (outcome.reload.ok and healthy(outcome.health))
     return 0 if taken else RELOAD_FAILED

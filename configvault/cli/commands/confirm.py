@@ -14,8 +14,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Confirm, and print what is kept; where the time was over, what came of undoing it."""
-    from configvault.usecases import pending
+    from configvault.usecases import confirm
 
-    outcome = pending.confirm(context.site())
+    outcome = confirm.confirm(context.site())
     rollback.show(context, outcome)
     return rollback.EXIT_CODES[outcome.outcome]

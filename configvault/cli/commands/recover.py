@@ -12,7 +12,7 @@ from configvault.core.errors import UnknownReferenceError, UsageError
 
 if TYPE_CHECKING:
     from configvault.core.settings import Settings
-    from configvault.usecases.rebuild import Rebuilt
+    from configvault.usecases.recover_host import Recovered
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -46,11 +46,11 @@ def run(context: Context, args: argparse.Namespace) -> int:
         raise _unclear(sorted(found), args.host)
     [(host, source)] = found.items()
 
-    from configvault.usecases.rebuild import rebuild
+    from configvault.usecases.recover_host import recover_host
 
     settings = _placed(context, settings, args)
     site = context.site(settings, create=True)
-    _show(context, host, site.root.path, rebuild(site, source, force=args.force))
+    _show(context, host, site.root.path, recover_host(site, source, force=args.force))
     return 0
 
 
@@ -109,7 +109,7 @@ def _list(context: Context, found: dict[str, str]) -> None:
         context.output.table(("host", "where"), found.items())
 
 
-def _show(context: Context, host: str, root: str, done: Rebuilt) -> None:
+def _show(context: Context, host: str, root: str, done: Recovered) -> None:
     from configvault.cli import words
     from configvault.core.rendering import documents
 

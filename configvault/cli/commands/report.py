@@ -77,5 +77,8 @@ def _document(counted: Report) -> dict[str, Any]:
             name: [{"name": key, **counts} for key, counts in _ordered(name[:-1], rows)]
             for name, rows in tables.items()
         },
-        "slowest": [asdict(one) | {"at": one.at.isoformat()} for one in counted.slowest],
+        "slowest": [
+            asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
+            for one in counted.slowest
+        ],
     }

@@ -53,7 +53,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Restore and print what came of it; without a daemon also wait for the confirmation."""
-    from configvault.usecases import pending, rollback
+    from configvault.usecases import confirm, rollback
 
     confirm_s = _confirm_s(args)
     if args.reference is None and args.at is None:
@@ -76,7 +76,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         if outcome.pending_until is not None:
             outcome = _waited_for(context, site, outcome)
     except KeyboardInterrupt:
-        if pending.due(site) is None:
+        if confirm.due(site) is None:
             raise
         context.say_error(
             "interrupted; the rollback still waits for its confirmation",
@@ -110,7 +110,7 @@ def _confirm_s(args: argparse.Namespace) -> float | None:
 
 def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
     """Leave the waiting to the daemon, or wait here where none runs."""
-    from configvault.usecases import pending, status
+    from configvault.usecases import confirm, status
 
     if status.daemon(site.vault).running:
         return outcome
@@ -118,7 +118,7 @@ def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> Rollb
         show(context, outcome)
         context.output.line("waiting for it, since no daemon does; `configvault cancel` undoes it at once")
         sys.stdout.flush()
-    return pending.wait(site, outcome)
+    return confirm.wait(site, outcome)
 
 
 def show(context: Context, outcome: RollbackOutcome) -> None:

@@ -1,27 +1,25 @@
-"""Make the root what the journal says: the same steps after a crash as before it, until nothing differs.
+"""Bring the root to a state in rounds: scan, plan, apply, until a round finds nothing to do. That round is the proof.
 
-Each round captures the root, plans from what is there to what shall be, and applies that. A round that
-finds nothing to do is the proof. So it does not matter where an earlier run was cut off, nor by what.
+So it does not matter where an earlier run was interrupted, nor by what. The journal is written already, and stays:
+`transition.finish` goes on from here. It is removed only where the root is as it was, and where somebody kept
+writing until we gave up.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError
-from configvault.core.model import Entry, Finding, Folder, Severity, Snapshot, Trigger
+from configvault.core.model import Entry, Finding, Folder, Severity, Trigger
 from configvault.core.plan import RestorePlan, plan
-from configvault.root import entries, rights, staging
+from configvault.root import entries
 from configvault.root import restore as root_restore
-from configvault.usecases import journal as journal_
-from configvault.usecases import live as live_
-from configvault.usecases.journal import Journal
 from configvault.usecases.site import Site
 from configvault.vault.stage import Stage
+from configvault.vault.statefiles import JOURNAL, Journal
 
 # One to apply, one to prove; the others are for somebody who writes meanwhile.
 ROUNDS = 4
@@ -30,9 +28,9 @@ FOREIGN_RULE = "changed-during-restore"
 
 @dataclass
 class Restored:
-    """What came of it: the snapshot now newest (None: none was published), and what the operator should know."""
+    """What the operator should know of it; `live` is the root as the last round found it."""
 
-    snapshot: Snapshot | None = None
+    live: Folder
     in_place: list[str] = field(default_factory=list)
     hard_links: list[str] = field(default_factory=list)
     kept_folders: tuple[str, ...] = ()
@@ -40,73 +38,45 @@ class Restored:
     aside: dict[str, str] = field(default_factory=dict)
 
 
-def new_token() -> str:
-    """Return what one restore is known by to whoever can read the journal."""
-    return staging.new_token()
-
-
 def restore(
-    site: Site,
-    journal: Journal,
-    live: Folder | None,
-    target: Folder,
-    stage: Stage,
-    kept: Folder | None = None,
+    site: Site, journal: Journal, steps: RestorePlan | None, target: Folder, live: Folder | None, stage: Stage
 ) -> Restored:
-    """Write the journal, bring the root to `target`, publish and mark what the journal says.
-
-    The caller holds the lock, and drops the journal when all has followed.
+    """Bring the root to `target`; the caller holds the lock and has written the journal.
 
     Args:
         site: what to work on.
-        journal: what to do.
-        live: the root as just captured (`Live.seen`), and kept in the vault; None to capture it.
-        target: the state of `journal.commit`.
+        journal: what is being done.
+        steps: the plan from `live` to `target`, worked out already.
+        target: what the root shall be, as far as that can be had (see `transition.attainable`).
+        live: the root as just captured, and kept in the vault; None to capture it.
         stage: where the bytes go that somebody else wrote meanwhile.
-        kept: what other processes know of live (`Live.kept`).
 
     Raises:
-        ConfigvaultError: it could not be done. The journal is gone where the root is as it was, and where somebody
-            kept writing until we gave up; else the next holder of the lock carries it on.
+        ConfigvaultError: it could not be done; if the journal is still there, the next holder of the lock carries on.
     """
-    journal_.write(site.vault, replace(journal, switching=False))
     is_untouched = live is not None
-    result = Restored()
-    _make_root(site, target)
-    target = attainable(site, target, live, any_owner=journal.any_owner)
+    result = Restored(target)
+    if not site.root.exists():
+        entries.make_root(site.root.path, target.mode, target.uid, target.gid)
     seen = live
     for number in range(ROUNDS):
         if live is None:
             live = seen = _look(site, seen, target, stage)
             _keep_unknown(site, live, target, stage, result)
-        steps = plan(live, target)
+        if number or steps is None:
+            steps = plan(live, target)
         result.kept_folders = steps.kept_folders
         if not steps.steps:
-            try:
-                _settle(site, journal, compare.without_bare(live, target), kept, result)
-            except OSError as error:
-                raise ConfigvaultError(
-                    f"the root is restored, but this could not be recorded: {os_error_words(error, site.vault.path)}; "
-                    "the next command that writes will record it",
-                    _hint(error, "vault"),
-                ) from error
+            result.live = compare.without_bare(live, target)
             return result
         if number == ROUNDS - 1:
-            journal_.drop(site.vault)
+            JOURNAL.remove(site.vault.state)
             raise _unequal(site, live, target, journal.safety)
         if number:
-            journal_.write(site.vault, replace(journal, switching=False))
+            JOURNAL.write(site.vault.state, replace(journal, switching=False))
         _apply(site, journal, steps, target, stage, result, may_drop=is_untouched and not number)
         live = None
     raise AssertionError("the last round returns or raises")
-
-
-def attainable(site: Site, target: Folder, live: Folder | None, *, any_owner: bool) -> Folder:
-    """Return `target` without what is ignored today and, with `any_owner`, with the owners that this process may set."""
-    target = compare.without_ignored(target, live, site.root.names.reason_to_leave_out)
-    if not any_owner:
-        return target
-    return compare.with_possible_owners(target, live, rights.giver(), (os.geteuid(), os.getegid()))
 
 
 def _look(site: Site, seen: Folder | None, target: Folder, stage: Stage) -> Folder:
@@ -124,11 +94,6 @@ def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result
     }
     if foreign:
         result.foreign = keep_foreign(site, target, foreign, stage)
-
-
-def _make_root(site: Site, target: Folder) -> None:
-    if not site.root.exists():
-        entries.make_root(site.root.path, target.mode, target.uid, target.gid)
 
 
 def _apply(
@@ -150,7 +115,7 @@ def _apply(
         journal.token,
         site.vault.objects,
         stage,
-        lambda: journal_.write(site.vault, replace(journal, switching=True)),
+        lambda: JOURNAL.write(site.vault.state, replace(journal, switching=True)),
         keep,
     )
     try:
@@ -159,7 +124,7 @@ def _apply(
         # Put back after a first round, the root is what it was before; after a later one it is anything.
         is_old = run.undone and may_drop
         if is_old:
-            journal_.drop(site.vault)
+            JOURNAL.remove(site.vault.state)
         if not isinstance(error, OSError):
             raise
         ending = "nothing was changed" if is_old else "the next command that writes will finish it"
@@ -172,7 +137,7 @@ def _apply(
 def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:
     """Return what to say of a restore that the system refused."""
     what = os_error_words(error, site.root.path)
-    return ConfigvaultError(f"cannot restore: {what}; {ending}", _hint(error))
+    return ConfigvaultError(f"cannot restore: {what}; {ending}", hint(error))
 
 
 def os_error_words(error: OSError, root: str) -> str:
@@ -181,7 +146,8 @@ def os_error_words(error: OSError, root: str) -> str:
     return f"{error.strerror or error} ({name!r} in {root})"
 
 
-def _hint(error: OSError, where: str = "root") -> str:
+def hint(error: OSError, where: str = "root") -> str:
+    """Return what helps against `error` on the file system of the root or the vault."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"make room on the file system of the {where}, then try again"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
@@ -216,18 +182,3 @@ def _holding(path: str, entry: Entry | Folder) -> Folder:
         entry = Folder(0o755, entry.uid, entry.gid, {name: entry})
     assert isinstance(entry, Folder)
     return entry
-
-
-def _settle(site: Site, journal: Journal, live: Folder, kept: Folder | None, result: Restored) -> None:
-    """Publish the snapshot, remember the root's stamps, mark what was left."""
-    if journal.publish:
-        result.snapshot = site.vault.publish(site.vault.at(journal.commit))
-        live_.remember(site, live, kept)
-    by = result.snapshot.id if result.snapshot else None
-    if by or journal.forgiven:
-        site.vault.mark(
-            lambda said: said.without_rolled_back_by(journal.forgiven).with_rolled_back(
-                journal.left if by else (), by or ""
-            ),
-            site.note(journal.trigger, f"Mark what {by or journal.trigger} left"),
-        )

@@ -1,7 +1,8 @@
-"""Look at live: the latest snapshot's state, and the root's state beside it, reading only what is new."""
+"""Scan the root: live as captured, beside the latest snapshot's state, reading only what is new."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,10 +11,9 @@ from configvault.core import compare, metadata
 from configvault.core.model import Change, Finding, Folder, Severity, Snapshot, State, Verdict
 from configvault.root.names import IGNORED
 from configvault.usecases.site import Site
-from configvault.vault import statcache
+from configvault.vault import statcache, statefiles
 from configvault.vault.stage import Stage
 
-CACHE = "stat-cache.json"
 # So many files are read again rather than kept.
 _FEW = 20
 LEFT_OUT_RULE = "left-out"
@@ -62,18 +62,28 @@ class Live:
         return self.read_kept(blob)
 
 
-def look(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
+def live(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
     """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
     kept = remembered(site) if known is None else None
     known = known if known is not None else kept
     latest, before = latest_beside(site, known)
     seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
-    return replace(of(site, seen, latest, before, stage), kept=kept)
+    return replace(live_of(site, seen, latest, before, stage), kept=kept)
 
 
-def of(site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None, stage: Stage | None) -> Live:
+def live_of(
+    site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None, stage: Stage | None
+) -> Live:
     """Return live where the root was captured as `seen`, beside the latest snapshot and its state."""
     return Live(compare.without_bare(seen, before), latest, before, stage, site.vault.objects.read, seen)
+
+
+def missing_root(site: Site) -> Live:
+    """Return live where the root itself is missing: an empty folder that nobody has to keep."""
+    latest, before = latest_beside(site, remembered(site))
+    like = before or Folder(0o755, os.geteuid(), os.getegid(), {})
+    empty = Folder(like.mode, like.uid, like.gid, {})
+    return Live(empty, latest, before, None, site.vault.objects.read)
 
 
 def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Folder | None]:
@@ -110,7 +120,7 @@ def remember(site: Site, state: Folder, kept: Folder | None = None) -> Folder:
     site.validator.remember()
     if kept is not None and len(compare.changes(kept, state)) + _unstamped(kept) <= _FEW:
         return kept
-    statcache.save(site.vault.state_file(CACHE), state)
+    statcache.save(statefiles.path(site.vault.state, statefiles.STAT_CACHE), state)
     return state
 
 
@@ -128,4 +138,4 @@ def _folders(state: Folder) -> Iterator[Folder]:
 
 def remembered(site: Site) -> Folder | None:
     """Return the state that was kept last, of the latest snapshot or one before; its stamps tell what need not be read."""
-    return statcache.load(site.vault.state_file(CACHE))
+    return statcache.load(statefiles.path(site.vault.state, statefiles.STAT_CACHE))

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from typing import Protocol
 
+from configvault.core import metadata
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.frozen import frozen
 from configvault.core.model import Folder, Snapshot, Trigger
-from configvault.core.plan import plan
 from configvault.disk import durable
-from configvault.usecases import journal as journal_
-from configvault.usecases import live as live_
-from configvault.usecases import restore as restore_
-from configvault.usecases import rollback
-from configvault.usecases.journal import Journal
-from configvault.usecases.live import Live
+from configvault.usecases import scan, transition
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
-from configvault.usecases.undo import keep_live
+from configvault.usecases.transition import Purpose
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance
 from configvault.vault.git import Git
@@ -46,11 +42,11 @@ class Source(Protocol):
 
 
 @frozen
-class Rebuilt:
+class Recovered:
     """What came of it: the state that is live now, and how much history lies behind it.
 
     `kept` is the id under which what was in the root is kept, `recorded` the snapshot of the recovery itself, made
-    only where something was kept as a snapshot.
+    only where what is live now is not the replica's latest snapshot, or something was kept as a snapshot.
     """
 
     snapshot: Snapshot
@@ -61,11 +57,11 @@ class Rebuilt:
     recorded: Snapshot | None = None
 
 
-def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
+def recover_host(site: Site, source: Source, *, force: bool = False) -> Recovered:
     """Fetch the history of `source` into the vault, and make the root equal to its latest snapshot.
 
     Args:
-        site: a new vault, or one in which this was cut off; a root that is missing or empty.
+        site: a new vault, or one in which this was interrupted; a root that is missing or empty.
         source: where the history is.
         force: restore over what is in the root, after it is kept in the vault.
 
@@ -74,10 +70,10 @@ def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
         IntegrityError: what was fetched is damaged.
     """
     with writing(site), site.vault.stage() as stage:
-        live = _look(site, stage)
+        live = _scan(site, stage)
         refs = source.held(site.vault.git)
         _check_vault(site, source, refs)
-        if live.state.entries and not force and live.tree != _tree_there(site, refs):
+        if live.state.entries and not force and live.tree not in _trees_there(site, refs):
             raise _not_empty(site)
         if not _is_above(site, refs[MAIN]):
             source.receive(site.vault.git)
@@ -88,10 +84,10 @@ def rebuild(site: Site, source: Source, *, force: bool = False) -> Rebuilt:
         return _restore(site, source, site.vault.at(refs[MAIN]), stage)
 
 
-def _look(site: Site, stage: Stage) -> Live:
-    if site.root.exists():
-        return live_.look(site, stage)
-    return live_.of(site, Folder(0o755, os.geteuid(), os.getegid(), {}), None, None, None)
+def _scan(site: Site, stage: Stage) -> Live:
+    """Return live; in a root that is missing or empty there is nothing to keep."""
+    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
+    return live if live.state.entries else replace(live, stage=None)
 
 
 def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
@@ -119,10 +115,12 @@ def _is_above(site: Site, tip: str) -> bool:
     return False
 
 
-def _tree_there(site: Site, refs: dict[str, str]) -> str | None:
-    """Return the tree of the replica's latest snapshot, where an earlier try has fetched it already."""
-    commit = refs[MAIN]
-    return site.vault.at(commit).tree if site.vault.objects.has(commit) else None
+def _trees_there(site: Site, refs: dict[str, str]) -> set[str]:
+    """Return the trees that an earlier try may have restored: the replica's latest, and what it recorded above."""
+    if not site.vault.objects.has(refs[MAIN]):
+        return set()
+    latest = site.vault.latest() if _is_above(site, refs[MAIN]) else None
+    return {site.vault.at(refs[MAIN]).tree} | ({latest.tree} if latest is not None else set())
 
 
 def _not_empty(site: Site) -> ConfigvaultError:
@@ -132,36 +130,35 @@ def _not_empty(site: Site) -> ConfigvaultError:
     )
 
 
-def _restore(site: Site, source: Source, target: Snapshot, stage: Stage) -> Rebuilt:
-    state = site.vault.tree(target.tree)
-    live = _look(site, stage)
-    kept = None
-    rollback.check_owners(plan(live.seen, state))
-    if live.state.entries and live.tree != target.tree:
-        kept = keep_live(site, live)
-    journal = Journal(restore_.new_token(), target.commit, False, Trigger.RECOVER, kept, reload=False)
-    latest = site.vault.latest()
-    if latest is not None and latest.tree != target.tree:
-        # It was a valid state, so it is a snapshot now: history goes on from it to what is restored.
-        note = site.note(Trigger.RECOVER, f"Recover {target.id} from {source.name}", None, target.id)
-        prepared = site.vault.prepare(state, live.state, stage, note)
-        journal = Journal(journal.token, prepared.commit, True, Trigger.RECOVER, kept, reload=False)
-    seen = live.seen if site.root.exists() else None
-    restored = restore_.restore(site, journal, seen, state, stage)
-    journal_.drop(site.vault)
-    recorded = restored.snapshot or (latest if latest and latest.commit != target.commit else None)
-    return _proven(site, target, kept, recorded)
+def _restore(site: Site, source: Source, target: Snapshot, stage: Stage) -> Recovered:
+    live = _scan(site, stage)
+    aimed = transition.aim(site, live, site.vault.tree(target.tree, live.state))
+    purpose = Purpose(
+        Trigger.RECOVER,
+        lambda _: f"Recover {target.id} from {source.name}",
+        target=target.id,
+        # What was there may be a snapshot now, or a name of the target's be ignored: then history goes on.
+        unless_latest=True,
+        reload=False,
+    )
+    before = site.vault.latest()
+    done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
+    kept = done.journal.safety if live.state.entries and live.tree != target.tree else None
+    recorded = done.snapshot or (before if before and before.commit != target.commit else None)
+    return _proven(site, target, aimed.state, kept, recorded)
 
 
-def _proven(site: Site, target: Snapshot, kept: str | None, recorded: Snapshot | None) -> Rebuilt:
+def _proven(
+    site: Site, target: Snapshot, state: Folder, kept: str | None, recorded: Snapshot | None
+) -> Recovered:
     """Read the root once more, believing nothing, and compare."""
     seen = site.root.capture(None, None)
-    live = live_.of(site, seen, target, site.vault.tree(target.tree), None)
-    if live.tree != target.tree:
+    live = scan.live_of(site, seen, target, state, None)
+    if live.tree != metadata.snapshot_tree(state).id:
         raise IntegrityError(
             f"the root {site.root.path} does not equal {target.id} after all", "configvault diff latest"
         )
-    live_.remember(site, seen)
+    scan.remember(site, seen)
     files = sum(1 for _ in seen.files())
     snapshots = sum(1 for _ in site.vault.log())
-    return Rebuilt(target, snapshots, len(site.vault.rejected()), files, kept, recorded)
+    return Recovered(target, snapshots, len(site.vault.rejected()), files, kept, recorded)

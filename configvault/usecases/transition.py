@@ -1,0 +1,442 @@
+"""The only way in which the root changes: `begin` keeps live and writes the journal, `finish` carries it out.
+
+    aim     what the root can become of what is wanted, and the steps from live to it; nothing is changed
+    begin   keep live in the vault, prepare the commit that will record the new state, write the journal
+    finish  bring the root to that state, publish and mark, reload the service, wait for a confirmation or undo, and
+            remove the journal
+
+Rollback, undo, automatic restore and recovery of a host differ in what they aim at and in their `Purpose`. After a
+crash `finish` is called again with the journal alone: it only rolls forward, since the new state was in the vault and
+validated before the root was touched.
+
+A target from outside the vault needs nothing else: `aim` takes any state, its bytes may lie in a `Stage` of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import cached_property
+
+from configvault.core import compare, metadata
+from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import frozen
+from configvault.core.model import Change, Entry, Folder, Snapshot, Trigger
+from configvault.core.outcome import RollbackEnd, RollbackOutcome
+from configvault.core.plan import RestorePlan, Step, plan
+from configvault.core.rendering.subject import plugins_touched
+from configvault.root import leftovers, rights, staging
+from configvault.usecases import references, rounds, scan
+from configvault.usecases.loading import Loading, load
+from configvault.usecases.recording import keep_live
+from configvault.usecases.rounds import Restored
+from configvault.usecases.scan import Live
+from configvault.usecases.site import Site
+from configvault.vault.repository import MAIN
+from configvault.vault.stage import Stage
+from configvault.vault.statefiles import JOURNAL, PENDING, UNDONE, Journal, Pending, end_pending
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where the root shall go from `live`: `state` is what can be had of what was wanted.
+
+    `other_owners` are the paths that cannot be given to their owners, `stage` holds the bytes that the vault lacks.
+    """
+
+    live: Live
+    state: Folder
+    steps: RestorePlan
+    other_owners: tuple[str, ...] = ()
+    any_owner: bool = False
+    stage: Stage | None = None
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """Return what differs from live to the state."""
+        return compare.changes(self.live.state, self.state)
+
+
+@frozen
+class Purpose:
+    """Why the root changes, and what follows.
+
+    `subject`, given the id under which live is kept, is what the new snapshot's commit says; `kept_as` is the commit
+    under which the state is kept already, where no snapshot is to be made of it; `unless_latest`: nor where the
+    latest snapshot is that state, after live was kept. `target` is the id of what is restored, `back_to` the snapshot behind which newer ones are left. `forgiven` is a rollback whose own marks are
+    taken back. `reload`: the service is told; `undo`: the root goes back where the service does not take it.
+    `confirm_s` is for how long it then waits for a confirmation.
+    """
+
+    trigger: str
+    subject: Callable[[str | None], str] = str
+    reason: str | None = None
+    target: str | None = None
+    kept_as: str | None = None
+    unless_latest: bool = False
+    back_to: Snapshot | None = None
+    forgiven: str | None = None
+    reload: bool = True
+    undo: bool = False
+    confirm_s: float | None = None
+
+
+@frozen
+class Finished:
+    """What came of it: the snapshot that records it (None where none was to be made), how the service took it.
+
+    `undone` is what came of going back, where the service did not take it.
+    """
+
+    journal: Journal
+    snapshot: Snapshot | None
+    restored: Restored
+    loading: Loading | None = None
+    pending: Pending | None = None
+    undone: Finished | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the service was told and did not take it."""
+        return self.loading is not None and not self.loading.loaded
+
+    @property
+    def found(self) -> str | None:
+        """Return the id of the state in which somebody else's changes are kept that were found on the way."""
+        return self.restored.foreign
+
+    def onto(self, outcome: RollbackOutcome) -> RollbackOutcome:
+        """Return `outcome` with what came of it."""
+        outcome = replace(
+            outcome,
+            outcome=RollbackEnd.RELOAD_FAILED if self.failed else RollbackEnd.ROLLED_BACK,
+            safety=self.journal.safety,
+            recorded=self.snapshot,
+            left=self.journal.left,
+            in_place=tuple(self.restored.in_place),
+            hard_links=tuple(self.restored.hard_links),
+            kept_folders=self.restored.kept_folders,
+            foreign=self.found,
+            aside=tuple(sorted(self.restored.aside.items())),
+            reload=self.loading.reload if self.loading else None,
+            health=self.loading.health if self.loading else (),
+            pending_until=self.pending.until if self.pending else None,
+        )
+        return self.undone.onto_undone(outcome) if self.undone is not None else outcome
+
+    def onto_undone(self, outcome: RollbackOutcome) -> RollbackOutcome:
+        """Return the outcome of a rollback of which this is the undoing."""
+        edits = self.found or self._edits(outcome)
+        return replace(
+            outcome,
+            outcome=RollbackEnd.UNDONE,
+            recorded=self.snapshot,
+            reload=self.loading.reload if self.loading else None,
+            health=self.loading.health if self.loading else (),
+            foreign=edits or outcome.foreign,
+            pending_until=None,
+        )
+
+    def _edits(self, outcome: RollbackOutcome) -> str | None:
+        """Return the id under which edits by hand since the rollback are kept, None where there were none."""
+        recorded = outcome.recorded.id if outcome.recorded else None
+        kept = self.journal.safety
+        return kept if kept not in {recorded, outcome.safety, outcome.target.id} else None
+
+
+# --- aim
+
+
+def aim(site: Site, live: Live, wanted: Folder, *, any_owner: bool = False, stage: Stage | None = None) -> Aim:
+    """Work out what the root can become of `wanted`, and how; with `any_owner` owners that cannot be set are left.
+
+    Raises:
+        ConfigvaultError: something in the root that is never touched stands in the way.
+    """
+    possible = attainable(site, wanted, live.seen, any_owner=False)
+    state = attainable(site, possible, live.seen, any_owner=True) if any_owner else possible
+    others = tuple(change.path for change in compare.changes(possible, state))
+    return Aim(live, state, plan(live.seen, state), others, any_owner, stage)
+
+
+def attainable(site: Site, wanted: Folder, live: Folder | None, *, any_owner: bool) -> Folder:
+    """Return `wanted` without what is ignored today and, with `any_owner`, with the owners that this process may set."""
+    wanted = compare.without_ignored(wanted, live, site.root.names.reason_to_leave_out)
+    if not any_owner:
+        return wanted
+    return compare.with_possible_owners(wanted, live, rights.giver(), (os.geteuid(), os.getegid()))
+
+
+def left_behind(site: Site, target: Snapshot) -> Iterator[str]:
+    """Yield the snapshots newer than `target` with another content: the ones that are left by going back to it."""
+    for snapshot in site.vault.log():
+        if snapshot.commit == target.commit:
+            return
+        if snapshot.tree != target.tree and not snapshot.rolled_back:
+            yield snapshot.id
+
+
+# --- begin
+
+
+def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
+    """Keep live, put the commit of the new state on disk, and write the journal; the caller holds the lock.
+
+    Raises:
+        ConfigvaultError: this user may not do it, or there is nothing to go back to; nothing was changed.
+    """
+    _check_owners(aimed, both_ways=purpose.undo or purpose.confirm_s is not None)
+    safety = keep_live(site, aimed.live)
+    confirm = None
+    if purpose.confirm_s is not None:
+        if safety is None:
+            raise ConfigvaultError(
+                "there is nothing to go back to: the root is missing", "roll back without --confirm"
+            )
+        confirm = _pending(site, aimed, purpose, safety)
+    commit, publish = purpose.kept_as, False
+    left: tuple[str, ...] = ()
+    if purpose.unless_latest:
+        latest = site.vault.latest()
+        is_latest = latest is not None and latest.tree == metadata.snapshot_tree(aimed.state).id
+        commit = latest.commit if latest is not None and is_latest else None
+    if commit is None:
+        commit, publish = _prepare(site, aimed, purpose, safety), True
+        left = tuple(left_behind(site, purpose.back_to)) if purpose.back_to is not None else ()
+    journal = Journal(
+        staging.new_token(),
+        commit,
+        publish,
+        purpose.trigger,
+        safety,
+        left,
+        purpose.forgiven,
+        reload=purpose.reload,
+        any_owner=aimed.any_owner,
+        confirm=confirm,
+        # Why wait for a confirmation of what the service did not take?
+        undo=safety is not None and (purpose.undo or confirm is not None),
+    )
+    JOURNAL.write(site.vault.state, journal)
+    return journal
+
+
+def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str) -> Pending:
+    assert purpose.confirm_s is not None
+    assert purpose.target is not None
+    until = site.now() + timedelta(seconds=purpose.confirm_s)
+    token = secrets.token_hex(6)
+    return Pending(
+        token, until, purpose.confirm_s, site.actor, purpose.target, safety, any_owner=aimed.any_owner
+    )
+
+
+def _prepare(site: Site, aimed: Aim, purpose: Purpose, safety: str | None) -> str:
+    """Put the commit of the snapshot that records the new state on disk; no ref leads to it yet."""
+    live = aimed.live
+    touched = plugins_touched(aimed.changes, live.read, live.state, aimed.state)
+    note = site.note(purpose.trigger, purpose.subject(safety), purpose.reason, purpose.target, touched)
+    return site.vault.prepare(aimed.state, live.before, aimed.stage or live.stage, note).commit
+
+
+def _check_owners(aimed: Aim, *, both_ways: bool) -> None:
+    """Refuse at once what this user may not do: give files to others, there or on the way back."""
+    may_give = rights.giver()
+    ways = [aimed.steps]
+    if both_ways and not aimed.any_owner:
+        ways.append(plan(aimed.state, aimed.live.state))
+    for path, entry in (new for steps in ways for new in _made_anew(steps)):
+        if not may_give(entry.uid, entry.gid):
+            raise ConfigvaultError(
+                f"cannot give {path!r} to user {entry.uid} and group {entry.gid}: "
+                "that takes root or the capability CAP_CHOWN",
+                "run it with sudo, or add --force to restore all but the owners",
+            )
+
+
+def _made_anew(steps: RestorePlan) -> Iterator[tuple[str, Entry | Folder]]:
+    """Yield what gets an owner: everything new, and folders whose owner changes."""
+    for step in steps.steps:
+        if step.new is not None and not _keeps_owner(step):
+            yield step.path, step.new
+        if isinstance(step.new, Folder) and not step.attributes_only:
+            yield from step.new.walk(step.path + "/")
+
+
+def _keeps_owner(step: Step) -> bool:
+    old, new = step.old, step.new
+    return isinstance(old, Folder) and isinstance(new, Folder) and (old.uid, old.gid) == (new.uid, new.gid)
+
+
+# --- finish
+
+
+def finish(site: Site, journal: Journal, stage: Stage, aimed: Aim | None = None) -> Finished:
+    """Carry `journal` out to the end; the caller holds the lock.
+
+    Args:
+        site: what to work on.
+        journal: what `begin` wrote, now or before a crash.
+        stage: where the bytes go that somebody else wrote meanwhile.
+        aimed: what `begin` was given; None after a crash.
+
+    Raises:
+        ConfigvaultError: it could not be done; what was begun is finished by the next holder of the lock, unless the
+            message says that nothing was changed.
+    """
+    if aimed is None:
+        journal, target, kept = _taken_up(site, journal, stage)
+        restored = rounds.restore(site, journal, None, target, None, stage)
+        restored.foreign = restored.foreign or kept
+    else:
+        restored = rounds.restore(site, journal, aimed.steps, aimed.state, aimed.live.seen, stage)
+    try:
+        snapshot = _settle(site, journal, restored.live, aimed.live.kept if aimed is not None else None)
+    except OSError as error:
+        what = rounds.os_error_words(error, site.vault.path)
+        raise ConfigvaultError(
+            f"the root is restored, but this could not be recorded: {what}; "
+            "the next command that writes will record it",
+            rounds.hint(error, "vault"),
+        ) from error
+    done = Finished(journal, snapshot, restored)
+    if journal.reload:
+        done = replace(done, loading=load(site, snapshot, journal.trigger))
+    if journal.confirm is not None:
+        done = replace(done, pending=_wait_from_now(site, journal.confirm, snapshot))
+    if done.failed and journal.undo:
+        assert journal.safety is not None
+        return replace(done, undone=_undone(site, journal, snapshot, stage))
+    if journal.trigger == Trigger.UNDO:
+        end_pending(site.vault.state, UNDONE, snapshot.id if snapshot else None)
+    JOURNAL.remove(site.vault.state)
+    return done
+
+
+def _settle(site: Site, journal: Journal, live: Folder, kept: Folder | None) -> Snapshot | None:
+    """Publish the snapshot, remember the root's stamps, mark what was left."""
+    snapshot = None
+    if journal.publish:
+        snapshot = site.vault.publish(site.vault.at(journal.commit))
+        scan.remember(site, live, kept)
+    by = snapshot.id if snapshot else None
+    if by or journal.forgiven:
+        left = journal.left if by else ()
+        site.vault.mark(
+            lambda said: said.without_rolled_back_by(journal.forgiven).with_rolled_back(left, by or ""),
+            site.note(journal.trigger, f"Mark what {by or journal.trigger} left"),
+        )
+    return snapshot
+
+
+def _wait_from_now(site: Site, asked: Pending, snapshot: Snapshot | None) -> Pending:
+    """Let the waiting begin, now that the service was told."""
+    until = site.now() + timedelta(seconds=asked.within_s)
+    pending = replace(asked, recorded=snapshot.id if snapshot else None, until=until)
+    PENDING.write(site.vault.state, pending)
+    return pending
+
+
+# --- undo
+
+
+@frozen
+class WayBack:
+    """A change that may be undone: where it went, the id of what it left, the id of the snapshot that records it."""
+
+    target: str
+    safety: str
+    recorded: str | None
+    any_owner: bool = False
+
+
+def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
+    """Make the root what it was before the change and have the service load it; the caller holds the lock.
+
+    What was edited by hand since is kept in the vault first.
+    """
+    back = references.resolve_any(site, way.safety)
+    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
+    aimed = aim(site, live, site.vault.tree(back.tree, live.seen), any_owner=way.any_owner)
+    is_snapshot = isinstance(back, Snapshot)
+    purpose = Purpose(
+        Trigger.UNDO,
+        lambda _: f"Undo the rollback to {way.target}: {why}",
+        target=back.id,
+        kept_as=None if is_snapshot else back.commit,
+        back_to=back if isinstance(back, Snapshot) else None,
+        forgiven=way.recorded,
+    )
+    return finish(site, begin(site, aimed, purpose), stage, aimed)
+
+
+def _undone(site: Site, journal: Journal, snapshot: Snapshot | None, stage: Stage) -> Finished:
+    assert journal.safety is not None
+    way = WayBack(
+        target_of(site, journal, snapshot).id,
+        journal.safety,
+        snapshot.id if snapshot else None,
+        journal.any_owner,
+    )
+    return undo(site, way, stage, "the service did not take it")
+
+
+def target_of(site: Site, journal: Journal, snapshot: Snapshot | None) -> Snapshot:
+    """Return what a journal's change goes to; what was pruned since is its own commit."""
+    if snapshot is not None and snapshot.target is not None:
+        with contextlib.suppress(ConfigvaultError):  # pruned since
+            return references.resolve_any(site, snapshot.target).as_snapshot()
+    rejected = next((one for one in site.vault.rejected() if one.commit == journal.commit), None)
+    return rejected.as_snapshot() if rejected else site.vault.at(journal.commit)
+
+
+# --- after a crash
+
+
+def _taken_up(site: Site, journal: Journal, stage: Stage) -> tuple[Journal, Folder, str | None]:
+    """Take up a change that a crash interrupted: clear what it left in the root, and aim at its state once more.
+
+    Returns what to carry out, the state, and the id under which somebody else's files are kept that were found.
+    """
+    recorded = site.vault.state_at(journal.commit)
+    kept = None
+    if site.root.exists():
+        try:
+            # Whoever was killed may not have synced what it renamed.
+            leftovers.sync_file_system(site.root.path)
+            kept = _clear(site, journal, recorded, stage)
+        except OSError as error:
+            raise rounds.failure(site, error, "the next command that writes will finish it") from error
+    live = site.root.capture(None, None) if journal.any_owner and site.root.exists() else None
+    target = attainable(site, recorded, live, any_owner=journal.any_owner)
+    if journal.publish and target is not recorded and site.vault.refs.read(MAIN) != journal.commit:
+        # Other names are ignored by now: record what the root will be, not what it was to be.
+        said = site.vault.at(journal.commit)
+        note = replace(
+            site.note(said.trigger, said.subject, said.reason, said.target, said.plugins), actor=said.actor
+        )
+        before = site.vault.latest()
+        base = site.vault.tree(before.tree, recorded) if before is not None else None
+        journal = replace(journal, commit=site.vault.prepare(target, base, None, note).commit)
+    # From here on what has a temporary name is a half-built part of the target again.
+    journal = replace(journal, switching=False)
+    JOURNAL.write(site.vault.state, journal)
+    return journal, target, kept
+
+
+def _clear(site: Site, journal: Journal, target: Folder, stage: Stage) -> str | None:
+    """Remove what the restore left in its staging folder; keep in the vault what is in it nowhere else."""
+    kept: list[str] = []
+    leftovers.clear(
+        site.root,
+        journal.token,
+        stage,
+        site.vault.has_content,
+        lambda foreign: kept.append(rounds.keep_foreign(site, target, foreign, stage)),
+        switching=journal.switching,
+    )
+    return kept[0] if kept else None

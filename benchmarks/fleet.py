@@ -28,6 +28,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 from harness import git_servers  # noqa: E402 - found by the line above
 from hosts import Host, bare  # noqa: E402
 
+from configvault.core import backoff  # noqa: E402
 from configvault.core.replicas import Why  # noqa: E402
 from configvault.core.settings import ReplicaSettings  # noqa: E402
 from configvault.replica import Remote, resolve  # noqa: E402
@@ -157,7 +158,7 @@ class Bench:
                 if why is None:
                     break
                 refused[why] += 1
-                time.sleep(replicate.pause(attempt, replicate.FIRST_PAUSE_S))
+                time.sleep(backoff.pause(attempt, replicate.FIRST_PAUSE_S))
             took.append(time.perf_counter() - began)
 
         def all_of_them() -> None:

@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from configvault.core.backoff import LONGEST_S, BackOff
 from configvault.core.errors import ConfigvaultError, FaultError
 from configvault.core.outcome import FailureOutcome
-from configvault.core.replicas import ReplicaStatus, Why
+from configvault.core.replicas import ReplicaStatus
 from configvault.usecases import replicate
 from configvault.usecases.site import Remote, Site
 from configvault.vault.repository import Vault
 
 MOST_AT_ONCE = 4
-LONGEST_PAUSE_S = 300.0
 
 
 @dataclass
@@ -28,11 +28,11 @@ class _Due:
     """One replica: since when it waits (None: it does not), not before when, whether a push is going on."""
 
     remote: Remote
+    backoff: BackOff
     since: float | None = None
     not_before: float = 0.0
     busy: bool = False
-    failures: int = 0
-    why: Why | None = None
+    is_failing: bool = False
 
 
 class Replicator:
@@ -44,23 +44,22 @@ class Replicator:
         told: Callable[[ReplicaStatus], None] | None = None,
         *,
         first_pause_s: float = replicate.FIRST_PAUSE_S,
-        longest_pause_s: float = LONGEST_PAUSE_S,
+        longest_pause_s: float = LONGEST_S,
     ) -> None:
         """Start the threads, if there is any replica.
 
         Args:
             site: whose vault to send; what its `remotes` are now.
-            told: hears, in one of the threads, how a replica stands when it fails, fails for another reason, or
-                works again.
+            told: hears, in one of the threads, how a replica stands when it fails, fails for a reason that is new
+                since it worked, or works again.
             first_pause_s: how long to wait after the first failure; it doubles, and is jittered.
             longest_pause_s: the most it becomes.
         """
         self._site = site
         self._told = told
-        self._pauses = (first_pause_s, longest_pause_s)
         self._stop = threading.Event()
         self._changed = threading.Condition()
-        self._due = [_Due(remote) for remote in site.remotes()]
+        self._due = [_Due(remote, BackOff(first_pause_s, longest_pause_s)) for remote in site.remotes()]
         self._threads = [
             threading.Thread(target=self._work, name=f"replicate-{number}", daemon=True)
             for number in range(min(len(self._due), MOST_AT_ONCE))
@@ -115,15 +114,17 @@ class Replicator:
             pass  # The vault itself is in trouble, a full disk for instance: whoever records says so.
         except Exception as error:  # the boundary of this thread: whatever it was, it is tried again
             fault = FaultError(error)
-            self._site.tell(FailureOutcome("replicate", fault.kind, fault.message, fault.hint))
+            if due.backoff.is_news(fault.message):
+                self._site.tell(FailureOutcome("replicate", fault.kind, fault.message, fault.hint))
         finally:
             with self._changed:
                 due.busy = False
-                due.failures = due.failures + 1 if failed else 0
                 due.not_before = 0.0
                 if failed:
                     due.since = due.since or began
-                    due.not_before = time.monotonic() + replicate.pause(due.failures, *self._pauses)
+                    due.not_before = time.monotonic() + due.backoff.failed()
+                else:
+                    due.backoff.worked()
                 self._changed.notify_all()
 
     def _sent(self, due: _Due) -> bool:
@@ -133,8 +134,9 @@ class Replicator:
             if not status.current or status.trouble is not None:
                 status = replicate.push(site, due.remote, self._stop)
         why = status.trouble.why if status.trouble else None
-        if why is not due.why and not self._stop.is_set():
-            due.why = why
+        is_news = due.backoff.is_news(why) if why is not None else due.is_failing
+        if is_news and not self._stop.is_set():
+            due.is_failing = why is not None
             if self._told is not None:
                 self._told(status)
         return why is not None

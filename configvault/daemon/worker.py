@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from configvault.core import sandbox
+from configvault.core.backoff import BackOff
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
@@ -45,7 +46,6 @@ from configvault.vault.statefiles import SCHEDULE
 # The fixed word for a root that cannot be written.
 RESTORING = "restoring"
 _FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 60.0
 _MISSING_EVERY_S = 1.0
 # Somebody else's lock is no failure until it lasts this long.
 _BUSY_S = 60.0
@@ -74,7 +74,9 @@ class Worker:
         self.busy_until_s: float | None = None
         self._known: Folder | None = None
         self._refused: str | None = None
-        self._pause_s = _FIRST_PAUSE_S
+        self._backoffs: dict[str, BackOff] = {}
+        # What failed is not due again before.
+        self._not_before_s: dict[str, float] = {}
         self._busy_since_s: float | None = None
         self._retry_s: float | None = None
         self._undone: set[Task] = set()
@@ -129,10 +131,10 @@ class Worker:
             self._retry_s,
             self._rescan_s,
             self._remember_s,
-            self._reactions.due_s,
-            self._reactions.probation.due_s,
-            self._confirmation.due_s,
-            self.sight.poll_s,
+            self._later("restore", self._reactions.due_s),
+            self._later("restore", self._reactions.probation.due_s),
+            self._later("confirmation", self._confirmation.due_s),
+            self._later("poll", self.sight.poll_s),
         ]
         due_s = min((one for one in times_s if one is not None), default=None)
         self._inbox.wait(due_s, watch.quiet, watch.max_wait)
@@ -161,7 +163,7 @@ class Worker:
 
     def _do_what_is_due(self) -> None:
         now_s = time.monotonic()
-        if self._confirmation.due_s is not None and now_s >= self._confirmation.due_s:
+        if self._is_due("confirmation", self._confirmation.due_s, now_s):
             self._attempt("confirmation", self._confirmation.act)
         if not self._is_there():
             return
@@ -174,15 +176,21 @@ class Worker:
             self._attempt("record", self._rescan)
         if self._remember_s is not None and now_s >= self._remember_s:
             self._remember()
-        if self.sight.poll_s is not None and now_s >= self.sight.poll_s:
+        if self._is_due("poll", self.sight.poll_s, now_s):
             self._attempt("poll", lambda: self.sight.poll(self._known))
-        watched_s = self._reactions.probation.due_s
-        if watched_s is not None and now_s >= watched_s:
+        if self._is_due("restore", self._reactions.probation.due_s, now_s):
             self._attempt("restore", self._reactions.watch)
-        due_s = self._reactions.due_s
-        if due_s is not None and now_s >= due_s:
+        if self._is_due("restore", self._reactions.due_s, now_s):
             self._attempt("restore", self._restore)
         self._look_at_burst(Trigger.CHANGE)
+
+    def _later(self, doing: str, due_s: float | None) -> float | None:
+        """Return when something is due: what failed, ever later."""
+        return None if due_s is None else max(due_s, self._not_before_s.get(doing, due_s))
+
+    def _is_due(self, doing: str, due_s: float | None, now_s: float) -> bool:
+        later_s = self._later(doing, due_s)
+        return later_s is not None and now_s >= later_s
 
     # --- looking
 
@@ -256,7 +264,7 @@ class Worker:
     def _saw(self, seen: Seen, dirty: Dirty) -> None:
         """Take note of a look that worked, and react to it."""
         self._known = seen.state
-        self._pause_s = _FIRST_PAUSE_S
+        self._worked("record")
         self._standing.clear("recording")
         if dirty == EVERYTHING:
             self._standing.looked()
@@ -362,8 +370,9 @@ class Worker:
             if now_s - self._busy_since_s > _BUSY_S:
                 self._failed(doing, error.kind, error.message, error.hint)
             else:
-                self._site.tell(PostponedOutcome(doing, (), error.message))
-                self._again(_FIRST_PAUSE_S)
+                if self._backoff(doing).is_news(error.message):
+                    self._site.tell(PostponedOutcome(doing, (), error.message))
+                self._again(doing, _FIRST_PAUSE_S)
         except ConfigvaultError as error:
             self._failed(doing, error.kind, error.message, error.hint)
         except OSError as error:
@@ -375,6 +384,7 @@ class Worker:
         else:
             self._busy_since_s = None
             if doing != "record":
+                self._worked(doing)
                 self._standing.clear(doing)
             return True
         return False
@@ -382,17 +392,24 @@ class Worker:
     def _failed(self, doing: str, kind: str, message: str, hint: str | None) -> None:
         if not self._site.root.exists():
             # A root that went away in the middle of a look is waited for, not failed over.
-            self._again(_FIRST_PAUSE_S)
+            self._again(doing, _FIRST_PAUSE_S)
             return
-        self._site.tell(FailureOutcome(doing, kind, message, hint))
+        if self._backoff(doing).is_news(message):
+            self._site.tell(FailureOutcome(doing, kind, message, hint))
         self._standing.degrade("recording" if doing == "record" else doing, message, hint)
-        self._again(self._pause_s)
-        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        self._again(doing, self._backoff(doing).failed())
 
-    def _again(self, pause_s: float) -> None:
+    def _again(self, doing: str, pause_s: float) -> None:
         # What was captured may not have come into the vault: believe nothing of it.
         self._known = None
-        self._retry_s = time.monotonic() + pause_s
+        self._retry_s = self._not_before_s[doing] = time.monotonic() + pause_s
+
+    def _backoff(self, doing: str) -> BackOff:
+        return self._backoffs.setdefault(doing, BackOff(_FIRST_PAUSE_S))
+
+    def _worked(self, doing: str) -> None:
+        self._backoffs.pop(doing, None)
+        self._not_before_s.pop(doing, None)
 
     @contextlib.contextmanager
     def _busy(self, most_s: float) -> Iterator[None]:

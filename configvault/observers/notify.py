@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from configvault.calls.http import CallError
+from configvault.core import backoff
 from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome
 from configvault.core.rendering import events
@@ -155,11 +156,9 @@ class _Target:
         """Return why it could not be told, None where it was."""
         if self.settings.command:
             return self._run_command(event, told)
-        for attempt in range(ATTEMPTS):
+        for _ in backoff.attempts(ATTEMPTS, FIRST_PAUSE_S, self._stop.wait):
             failure, again = self._post(told)
-            if failure is None or not again or attempt + 1 == ATTEMPTS:
-                break
-            if self._stop.wait(FIRST_PAUSE_S * 2**attempt):
+            if failure is None or not again:
                 break
         return failure
 

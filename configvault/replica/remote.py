@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
 
+from configvault.core import backoff
 from configvault.core.errors import ConfigvaultError
 from configvault.core.replicas import HEADS, OTHERS, Trouble, Why
 from configvault.replica import program, reasons
@@ -18,7 +18,9 @@ _SERVED_SO = ("core.fsync=all", "core.fsyncMethod=fsync", "receive.shallowUpdate
 _OWN_RECEIVER = f"--receive-pack=git {' '.join(f'-c {setting}' for setting in _SERVED_SO)} receive-pack"
 
 # How long to wait for a server that is busy before it is asked again.
-_PAUSES_S = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+_ATTEMPTS = 7
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 8.0
 
 
 class RemoteError(ConfigvaultError):
@@ -96,17 +98,17 @@ class Remote:
         """
         layout = self.address.layout
         specs = [f"+{layout.main}:{HEADS}main", f"+{layout.others}mark*:{OTHERS}mark*"]
-        for pause_s in _PAUSES_S:
+        busy: RemoteError | None = None
+        for _ in backoff.attempts(_ATTEMPTS, _FIRST_PAUSE_S, self._idle.wait, _LONGEST_PAUSE_S):
             try:
-                self._fetch(git, specs, "--depth=1")
+                return self._fetch(git, specs, "--depth=1")
             except RemoteError as error:
                 if error.trouble.why is not Why.BUSY:
                     raise
-            else:
-                return
-            # Not when all the others come back.
-            self._idle.wait(pause_s * random.uniform(0.5, 1))  # noqa: S311 - no secret
-        self._fetch(git, specs, "--depth=1")
+                busy = error
+        if busy is not None:
+            raise busy
+        return None
 
     def _fetch(self, git: Git, specs: Sequence[str], *more: str) -> None:
         args = ["-c", "fetch.fsckObjects=true", "fetch", "--atomic", "--no-tags", "--no-write-fetch-head"]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from configvault.calls import program, proxies
 from configvault.calls.http import CallError
+from configvault.core.backoff import BackOff
 from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport
 from configvault.core.settings import HealthCheck, HealthStep, LogCheck
@@ -72,6 +73,7 @@ def _until_well(
     started = time.monotonic()
     deadline = started + check.within
     wrong: str | None = None
+    pauses = BackOff(pause_s, LONGEST_PAUSE_S)
     while True:
         left = max(deadline - time.monotonic(), 0.001)
         error, note = _ask_once(check, deadline, stop, around)
@@ -81,9 +83,9 @@ def _until_well(
         over = stop.is_set() or time.monotonic() >= deadline or check.log is not None
         # A last question that was cut short tells less than the whole answer before it.
         wrong = wrong if wrong and over and left < check.timeout else error
-        if over or stop.wait(min(pause_s, max(deadline - time.monotonic(), 0))) or time.monotonic() >= deadline:
+        left = max(deadline - time.monotonic(), 0)
+        if over or stop.wait(min(pauses.failed(), left)) or time.monotonic() >= deadline:
             return HealthReport(check.name, False, check.required, wrong, note, time.monotonic() - started)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
 
 def _ask_once(

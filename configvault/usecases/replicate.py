@@ -6,14 +6,13 @@ What is known of a replica lasts in a small file of its own, so that every comma
 from __future__ import annotations
 
 import json
-import random
 import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from configvault.core import gitformat
+from configvault.core import backoff, gitformat
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
 from configvault.disk import lock
@@ -35,17 +34,11 @@ def replicate(
     """Push to every replica now, again where another try may help, and return how each stands."""
     idle = stop or threading.Event()
     for remote in site.remotes():
-        for attempt in range(1, ATTEMPTS + 1):
+        for _ in backoff.attempts(ATTEMPTS, pause_s, idle.wait):
             trouble = push(site, remote, stop).trouble
-            again = trouble is not None and trouble.why in PASSING and attempt < ATTEMPTS
-            if not again or idle.wait(pause(attempt, pause_s)):
+            if trouble is None or trouble.why not in PASSING:
                 break
     return standing(site)
-
-
-def pause(failures: int, first_s: float, longest_s: float = 300.0) -> float:
-    """Return how long to wait after so many failures: longer each time, and not when everybody else comes back."""
-    return min(first_s * 2.0 ** min(failures - 1, 20), longest_s) * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
 
 def push(site: Site, remote: Remote, stop: threading.Event | None = None) -> ReplicaStatus:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from configvault.core import backoff
 from configvault.core.model import ReloadReport
 from configvault.core.settings import ReloadSettings
 from configvault.service.reload.context import Attempt, ReloadContext
@@ -41,17 +42,11 @@ class Attempting:
         # One key for all attempts of one reload: a service that keeps keys loads once. The next reload, of the
         # same snapshot even, has another.
         key = os.urandom(16).hex()
-        for count in range(1, self._settings.most_attempts + 1):
+        most, wait = self._settings.most_attempts, self._stop.wait
+        for count in backoff.attempts(most, self._pause_s, wait, LONGEST_PAUSE_S):  # noqa: B007 - used below
             attempt = self._attempt(self._settings, context, key, self._environ, self._stop)
-            last = attempt.error is None or count == self._settings.most_attempts
-            if last or self._stop.wait(self._pause(count)):
+            if attempt.error is None:
                 break
         elapsed = time.monotonic() - started
         kind = self._settings.kind
         return ReloadReport(kind, attempt.error is None, count, attempt.status, attempt.error, elapsed)
-
-    def _pause(self, count: int) -> float:
-        import random
-
-        # Jitter keeps a fleet that was changed at once from asking at once, too.
-        return min(self._pause_s * 2.0 ** (count - 1), LONGEST_PAUSE_S) * random.uniform(0.5, 1)  # noqa: S311 - no secret

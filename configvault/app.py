@@ -10,8 +10,8 @@ import os
 import re
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import partial
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from configvault import config, who
@@ -409,10 +409,29 @@ def rules() -> list[Rule]:
 
 def _now(timezone: str) -> datetime:
     if timezone == "local":
-        return datetime.now().astimezone()
+        return datetime.now(_host_zone())
     from zoneinfo import ZoneInfo
 
     return datetime.now(ZoneInfo(timezone))
+
+
+@lru_cache(1)
+def _host_zone() -> tzinfo:
+    """Return the zone of this host, whatever TZ whoever calls has: one vault has one zone. Source: localtime(5)."""
+    from zoneinfo import ZoneInfo
+
+    path = "/etc/localtime"
+    name = os.path.realpath(path).partition("/zoneinfo/")[2]
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError):
+        pass
+    try:
+        with open(path, "rb") as file:
+            return ZoneInfo.from_file(file, key="local")
+    except (OSError, ValueError):
+        # As the C library has it where there is no such file.
+        return UTC
 
 
 class _Loads:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -83,3 +85,15 @@ def test_thinning_again_removes_nothing(seconds: list[int], policy: KeepSnapshot
     again = [one.snapshot for one in decide(stays, policy, NOW, {}) if one.reasons]
     assert again == stays
     assert is_empty(policy) or not snapshots or snapshots[0] in stays
+
+
+def test_the_hour_that_comes_twice_is_two_hours() -> None:
+    """In autumn the newest of each 02:xx is kept: what lies between them is an hour apart."""
+    zone = ZoneInfo("Europe/Berlin")
+    passes = [
+        datetime(2024, 10, 27, 2, minute, fold=fold, tzinfo=zone) for fold in (1, 0) for minute in (40, 10)
+    ]
+    ages = [NOW - at.astimezone(UTC) for at in passes]
+    snapshots = [dataclasses.replace(one, taken_at=at) for one, at in zip(taken(*ages), passes, strict=True)]
+    decided = decide(snapshots, KeepSnapshots(keep_hourly=2), NOW + timedelta(days=366), {})
+    assert [bool(one.reasons) for one in decided] == [True, False, True, False]

@@ -109,6 +109,7 @@ def test_clock_set_forward() -> None:
     """A time that the clocks skipped is the same distance after the change."""
     now = datetime(2024, 4, 2, 12, tzinfo=BERLIN)
     assert when("2024-03-31 02:30", now) == "2024-03-31T03:30:00+02:00"
+    assert when("2024-03-31 02:30", now, end=True) == "2024-03-31T03:30:00+02:00"
     assert when("2024-03-31", now, end=True) == "2024-03-31T23:59:59.999999+02:00"
 
 

@@ -68,7 +68,12 @@ Period = Callable[[datetime], tuple[int, ...]]
 
 def _periods(policy: KeepSnapshots) -> tuple[tuple[str, int | None, Period], ...]:
     return (
-        ("hourly", policy.keep_hourly, lambda at: (at.year, at.month, at.day, at.hour)),
+        # An hour that comes twice in autumn is two hours.
+        (
+            "hourly",
+            policy.keep_hourly,
+            lambda at: (int(at.replace(minute=0, second=0, microsecond=0).timestamp()),),
+        ),
         ("daily", policy.keep_daily, lambda at: (at.year, at.month, at.day)),
         ("weekly", policy.keep_weekly, lambda at: at.isocalendar()[:2]),
         ("monthly", policy.keep_monthly, lambda at: (at.year, at.month)),

@@ -22,6 +22,7 @@ SNAPSHOT_PREFIX = "backup_"
 REJECTED_PREFIX = "rejected_"
 
 _ID_FORMAT = "%Y%m%d_%H%M%S"
+_NONE = timedelta()
 _SECOND = timedelta(seconds=1)
 _LAST_MOMENT = timedelta(microseconds=1)
 _ELAPSED_S = {
@@ -159,6 +160,10 @@ def _moment(words: str, now: datetime, end: bool) -> datetime:
 
 def _existing(local: datetime) -> datetime:
     """Return `local`, moved out of the hour that a clock change skips."""
+    first, second = local.replace(fold=0), local.replace(fold=1)
+    if (first.utcoffset() or _NONE) < (second.utcoffset() or _NONE):
+        # In an hour that is missing the second reading is the hour before.
+        local = first
     return local.astimezone(UTC).astimezone(local.tzinfo)
 
 

@@ -232,13 +232,14 @@ class _Daemon:
         settings = self._site.settings
         lines = {Task.BACKUP.value: settings.schedule.backup, Task.VERIFY.value: settings.schedule.verify}
         now = self._site.now()
+        zone = now.tzinfo
+        assert zone is not None
         last = dict(daemonstate.schedule(self._site.vault).last)
         self._stop_clock()
-        self._clock = Clock(settings.timezone, self._ring)
+        self._clock = Clock(zone, self._ring, self._standing.scheduled)
         self._clock.start(lines, last)
-        self._standing.scheduled(self._clock.next_times())
         for name, text in lines.items():
-            if text is not None and name in last and is_missed(text, self._clock.zone, last[name], now):
+            if text is not None and name in last and is_missed(text, zone, last[name], now):
                 self._catch_up(Task(name))
         self._remember_first(lines, last, now)
 
@@ -253,7 +254,12 @@ class _Daemon:
         self, lines: Mapping[str, str | None], last: Mapping[str, datetime], now: datetime
     ) -> None:
         """Count what was never done from the first start on, so that it can be missed."""
-        new = {name: now for name, text in lines.items() if text is not None and name not in last}
+        # What seems to have been done in the future was done while the clock was wrong.
+        new = {
+            name: now
+            for name, text in lines.items()
+            if text is not None and (name not in last or last[name] > now)
+        }
         if new:
             kept = daemonstate.schedule(self._site.vault)
             with contextlib.suppress(OSError):
@@ -261,8 +267,6 @@ class _Daemon:
 
     def _ring(self, name: str) -> None:
         self._inbox.put(Task(name))
-        if self._clock is not None:
-            self._standing.scheduled(self._clock.next_times())
 
     def _clock_jumped(self) -> None:
         if self._clock is not None:

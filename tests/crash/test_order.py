@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x
 
 # May be lost: the lock (only its flock counts), what need not be read and validated again, scratch files without a name.
 MAY_BE_LOST = (
-    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|validated)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
+    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
     r"|/#\d+ \(deleted\)$"
 )
 

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from configvault.core import units
 
@@ -25,37 +23,31 @@ if TYPE_CHECKING:
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def zone(name: str) -> tzinfo:
-    """Return the zone of the configuration's `timezone`."""
-    if name != "local":
-        return ZoneInfo(name)
-    from tzlocal import get_localzone
+def next_time(text: str, zone: tzinfo, after: datetime, last: datetime | None = None) -> datetime:
+    """Return when `text` is next due, later than `after`. Costs the same however long ago it was done.
 
-    return get_localzone()
-
-
-def trigger(text: str, zone_: tzinfo, anchor: datetime) -> BaseTrigger:
-    """Return what APScheduler needs to run `text`; an interval counts from `anchor`."""
+    Args:
+        text: a line of crontab, or `every` and a duration.
+        zone: whose clock it means.
+        after: the time now.
+        last: when it was done last, which an interval counts from (None, or later than now: from now).
+    """
+    # Through UTC, here and below: an hour on the clock is not always an hour.
+    now = after.astimezone(UTC)
     words = text.split()
     if words[0] == "every":
         period = timedelta(seconds=units.duration("".join(words[1:])))
-        # Through UTC, here and below: an hour on the clock is not always an hour.
-        first = (anchor.astimezone(UTC) + period).astimezone(zone_)
-        return IntervalTrigger(seconds=period.total_seconds(), start_date=first, timezone=zone_)
-    return _FirstPass(_crontab(words, zone_), fixed_hour=not words[1].startswith("*"))
-
-
-def next_time(text: str, zone_: tzinfo, after: datetime) -> datetime:
-    """Return when `text` is next due, later than `after`; an interval counts from there."""
-    just_after = (after.astimezone(UTC) + timedelta(microseconds=1)).astimezone(zone_)
-    found = trigger(text, zone_, after).get_next_fire_time(None, just_after)
+        anchor = now if last is None or last > now else last.astimezone(UTC)
+        return (anchor + ((now - anchor) // period + 1) * period).astimezone(zone)
+    trigger = _FirstPass(_crontab(words, zone), fixed_hour=not words[1].startswith("*"))
+    found = trigger.get_next_fire_time(None, (now + timedelta(microseconds=1)).astimezone(zone))
     assert isinstance(found, datetime)
     return found
 
 
-def is_missed(text: str, zone_: tzinfo, last: datetime, now: datetime) -> bool:
-    """Return whether `text` was due at least once since it was done `last`."""
-    return last < now and next_time(text, zone_, last) <= now
+def is_missed(text: str, zone: tzinfo, last: datetime, now: datetime) -> bool:
+    """Return whether `text` was due at least once since it was done `last`; not where that lies in the future."""
+    return last < now and next_time(text, zone, last) <= now
 
 
 def _crontab(words: Sequence[str], zone_: tzinfo) -> BaseTrigger:

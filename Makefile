@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
+.PHONY: help setup demo test check format model test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +51,9 @@ check: $(VENV)/.dev ## lint, format, types
 format: $(VENV)/.dev ## put every file in form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+model: $(VENV)/.dev ## play a model beside the real thing, two minutes or longer (ARGS='--model-seconds 7200', '-k fresh --model-seed N')
+	$(PYTEST) -s tests/model $(ARGS)
 
 test-crash: $(VENV)/.dev ## kill, fill the disk, cut the power at every state-changing call (long)
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/crash $(ARGS)

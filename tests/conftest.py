@@ -15,7 +15,7 @@ hypothesis.settings.load_profile("repeatable")
 
 pytest_plugins = ["harness.guard"]
 
-ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "systemd", "packages")]
+ON_REQUEST = [Path(__file__).parent / name for name in ("crash", "model", "systemd", "packages")]
 
 
 @pytest.fixture
@@ -29,6 +29,17 @@ def open_folder() -> Iterator[Path]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the long tests."""
+    parser.addoption(
+        "--model-seconds",
+        type=float,
+        default=55.0,
+        help="tests/model: how long to play what was never played before",
+    )
+    parser.addoption(
+        "--model-seed",
+        type=int,
+        help="tests/model: the number to begin with there, as an earlier run printed it",
+    )
     parser.addoption(
         "--crash-sample", action="store_true", help="tests/crash: a fixed sample of the calls, not each of them"
     )

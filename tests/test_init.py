@@ -106,6 +106,12 @@ def test_a_checkout_is_found_and_protected(checkout: Checkout) -> None:
     assert (checkout.root / META_PATH).read_bytes() == good
     assert "good" in checkout.does("list").out
 
+    # Nothing to restore, and the server has loaded it: nobody is thrown out for that. To restart it all the same: reload.
+    done = checkout.does("rollback", "latest", "--json")
+    assert (done.json["outcome"], done.json["reload"], checkout.calls("restart")) == ("unchanged", None, 1)
+    assert checkout.does("reload").code == 0
+    assert checkout.calls("restart") == 2
+
 
 def test_a_panic_after_the_restart_is_named(checkout: Checkout) -> None:
     """Where the server panics on what was restored the rollback exits 7 and quotes the panic; nothing counts as good."""

@@ -39,6 +39,11 @@ def shortcoming(answer: Answer, expect: Expectation, fill: Fill = as_it_is) -> s
     return None
 
 
+def is_page(answer: Answer) -> bool:
+    """Return whether `answer` is a web page."""
+    return _media_type(answer.content_type) in ("text/html", "application/xhtml+xml")
+
+
 def _json_shortcoming(answer: Answer, expression: str, what: str, fill: Fill) -> str | None:
     """Return what `expression` finds wrong. Zero and empty count as false, as in most languages."""
     try:

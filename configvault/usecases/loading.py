@@ -55,6 +55,15 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     return loading
 
 
+def need_not_load(site: Site, snapshot: Snapshot | None) -> bool:
+    """Return whether live, which is `snapshot`, is what the service has loaded, and to load it again were a restart.
+
+    A command may restart the service, which costs its users; a request to load what is loaded costs next to nothing.
+    """
+    is_loaded = snapshot is not None and site.vault.marks().loaded == snapshot.id
+    return is_loaded and site.settings.reload.kind == "command"
+
+
 def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, ended: datetime) -> None:
     """Mark what the service took, and leave a trace of how it went for `report`, whatever it was."""
 

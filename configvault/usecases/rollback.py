@@ -12,7 +12,7 @@ from configvault.core.outcome import Lines, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.textdiff import Read, file_diff
 from configvault.usecases import references, scan, transition
 from configvault.usecases.confirm import refuse_second
-from configvault.usecases.loading import load
+from configvault.usecases.loading import load, need_not_load
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 from configvault.usecases.transition import Aim, Purpose
@@ -175,7 +175,7 @@ def _unchanged(site: Site, request: Request, found: _Plan, _stage: Stage) -> Rol
     """Reload all the same: the service may not have loaded what is live."""
     live = found.aim.live
     safety = live.latest.id if live.latest and live.is_latest else None
-    if not request.reload:
+    if not request.reload or need_not_load(site, live.latest if safety else None):
         return _outcome(RollbackEnd.UNCHANGED, found, safety=safety)
     loading = load(site, live.latest if safety else None, Trigger.ROLLBACK)
     end = RollbackEnd.UNCHANGED if loading.loaded else RollbackEnd.RELOAD_FAILED

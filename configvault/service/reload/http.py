@@ -6,8 +6,8 @@ import threading
 from collections.abc import Mapping
 
 from configvault.calls import answers, proxies
-from configvault.calls.http import CallError, Request, ask
-from configvault.core.settings import ReloadSettings
+from configvault.calls.http import Answer, CallError, Request, ask
+from configvault.core.settings import Expectation, ReloadSettings
 from configvault.service.reload.context import Attempt, ReloadContext
 
 
@@ -39,4 +39,17 @@ def attempt(
         answer = ask(request, settings.expect.status, stop)
     except CallError as error:
         return Attempt(str(error), error.status)
-    return Attempt(answers.shortcoming(answer, settings.expect), answer.status)
+    return Attempt(
+        answers.shortcoming(answer, settings.expect) or _page(answer, settings.expect), answer.status
+    )
+
+
+def _page(answer: Answer, expect: Expectation) -> str | None:
+    """Return that a web page proves nothing, unless it was asked for: some services answer unknown paths with one."""
+    asked_for = (expect.content_type, expect.contains, expect.json) != (None, None, None)
+    if asked_for or not answers.is_page(answer):
+        return None
+    return (
+        f"{answer.peer} answered {answer.status} with a web page (text/html), which is no proof of a reload: correct "
+        "reload.url, or say with reload.expect that a page is wanted"
+    )

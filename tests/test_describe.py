@@ -35,33 +35,33 @@ BOTH = swap(swap(META, "v1.2.0", "v1.3.0"), "v0.3.1", "v0.4.0")
 @pytest.mark.parametrize(
     ("new", "subject", "plugins"),
     [
-        (with_meta("v1.2.0", "v1.3.0"), "Update tides: version v1.2.0 → v1.3.0", ("tides",)),
-        ({**GOOD, TIDES_PATH: TIDES + "# more\n"}, "Update tides: document", ("tides",)),
+        (with_meta("v1.2.0", "v1.3.0"), "Update tides (Tide tables): version v1.2.0 → v1.3.0", ("tides",)),
+        ({**GOOD, TIDES_PATH: TIDES + "# more\n"}, "Update tides (Tide tables): document", ("tides",)),
         (
             {**with_meta("v1.2.0", "v1.3.0"), TIDES_PATH: TIDES + "# more\n"},
-            "Update tides: version v1.2.0 → v1.3.0, document", ("tides",),
+            "Update tides (Tide tables): version v1.2.0 → v1.3.0, document", ("tides",),
         ),
-        (with_meta(TOOL, ""), "Update tides: tool post /alarms removed", ("tides",)),
+        (with_meta(TOOL, ""), "Update tides (Tide tables): tool post /alarms removed", ("tides",)),
         (
             with_meta(TOOL, TOOL + TOOL.replace("501002", "501003").replace("/alarms", "/bells")),
-            "Update tides: tool post /bells added", ("tides",),
+            "Update tides (Tide tables): tool post /bells added", ("tides",),
         ),
-        (with_meta(TOOL, TOOL.replace("deprecated: false", "deprecated: true")), "Update tides: tool post /alarms disabled", ("tides",)),
-        (with_meta("sub_url: /alarms", "sub_url: /bells"), "Update tides: tool post /bells changed", ("tides",)),
+        (with_meta(TOOL, TOOL.replace("deprecated: false", "deprecated: true")), "Update tides (Tide tables): tool post /alarms disabled", ("tides",)),
+        (with_meta("sub_url: /alarms", "sub_url: /bells"), "Update tides (Tide tables): tool post /bells changed", ("tides",)),
         (with_meta("harbour-master", "another"), "Update ferries: manifest", ("ferries",)),
-        (with_meta("deprecated: false\n  version: v1.2.0", "deprecated: true\n  version: v1.2.0"), "Disable tides", ("tides",)),
+        (with_meta("deprecated: false\n  version: v1.2.0", "deprecated: true\n  version: v1.2.0"), "Disable tides (Tide tables)", ("tides",)),
         (
             with_meta("deprecated: false\n  version: v1.2.0", "deprecated: true\n  version: v1.2.1"),
-            "Disable tides: version v1.2.0 → v1.2.1", ("tides",),
+            "Disable tides (Tide tables): version v1.2.0 → v1.2.1", ("tides",),
         ),
-        (meta(BOTH), "Update tides (version v1.2.0 → v1.3.0), ferries (version v0.3.1 → v0.4.0)", ("ferries", "tides")),
+        (meta(BOTH), "Update tides (Tide tables) (version v1.2.0 → v1.3.0), ferries (version v0.3.1 → v0.4.0)", ("ferries", "tides")),
         (
             meta(swap(META, FERRY_ROW, "").replace("v1.2.0", "v1.3.0")) | {FERRIES_PATH: FERRIES},
-            "Update tides: version v1.2.0 → v1.3.0; remove ferries", ("ferries", "tides"),
+            "Update tides (Tide tables): version v1.2.0 → v1.3.0; remove ferries", ("ferries", "tides"),
         ),
         ({**GOOD, OAUTH_PATH: "[]\n"}, f"Update {OAUTH_PATH}", ()),
         ({**GOOD, **{f"common/{i}.json": "{}" for i in range(5)}}, "Add 5 files", ()),
-        ({**with_meta("v1.2.0", "v1.3.0"), "x": "1", "y": "1"}, "Update tides: version v1.2.0 → v1.3.0; add x, y", ("tides",)),
+        ({**with_meta("v1.2.0", "v1.3.0"), "x": "1", "y": "1"}, "Update tides (Tide tables): version v1.2.0 → v1.3.0; add x, y", ("tides",)),
     ],
 )  # fmt: skip
 def test_what_a_change_means(new: Mapping[str, Content], subject: str, plugins: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -15,6 +16,7 @@ from sites import Done, Place, look
 from configvault.core import gitformat
 from configvault.core.errors import IntegrityError
 from configvault.core.model import Entry, Folder, Kind
+from configvault.vault import messages
 from configvault.vault.opening import create_vault
 from configvault.vault.repository import Note
 
@@ -308,12 +310,41 @@ def test_hostile_environment(tmp_path: Path, files: int) -> None:
 
 
 def test_no_identity(tmp_path: Path) -> None:
-    """Recording needs no name and no mail address of anybody."""
+    """Recording needs no git identity of anybody: the author is who did it, the committer is configvault."""
     place = Place(tmp_path / "place")
     place.write({"a": "1"})
     (tmp_path / "home").mkdir()
     _must(place.process("init", HOME=str(tmp_path / "home"), USER="", LOGNAME="", EMAIL=""))
-    assert place.git("log", "-1", "--format=%an <%ae>").strip() == "configvault <configvault@localhost>"
+    name, address, committer = place.git("log", "-1", "--format=%an%n%ae%n%cn <%ce>").splitlines()
+    assert name == pwd.getpwuid(os.getuid()).pw_name
+    assert address.startswith(f"{name}@")
+    assert committer == "configvault <configvault@localhost>"
+
+
+@pytest.mark.parametrize(
+    ("actor", "author"),
+    [
+        ("ann (uid 7, sudo, pts/3)", "ann <ann@web-1>"),
+        ("www-data (uid 33, seen writing), ann (uid 7, login)", "www-data <www-data@web-1>"),
+        ("王 (uid 7, login)", "王 <王@web-1>"),
+        ("a<b>c (uid 7, login)", "a-b-c <a-b-c@web-1>"),
+        ("ann@corp (uid 7, login)", "ann@corp <ann-corp@web-1>"),
+        ("unknown", None),
+        ("", None),
+        ("... (uid 7, login)", None),
+    ],
+)
+def test_who_made_a_change_is_its_author(actor: str, author: str | None) -> None:
+    """The first login that is known, on its host; nothing in a name ends the line or the address."""
+    assert messages.author(actor, "web-1") == author
+
+
+def test_names_that_are_not_ascii_stay_readable(tmp_path: Path) -> None:
+    """Plain `git log --stat` on the vault shows them as they are."""
+    place = Place(tmp_path)
+    place.init({"文库.yaml": "a: 1\n"})
+    assert "文库.yaml" in place.git("log", "--stat", "-1")
+    place.fsck()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a vault to somebody else needs root")

@@ -113,7 +113,7 @@ def test_history_shows_snapshots_refusals_and_how_things_stand(pages: Pages) -> 
     for id_ in (*snapshots, refused):
         assert id_ in found.text
     assert "live was refused" in found.text
-    assert "Update tides: version v1.2.0 → v1.3.0" in found.text
+    assert "Update tides (Tide tables): version v1.2.0 → v1.3.0" in found.text
     assert "asked for by <b>ops</b>" in found.text
     assert "pin:stable" in found.text
     assert "b" not in found.tags

@@ -29,6 +29,15 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
+def width(text: str) -> int:
+    """Return how many columns a terminal takes for `text`: two for wide characters, none for what combines."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 class Output:
     """Standard output, as somebody reads it."""
 
@@ -82,7 +91,7 @@ class Output:
         for row in cells:
             table.add_row(*row)
         # Where the columns for pasting do not fit, the terminal wraps the lines: nothing is cut off.
-        fixed = sum(max(map(len, column)) + 2 for column in list(zip(columns, *cells, strict=True))[:-1])
+        fixed = sum(max(map(width, column)) + 2 for column in list(zip(columns, *cells, strict=True))[:-1])
         self._console.width = max(self._console.width, fixed + _LEAST_WORDS)
         self._console.print(table, crop=False)
 
@@ -99,7 +108,7 @@ class Output:
         return show
 
     def _plain(self, columns: Sequence[str], rows: list[list[str]]) -> None:
-        widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+        widths = [max(map(width, column)) for column in zip(columns, *rows, strict=True)]
         for row in [list(columns), *rows]:
-            padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            padded = [cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True)]
             print("  ".join(padded).rstrip())

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from configvault.cli.output import printable
+from configvault.cli.output import printable, width
 from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _excerpt(line: str, column: int | None) -> Iterator[str]:
     start = max(0, (column or 1) - 1 - _WIDEST_EXCERPT // 2) if len(line) > _WIDEST_EXCERPT else 0
     yield f"    {printable(line[start : start + _WIDEST_EXCERPT].replace(chr(9), ' '))}"
     if column is not None:
-        yield f"    {' ' * (column - 1 - start)}^"
+        yield f"    {' ' * width(printable(line[start : column - 1].replace(chr(9), ' ')))}^"
 
 
 def counted(number: int, noun: str) -> str:

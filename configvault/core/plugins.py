@@ -8,6 +8,7 @@ from typing import Any
 
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder, Kind
+from configvault.core.secrets import chosen
 
 META = "pluginproduct/plugin_meta.yaml"
 DEEPEST = 50
@@ -43,6 +44,31 @@ def title_of(row: Row) -> str:
     """Return the name that people know a plugin by, fit to print; empty where it has none."""
     manifest = row.get("manifest")
     return _text(manifest.get("name_for_human")) if isinstance(manifest, Mapping) else ""
+
+
+def titles(state: Folder, read: Read) -> dict[str, str]:
+    """Return the names that people know plugins by, by the names of their documents; none where it says nothing new."""
+    found = {}
+    for one in plugins(state, read):
+        if one.document and (title := telling(one.document, one.title)):
+            found[one.document] = title
+    return found
+
+
+def telling(name: str, title: str) -> str:
+    """Return `title` where it says more than `name` does; empty where both are the same but for case and spaces."""
+    if _letters(title) in ("", _letters(name)) or chosen.may_be_secret(title):
+        return ""
+    return title
+
+
+def named(name: str, title: str | None) -> str:
+    """Return a plugin by its document's name, and the one that people know it by."""
+    return f"{name} ({title})" if title else name
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
 
 
 # What plugin_type is called, as in the service's own metric.

@@ -18,6 +18,7 @@ from configvault.core.timeline import Compared, Listed, Timeline, Wanted
 from configvault.usecases import history, references
 from configvault.usecases.history import Filter
 from configvault.usecases.site import Site
+from configvault.usecases.titles import titles
 
 MOST_FILES = 200
 # The plugins and actors of so many entries are offered where no filter reads them all.
@@ -83,6 +84,11 @@ class Browser:
         with self.looking() as site:
             found = references.resolve(site, reference)
             return found, history.changes_of(site, found)
+
+    def titles(self, tree: str) -> dict[str, str]:
+        """Return the names that people know plugins by, by their documents."""
+        with self.looking() as site:
+            return titles(site, tree)
 
     def rejected(self, reference: str) -> tuple[RejectedState, tuple[Change, ...]]:
         """Return a refused state and how it differs from the snapshot before it; raises as `snapshot`."""

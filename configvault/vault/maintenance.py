@@ -43,7 +43,13 @@ def init(vault: Vault) -> None:
     """Make the directory of `vault` a bare repository with a branch `main`, owing nothing to templates."""
     with _repo(vault) as git:
         git.init("--bare", "--quiet", "--template=", "--initial-branch=main", vault.path)
-        for key, value in (("core.logAllRefUpdates", "false"), ("gc.auto", "0"), ("core.fsync", "all")):
+        for key, value in (
+            ("core.logAllRefUpdates", "false"),
+            ("gc.auto", "0"),
+            ("core.fsync", "all"),
+            # So that `git log --stat` shows names that are not ASCII as they are.
+            ("core.quotePath", "false"),
+        ):
             git.config(key, value)
     for name in ("objects", "objects/pack", "refs", "refs/heads", "refs/tags"):
         os.makedirs(os.path.join(vault.path, name), 0o700, exist_ok=True)
@@ -116,4 +122,6 @@ def pack(vault: Vault, *, all_into_one: bool = False) -> None:
         git.execute([*vault.git.argv("prune-packed", "-q")])
         git.prune("--expire", _UNREACHABLE)
         git.pack_refs("--all")
+        # Vaults of before show names that are not ASCII as octal numbers until they are packed once.
+        git.config("core.quotePath", "false")
     durable.sync_file_system(vault.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
@@ -20,6 +21,18 @@ def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
     subject = " ".join(subject.split())
     lines = [f"{_PREFIX}{key}: {' '.join(value.split())}" for key, value in trailers.items() if value]
     return "\n\n".join(part for part in (subject, body.strip(), "\n".join(lines)) if part) + "\n"
+
+
+def author(actor: str, host: str) -> str | None:
+    """Return who made a change as git has authors, `login <login@host>`; None where nobody is known.
+
+    Of several the first one counts. Whoever may choose a name here is not to write a second line of the commit, nor
+    an address that git takes for another.
+    """
+    found = re.match(r"(\S+) \(uid [0-9]+", actor)
+    login = re.sub(r"[^\w.@+-]", "-", found[1]).strip("-.@+") if found else ""
+    place = re.sub(r"[^A-Za-z0-9.-]", "-", host).strip("-.") or "localhost"
+    return f"{login} <{login.replace('@', '-')}@{place}>" if login else None
 
 
 def parse_log(output: bytes) -> Iterable[tuple[str, str, str | None, datetime, str, dict[str, str]]]:

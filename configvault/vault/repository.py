@@ -18,7 +18,7 @@ from itertools import islice
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
-from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot
+from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot, Trigger
 from configvault.disk import durable
 from configvault.vault import marks as marks_of
 from configvault.vault import messages, shallow, statefiles, trees
@@ -443,7 +443,9 @@ def _commit_body(tree: str, parent: str | None, note: Note, id_: str | None, bod
         **dict(note.more),
     }
     lines = [f"tree {tree}", *([f"parent {parent}"] if parent else [])]
-    lines += [f"author {IDENTITY} {stamp}", f"committer {IDENTITY} {stamp}", ""]
+    # What is restored by itself is nobody's change.
+    known = messages.author(note.actor, note.host) if note.trigger != Trigger.RESTORE else None
+    lines += [f"author {known or IDENTITY} {stamp}", f"committer {IDENTITY} {stamp}", ""]
     text = "\n".join([*lines, messages.write(note.subject, body, trailers)])
     return text.encode("utf-8", "backslashreplace")
 

@@ -40,6 +40,10 @@ class Source(Protocol):
         """Return a snapshot and what it changed."""
         ...
 
+    def titles(self, tree: str) -> dict[str, str]:
+        """Return the names that people know the plugins of a state by, by their documents."""
+        ...
+
     def rejected(self, reference: str) -> tuple[RejectedState, tuple[Change, ...]]:
         """Return a refused state and how it differs from the snapshot before it."""
         ...

@@ -64,5 +64,10 @@ def _row(one: Listed) -> tuple[str, ...]:
     from configvault.cli import words
     from configvault.core.model import Snapshot
 
-    said = words.flags(one) if isinstance(one, Snapshot) else "rejected"
-    return (one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, one.subject)
+    said, why = "rejected", None
+    if isinstance(one, Snapshot):
+        said = words.flags(one)
+        # What was said with -m: at once, or added where the daemon had recorded first.
+        why = one.reason or (one.annotations[-1] if one.annotations else None)
+    what = f'{one.subject} ("{why}")' if why else one.subject
+    return (one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, what)

@@ -34,11 +34,15 @@ def run(context: Context, args: argparse.Namespace) -> int:
         from configvault.cli import servicelog
 
         return servicelog.show(context, args)
+    from configvault.core.plugins import named
     from configvault.usecases.report import report
+    from configvault.usecases.titles import titles
 
-    counted = report(context.site(), args.since)
+    site = context.site()
+    counted = report(site, args.since)
+    known = titles(site) if counted.plugins else {}
     if context.json:
-        context.emit(_document(counted))
+        context.emit(_document(counted, known))
         return 0
     since = f"since {counted.since:%Y-%m-%d %H:%M}" if counted.since else "since the first snapshot"
     context.output.line(since)
@@ -46,7 +50,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
     for title, rows in (("plugin", counted.plugins), ("actor", counted.actors), ("day", counted.days)):
         if rows:
             context.output.line()
-            cells = [(name, *_cells(counts)) for name, counts in _ordered(title, rows)]
+            people = known if title == "plugin" else {}
+            cells = [(named(name, people.get(name)), *_cells(counts)) for name, counts in _ordered(title, rows)]
             context.output.table((title, *_HEADS), cells)
     if counted.slowest:
         context.output.line()
@@ -66,7 +71,7 @@ def _ordered(title: str, rows: Mapping[str, Mapping[str, int]]) -> list[tuple[st
     return sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0]))
 
 
-def _document(counted: Report) -> dict[str, Any]:
+def _document(counted: Report, titles: Mapping[str, str]) -> dict[str, Any]:
     from dataclasses import asdict
 
     tables = {"plugins": counted.plugins, "actors": counted.actors, "days": counted.days}
@@ -77,6 +82,7 @@ def _document(counted: Report) -> dict[str, Any]:
             name: [{"name": key, **counts} for key, counts in _ordered(name[:-1], rows)]
             for name, rows in tables.items()
         },
+        "titles": {name: titles[name] for name in counted.plugins if name in titles},
         "slowest": [
             asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
             for one in counted.slowest

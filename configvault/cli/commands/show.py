@@ -36,6 +36,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.emit(_document(found, changed))
         return 0
     context.output.lines(_facts(found), asked=True)
+    if found.plugins:
+        from configvault.core.plugins import named
+        from configvault.usecases.titles import titles
+
+        known = titles(site, found.tree)
+        names = ", ".join(named(name, known.get(name)) for name in found.plugins)
+        context.output.lines([f"plugins   {names}"], asked=True)
     if args.stat:
         from configvault.cli.commands import diff
 

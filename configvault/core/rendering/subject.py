@@ -1,7 +1,7 @@
 """Say in one line what a change means: plugins by name and what became of them, then the other files.
 
 `Update wolfram_alpha: version v1.0.0 → v1.1.0`, `Add sky_eye_check, worth_buying; update 4 files`. Never a
-value other than a version: what stands in these files may be secret.
+value other than a version and the name that people know a plugin by: what stands in these files may be secret.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
-from configvault.core.plugins import META, plugin_rows
+from configvault.core.plugins import META, named, plugin_rows, telling, title_of
 from configvault.core.rendering.sentence import Detail, Fact, sentence
 from configvault.core.secrets import chosen
 
@@ -101,7 +101,9 @@ def _plugin_facts(files: dict[str, Change], read: Read, before: Folder, after: F
         plugin = new.get(id_) or old[id_]
         document = f"{_FOLDER}{plugin.get('openapi_doc_file')}"
         changed = files.pop(document, None) is not None
-        fact = _fact(old.get(id_), new.get(id_), _printable(PurePosixPath(document).stem), changed)
+        name = _printable(PurePosixPath(document).stem)
+        name = named(name, telling(name, title_of(plugin)))
+        fact = _fact(old.get(id_), new.get(id_), name, changed)
         said = said or (fact is not None and old.get(id_) != new.get(id_))
         if fact is not None:
             yield fact

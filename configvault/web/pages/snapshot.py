@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from configvault.core.model import Change, Snapshot
+from configvault.core.plugins import named
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Markup, el
 from configvault.web.pages import layout
@@ -32,13 +33,14 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
 
 
 def _facts(source: Source, one: Snapshot) -> list[tuple[str, Child]]:
+    titles = source.titles(one.tree) if one.plugins else {}
     return [
         ("Taken", layout.when(one.taken_at)),
         ("By", source.hide(one.actor)),
         ("Trigger", one.trigger),
         ("Reason", source.hide(one.reason or "")),
         ("Restores", layout.reference(one.target) if one.target else None),
-        ("Plugins", ", ".join(one.plugins)),
+        ("Plugins", ", ".join(named(name, titles.get(name)) for name in one.plugins)),
         ("Said of it", layout.flags(one)),
         ("Notes", [el("p", source.hide(text)) for text in one.annotations]),
         ("Host", one.host),

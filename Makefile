@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
+.PHONY: help setup demo test check format model mutants test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,13 @@ format: $(VENV)/.dev ## put every file in form
 
 model: $(VENV)/.dev ## play a model beside the real thing, two minutes or longer (ARGS='--model-seconds 7200', '-k fresh --model-seed N')
 	$(PYTEST) -s tests/model $(ARGS)
+
+$(VENV)/.mutants: requirements/mutants.txt $(VENV)/.dev
+	$(PIP) -r requirements/mutants.txt
+	@touch $@
+
+mutants: $(VENV)/.mutants ## change the program a little, many times: which changes does no test notice? (ARGS='--sample 50 root/')
+	$(BIN)/python tests/mutants.py --jobs $(JOBS) $(ARGS)
 
 test-crash: $(VENV)/.dev ## kill, fill the disk, cut the power at every state-changing call (long)
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/crash $(ARGS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml anew in throw-away environments and write down exactly what came: run.txt and dev.txt.
+# Resolve pyproject.toml anew in throw-away environments and write down exactly what came: run.txt, dev.txt, mutants.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -15,6 +15,7 @@ frozen() {
 
 frozen run "" > "$work/run.txt"
 frozen dev "[dev]" > "$work/dev.txt"
+frozen mutants "[dev,mutants]" > "$work/mutants.txt"
 {
     echo '# What configvault runs on, exactly; made by `make pins` from pyproject.toml.'
     cat "$work/run.txt"
@@ -24,3 +25,8 @@ frozen dev "[dev]" > "$work/dev.txt"
     echo '-r run.txt'
     LC_ALL=C comm -13 "$work/run.txt" "$work/dev.txt"
 } > requirements/dev.txt
+{
+    echo '# What `make mutants` needs besides, exactly; made by `make pins` from pyproject.toml.'
+    echo '-r dev.txt'
+    LC_ALL=C comm -13 "$work/dev.txt" "$work/mutants.txt"
+} > requirements/mutants.txt

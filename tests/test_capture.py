@@ -216,8 +216,8 @@ def test_ignored_files_are_not_warned_of(place: Place) -> None:
 class _Torn:
     """A place for bytes where the file at `path` is written again while it is read, `times` times."""
 
-    def __init__(self, path: Path, times: int) -> None:
-        self.stage = Stage(None)
+    def __init__(self, stage: Stage, path: Path, times: int) -> None:
+        self.stage = stage
         self.path = path
         self.left = times
 
@@ -236,18 +236,18 @@ class _Torn:
 def test_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     """It is read again until it holds still, and what is recorded is one state of it."""
     (tmp_path / "a").write_bytes(b"first\n")
-    sink = _Torn(tmp_path / "a", 3)
-    state = Root(str(tmp_path), Names(())).capture(None, sink)
-    entry = state.entries["a"]
-    assert isinstance(entry, Entry)
-    assert sink.stage.read(entry.blob) == (tmp_path / "a").read_bytes() == b"first\nmore\nmore\nmore\n"
+    with Stage(None) as stage:
+        state = Root(str(tmp_path), Names(())).capture(None, _Torn(stage, tmp_path / "a", 3))
+        entry = state.entries["a"]
+        assert isinstance(entry, Entry)
+        assert stage.read(entry.blob) == (tmp_path / "a").read_bytes() == b"first\nmore\nmore\nmore\n"
 
 
 def test_file_that_never_holds_still(tmp_path: Path) -> None:
     """There is a limit, and the error names the file."""
     (tmp_path / "a").write_bytes(b"first\n")
-    with pytest.raises(UnsettledError, match="'a' is being written"):
-        Root(str(tmp_path), Names(())).capture(None, _Torn(tmp_path / "a", 10**6), patience_s=0.1)
+    with Stage(None) as stage, pytest.raises(UnsettledError, match="'a' is being written"):
+        Root(str(tmp_path), Names(())).capture(None, _Torn(stage, tmp_path / "a", 10**6), patience_s=0.1)
 
 
 def test_file_that_changes_its_kind_while_it_is_read(tmp_path: Path) -> None:

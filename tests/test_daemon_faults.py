@@ -258,17 +258,14 @@ def test_ends_in_time_while_the_service_does_not_answer(place: Watched) -> None:
 def test_lock_held_by_a_command(place: Watched) -> None:
     """While a command holds the vault's lock nothing is recorded and nothing failed; then it is."""
     with place.daemon() as daemon:
-        holder = subprocess.Popen(
+        with subprocess.Popen(
             ["flock", str(place.vault / "configvault" / "lock"), "sh", "-c", "echo held; read line"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-        )
-        assert holder.stdout is not None
-        assert holder.stdin is not None
-        assert holder.stdout.readline() == b"held\n"
-        change(place)
-        holder.stdin.close()
-        holder.wait()
+        ) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"held\n"
+            change(place)
         daemon.wait("snapshot.recorded", trigger="change")
         assert "record.failed" not in daemon.events()
 

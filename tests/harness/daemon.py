@@ -47,12 +47,13 @@ class Daemon:
 
     def _listen(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            with self._changed:
-                self.raw.append(line)
-                with contextlib.suppress(ValueError):
-                    self.said.append(json.loads(line))
-                self._changed.notify_all()
+        with self.process.stderr as lines:
+            for line in lines:
+                with self._changed:
+                    self.raw.append(line)
+                    with contextlib.suppress(ValueError):
+                        self.said.append(json.loads(line))
+                    self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
 

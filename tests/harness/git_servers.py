@@ -64,6 +64,7 @@ def _inetd(argv: list[str], env: dict[str, str] | None = None) -> Iterator[int]:
             for child in children:
                 if child.poll() is None:
                     child.kill()
+                child.wait()
 
 
 @contextlib.contextmanager
@@ -117,19 +118,20 @@ def _listening(config: Path) -> Iterator[int]:
     assert SSHD is not None
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [SSHD, "-D", "-e", "-p", str(port), "-f", str(config)], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    try:
+    ) as process:
+        assert process.stderr is not None
         for line in process.stderr:
             if "listening" in line:
                 break
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
+        rest = threading.Thread(target=process.stderr.read, daemon=True)
+        rest.start()
+        try:
+            yield port
+        finally:
+            process.terminate()
+            rest.join()
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,14 @@ def open_folder() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def close_sites() -> Iterator[None]:
+    """Close what the test opened by `Place.site`: the children that read a vault shall not outlive it."""
+    yield
+    while (sites := sys.modules.get("sites")) and sites.OPENED:
+        sites.OPENED.pop().vault.close()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,6 @@ from typing import Any
 
 import yaml
 from sites import Place
-
-from configvault import app
-from configvault.usecases.site import Site
 
 
 class Host(Place):
@@ -43,11 +39,6 @@ class Host(Place):
     def ids(self) -> list[str]:
         """Return the ids of the snapshots, newest first."""
         return [one["id"] for one in self.ok("list")["snapshots"]]
-
-    def site(self, *, create: bool = False) -> Site:
-        """Return what the program works on here."""
-        environ = dict(os.environ)
-        return app.open_site(app.load_settings(str(self.config), environ), environ, create=create)
 
     def git(self, *words: str, ok: bool = True) -> str:
         """Return what git says of the vault, without the line end."""

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,10 +19,15 @@ from states import Link
 
 from configvault import app
 from configvault.cli.main import run as run_command
+from configvault.disk import lock
 from configvault.usecases.site import Site as Parts
+from configvault.vault.statefiles import DAEMON_LOCK, LOCK
 
 Content = str | bytes | Link | None
 """What a file holds or a link points at; None for an empty folder."""
+
+OPENED: list[Parts] = []
+"""What tests have opened; conftest.py closes it after each."""
 
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 """Runs what follows as a user without any right."""
@@ -146,6 +151,18 @@ class Place:
         )
         return Done(done.returncode, done.stdout, done.stderr.decode("utf-8", "surrogateescape"))
 
+    @contextlib.contextmanager
+    def locked(self, command: str = "configvault run") -> Iterator[None]:
+        """Hold the vault's lock, as a command or the daemon does while it works."""
+        with lock.hold(os.path.join(self.vault, "configvault", LOCK), command):
+            yield
+
+    @contextlib.contextmanager
+    def as_if_watched(self) -> Iterator[None]:
+        """Let it look as if a daemon ran, so that commands leave the waiting to it."""
+        with lock.hold(os.path.join(self.vault, "configvault", DAEMON_LOCK), "configvault run"):
+            yield
+
     # --- what is in the vault
 
     def init(self, files: Mapping[str, Content] | None = None) -> str:
@@ -205,14 +222,20 @@ class Place:
         )
         assert (done.returncode, done.stdout) == (0, ""), done
 
-    @contextlib.contextmanager
-    def parts(self) -> Any:
-        """Open the program's own view of it."""
+    def site(self, *, create: bool = False) -> Parts:
+        """Return the program's own view of it, which is closed after the test."""
         environ = dict(os.environ)
-        site: Parts = app.open_site(app.load_settings(str(self.config), environ), environ)
+        OPENED.append(app.open_site(app.load_settings(str(self.config), environ), environ, create=create))
+        return OPENED[-1]
+
+    @contextlib.contextmanager
+    def parts(self) -> Iterator[Parts]:
+        """Open the program's own view of it for the time of the block."""
+        site = self.site()
         try:
             yield site
         finally:
+            OPENED.remove(site)
             site.vault.close()
 
 

@@ -14,7 +14,6 @@ from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job
 from configvault.daemon.standing import Standing
 from configvault.daemon.worker import Worker
-from configvault.disk import lock
 
 
 def test_pauses_double_up_to_five_minutes() -> None:
@@ -66,7 +65,7 @@ def test_a_daemon_does_not_spin_over_what_fails(tmp_path: Path) -> None:
     place = Place(tmp_path / "place")
     place.init({"a": "1\n"})
     place.snapshot({"a": "2\n"})
-    with lock.hold(str(place.vault / "configvault/daemon.lock"), "configvault run"):
+    with place.as_if_watched():
         place.ok("rollback", "previous", "--confirm=5m")
     with place.parts() as site:
         told: list[Outcome] = []

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -385,17 +382,6 @@ def test_git_fails_in_the_middle(place: Place, tmp_path: Path) -> None:
 # --- the lock
 
 
-@contextmanager
-def locked(place: Place) -> Iterator[None]:
-    """Hold the vault's lock as another process would."""
-    with open(place.vault / "configvault" / "lock", "r+") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write('{"pid": 4242, "command": "configvault run", "since": "2024-01-01T00:00:00+00:00"}')
-        file.flush()
-        yield
-
-
 @pytest.mark.parametrize(
     "argv",
     [
@@ -408,15 +394,15 @@ def locked(place: Place) -> Iterator[None]:
 )
 def test_lock_held(place: Place, argv: list[str]) -> None:
     """Who would write is told which process holds the lock since when (5), and nothing has happened."""
-    with locked(place):
-        fails(place.run(*argv, "--wait", "0"), 5, "4242", "configvault run", "2024-01-01")
+    with place.locked():
+        fails(place.run(*argv, "--wait", "0"), 5, f"process {os.getpid()} (configvault run) since 20")
         assert place.run(*argv, "--wait", "0s", "--json").error["kind"] == "busy"
     assert (place.root / "a").read_text() == "2\n"
 
 
 def test_reading_needs_no_lock(place: Place) -> None:
     """Every command that only reads works while somebody writes."""
-    with locked(place):
+    with place.locked():
         for argv in (["list"], ["status"], ["show", "latest"], ["diff"], ["check"], ["verify"], ["rollback", "previous", "-n"],
                      ["export", "latest", "--output", str(place.base / "o")], ["rejected", "list"]):  # fmt: skip
             assert place.run(*argv).code == 0, argv
@@ -426,7 +412,7 @@ def test_reading_needs_no_lock(place: Place) -> None:
 def test_waiting_for_the_lock(place: Place) -> None:
     """Who waits gets the lock as soon as it is free."""
     place.write({"a": "3\n"})
-    with locked(place):
+    with place.locked():
         waiting = subprocess.Popen(
             [sys.executable, "-m", "configvault", "-c", place.config, "snapshot", "--json", "--wait", "60s"],
             stdout=subprocess.PIPE,
@@ -654,7 +640,7 @@ def test_a_command_says_whom_it_could_not_tell(place: Place) -> None:
 
 def test_interrupted(place: Place) -> None:
     """An interrupt while waiting is exit code 130 in one line."""
-    with locked(place):
+    with place.locked():
         child = subprocess.Popen(
             [sys.executable, "-u", "-c",
              "import signal, sys, threading, os\n"

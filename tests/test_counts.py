@@ -18,13 +18,11 @@ import pytest
 from harness import commands, tracer
 from sites import Place
 
-from configvault import app
 from configvault.core.model import Trigger
 from configvault.core.outcome import Recording
 from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root import capture
 from configvault.usecases.observe import Look, Seen, observe
-from configvault.usecases.site import Site
 from configvault.vault import maintenance
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows Linux on x86_64 alone")
@@ -77,8 +75,7 @@ class Warm:
     def __init__(self, base: Path, files: int) -> None:
         self.place = Place(base)
         self.place.init({path_of(number): f"number: {number}\n" for number in range(files)})
-        environ = dict(os.environ)
-        self.site: Site = app.open_site(app.load_settings(str(self.place.config), environ), environ)
+        self.site = self.place.site()
         maintenance.pack(self.site.vault)
         self.seen = observe(self.site, Trigger.STARTUP, Look(), threading.Event())
         # Twice, so that everything is loaded, and so that there is something to go back to.

@@ -56,7 +56,7 @@ def test_status_of_what_was_refused(place: Place) -> None:
 
 def test_status_of_a_running_daemon(place: Place) -> None:
     """What a daemon says of itself is shown: proof of watching, schedule, what is amiss."""
-    with place.parts() as site, lock.hold(statefiles.path(site.vault.state, DAEMON_LOCK), "configvault run"):
+    with place.parts() as site, place.as_if_watched():
         degraded = {"root-missing": "waits for the root"}
         state = DaemonState(os.getpid(), NOON, NOON, "events", degraded, NOON, {"backup": NOON})
         DAEMON.write(site.vault.state, state)

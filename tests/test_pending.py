@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +17,6 @@ from sites import Place, look, recorded
 
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.settings import Keep
-from configvault.disk import lock
 from configvault.usecases import confirm, upkeep
 from configvault.vault import statefiles
 
@@ -30,16 +27,9 @@ def place(tmp_path: Path) -> Place:
     return recorded(tmp_path / "place", {"a.yaml": "a: 1"}, {"a.yaml": "a: 2"})
 
 
-@contextlib.contextmanager
-def daemon(place: Place) -> Iterator[None]:
-    """Let it look as if a daemon ran, so that commands leave the waiting to it."""
-    with lock.hold(str(place.vault / "configvault/daemon.lock"), "configvault run"):
-        yield
-
-
 def wait_for_confirmation(place: Place, *argv: str) -> Any:
     """Roll back and return at once, the confirmation still to come."""
-    with daemon(place):
+    with place.as_if_watched():
         return place.ok("rollback", "previous", "--confirm=5m", *argv)
 
 
@@ -260,7 +250,7 @@ def test_way_back_to_invalid_work(place: Place) -> None:
     """What was live before may have been invalid; cancelling brings it back byte for byte."""
     place.write({"a.yaml": "a: ["})
     before = look(place.root)
-    with daemon(place):
+    with place.as_if_watched():
         place.ok("rollback", "latest", "--confirm")
     place.ok("cancel")
     assert look(place.root) == before
@@ -269,7 +259,7 @@ def test_way_back_to_invalid_work(place: Place) -> None:
 def test_way_back_that_is_gone(place: Place) -> None:
     """Where the state to go back to was dropped meanwhile nobody is kept from writing for ever."""
     place.write({"a.yaml": "a: ["})
-    with daemon(place):
+    with place.as_if_watched():
         safety = place.ok("rollback", "latest", "--confirm")["safety"]
     place.git("update-ref", "-d", f"refs/configvault/rejected/{safety}")
     let_time_pass(place)
@@ -303,7 +293,7 @@ def test_durations(place: Place, argv: tuple[str, ...], said: str) -> None:
 
 def test_reference_after_the_flag(place: Place) -> None:
     """`--confirm REF` means the reference, with the usual time."""
-    with daemon(place):
+    with place.as_if_watched():
         assert place.ok("rollback", "--confirm", "previous")["outcome"] == "rolled_back"
     assert 200 < place.ok("status")["pending"]["seconds_left"] <= 300
 

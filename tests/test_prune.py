@@ -15,7 +15,6 @@ from sites import look
 from configvault.core.outcome import Outcome, UpkeepOutcome
 from configvault.usecases import record, upkeep
 from configvault.usecases.site import Site
-from configvault.vault.statefiles import PENDING, Pending
 
 
 def at(site: Site, days_ago: float) -> Site:
@@ -74,12 +73,12 @@ def test_what_is_needed_stays(tmp_path: Path) -> None:
     host.ok("pin", ids[7], "first")
     site = host.site()
     site.vault.mark(lambda said: said.with_good(ids[5]).with_loaded(ids[3]), site.note("manual", "mark"))
-    waits = Pending("token", site.now(), 300.0, "somebody", ids[0], ids[2])
-    PENDING.write(site.vault.state, waits)
+    with host.as_if_watched():
+        back = host.ok("rollback", ids[2], "--confirm", "1h")["recorded"]["id"]
     done = host.ok("prune", "-n", "--keep-last", "1")
     reasons = {one["id"]: one["reasons"] for one in done["kept"]}
     assert reasons == {
-        ids[0]: ["latest", "live", "pending", "last"], ids[2]: ["pending"], ids[3]: ["loaded"], ids[5]: ["good"],
+        back: ["latest", "live", "pending", "last"], ids[0]: ["pending"], ids[2]: ["pending"], ids[3]: ["loaded"], ids[5]: ["good"],
         ids[7]: ["pin:first"],
     }  # fmt: skip
 

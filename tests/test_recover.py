@@ -21,6 +21,7 @@ from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd
 from configvault.disk import lock
 from configvault.usecases import again, scan
 from configvault.usecases.record import record
+from configvault.vault import statefiles
 from configvault.vault.opening import create_vault
 
 needs_tracer = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
@@ -198,10 +199,16 @@ def test_litter_of_the_killed_is_removed(place: Place) -> None:
         path.write_text("half")
     place.ok("snapshot")
     assert all(path.exists() for path in litter)
-    (place.vault / "configvault/lock").write_text(json.dumps({"pid": 4194305}))
+    _killed_with_the_lock(place)
     place.ok("snapshot")
     assert [path.exists() for path in [*litter, living]] == [False] * 4 + [True]
     zombie.wait()
+
+
+def _killed_with_the_lock(place: Place) -> None:
+    path = str(place.vault / "configvault" / statefiles.LOCK)
+    code = f"import os; from configvault.disk import lock\nwith lock.hold({path!r}, 'killed'): os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
 
 
 def test_lock_says_how_its_holder_ended(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ class Tail:
         self.trouble: str | None = None
         self._open(position)
 
+    def __del__(self) -> None:
+        # Health checks keep one for as long as their configuration is used, and nobody is told when that ends.
+        self.close()
+
     def close(self) -> None:
         """Let go of the file."""
         if self._file is not None:

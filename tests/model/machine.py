@@ -38,8 +38,6 @@ NAMES = st.sampled_from(["one", "two"])
 WAITS = timedelta(minutes=5)
 FSCK_EVERY = 8
 LAST = 4
-# Bugs that are known: a file of a snapshot that `watch.ignore` names since, and a confirmation that has ended.
-KNOWN = frozenset({"ignored-since", "ended-pending"})
 
 
 class Play(RuleBasedStateMachine):
@@ -289,11 +287,6 @@ class Play(RuleBasedStateMachine):
     @rule()
     def look(self) -> None:
         """The daemon looks, records and reacts."""
-        if (
-            "restore" in (self.model.config.on_invalid, self.model.config.on_reload_failure)
-            and self.ignored_since()
-        ):
-            return
         self.do(("the daemon looks",), lambda model: model.look(), self.real.look)
 
     @rule(reference=REFERENCES, force=st.booleans())
@@ -397,8 +390,6 @@ class Play(RuleBasedStateMachine):
     @rule(root=st.sampled_from(["lost", "kept", "elsewhere"]))
     def lose_and_recover(self, root: str) -> None:
         """The disk with the vault is lost; `recover` brings it back from the replica, with `--force` over a root."""
-        if self.ignored_since():
-            return
         self.real.lose(root=root == "lost")
         self.seen_refs, self.seen_history = {}, []
         force, into = root == "kept", []
@@ -410,15 +401,6 @@ class Play(RuleBasedStateMachine):
         words = ("recover", "--from", self.real.replica_url, *into, *(["--force"] if force else []))
         self.do(words, lambda model: model.recover(force=force), may_be_killed=False)
         self.real.configure(self.model.config)
-
-    def ignored_since(self) -> bool:
-        """Return whether the known bug about what is ignored since may be met."""
-        trees = (
-            [one.tree for one in (*self.model.vault.snapshots, *self.model.replica.snapshots)]
-            if self.model.replica
-            else [one.tree for one in self.model.vault.snapshots]
-        )
-        return "ignored-since" in KNOWN and any(tree != self.model.without_ignored(tree) for tree in trees)
 
     @rule()
     def process(self) -> None:
@@ -474,15 +456,10 @@ class Play(RuleBasedStateMachine):
             "pending": pending
             and (pending["target"], pending["safety"], pending["recorded"], pending["until"]),
             "degraded": status["degraded"],
-            "prune": self.reasons(kept, pending is not None),
+            "prune": {one["id"]: set(one["reasons"]) for one in kept["kept"]}
+            | {id_: set() for id_ in kept["removed"]},
             "restores": self.real.restores(),
         }
-
-    def reasons(self, pruned: Any, waits: bool) -> dict[str, set[str]]:
-        """Return why each snapshot is kept, by what `prune -n` prints."""
-        gone = set() if waits or "ended-pending" not in KNOWN else {"pending"}
-        kept = {one["id"]: set(one["reasons"]) - gone for one in pruned["kept"]}
-        return kept | {id_: set() for id_ in pruned["removed"]}
 
     def expected(self, model: Model) -> dict[str, Any]:
         """Return what the model says there is to see."""

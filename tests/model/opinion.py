@@ -508,9 +508,9 @@ class Model:
         if len(self.without_ignored(self.root)) > 1:
             if not force:
                 return FAILED
-            kept, new = self._record("pre-rollback")
-            if new and kept.is_snapshot:
-                self._become(wanted, "recover", list)
+            self._record("pre-rollback")
+        if wanted != self.vault.latest.tree:
+            self._commit("recover", wanted)
         self.root = self.restored(wanted)
         return DONE
 

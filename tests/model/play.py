@@ -188,7 +188,7 @@ class Real:
 
     def restores(self) -> list[datetime]:
         """Return when something was restored without being asked for."""
-        return [one.at for one in daemonstate.read_schedule(self.site().vault).restores]
+        return [one.at for one in daemonstate.schedule(self.site().vault).restores]
 
     def killed(self, act: Callable[[], int], call: int) -> str:
         """Do `act` in a child that is killed before its state-changing call of that number; return which it was."""

@@ -13,6 +13,7 @@ import yaml
 from hosts import Host
 from hypothesis import given
 from hypothesis import strategies as st
+from sites import Place
 from states import Blobs, Content, Link, folder
 
 from configvault.core import configmap
@@ -133,3 +134,53 @@ def test_into_a_file(tmp_path: Path) -> None:
         ]["namespace"]
         == "coze"
     )
+
+
+def test_a_secret_holds_the_same(tmp_path: Path) -> None:
+    """`--format secret` is the same files under the same keys, and its volume mounts them."""
+    place = Place(tmp_path)
+    place.init({"a.yaml": "token: x\n", "deep/b.bin": b"\0\xff"})
+    made = place.ok("export", "latest", "--format", "secret", "--name", "plugins", "--namespace", "coze")
+    assert (made["kind"], made["type"], made["metadata"]["namespace"]) == ("Secret", "Opaque", "coze")
+    paths = json.loads(made["metadata"]["annotations"][configmap.PATHS])
+    held = {paths[key]: base64.b64decode(text) for key, text in made["data"].items()}
+    assert held == {"a.yaml": b"token: x\n", "deep/b.bin": b"\0\xff"}
+    volume = place.ok("export", "latest", "--format", "secret", "--name", "plugins", "--items")
+    assert volume["secret"]["secretName"] == "plugins"
+    assert {one["key"]: one["path"] for one in volume["secret"]["items"]} == paths
+
+
+def test_a_secret_in_a_configmap_is_warned_of(tmp_path: Path) -> None:
+    """A place that looks like a filled-in token is named, without it; a Secret is no reason to warn."""
+    place = Place(tmp_path)
+    place.init(
+        {
+            "a.yaml": "x: 1\nservice_token: hunter2-and-more-4711\n",
+            "b.yaml": "description: token hunter2-and-more-4711\n",
+        }
+    )
+    done = place.run("export", "latest", "--format", "configmap")
+    assert [line.partition(" looks")[0] for line in done.said("warning")] == ["warning: a.yaml:2"]
+    assert "hunter2" not in done.err
+    assert place.run("export", "latest", "--format", "secret").said("warning") == []
+
+
+def test_a_directory_needs_neither_vault_nor_configuration(tmp_path: Path) -> None:
+    """A checkout is exported as it is now; a name that could be a reference is one."""
+    place = Place(tmp_path)
+    place.config.unlink()
+    place.write({"a.yaml": "a: 1\n", "x.swp": "ignored"})
+    for argv, cwd in (
+        (["."], place.root),
+        (["./root"], tmp_path),
+        (["root"], tmp_path),
+        ([str(place.root)], None),
+    ):
+        done = place.process("export", *argv, "--format", "configmap", "--json", cwd=cwd)
+        assert done.code == 0, done
+        assert (done.json["data"], done.json["kind"]) == ({"a.yaml": "a: 1\n"}, "ConfigMap")
+    assert done.json["metadata"]["annotations"]["configvault.io/snapshot"].startswith("tree-")
+    (tmp_path / "latest").mkdir()
+    assert place.process("export", "latest", "--format", "configmap", cwd=tmp_path).code == 78
+    assert place.process("export", "./root", "--output", "/tmp/x", cwd=tmp_path).code == 2
+    assert place.process("export", "./none", "--format", "configmap", cwd=tmp_path).code == 1

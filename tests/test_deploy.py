@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 import service
 import yaml
 from hosts import Host
+from plugins import GOOD, META_PATH
 
 from configvault import config
 
@@ -70,6 +72,81 @@ def test_an_exported_configmap_is_valid(tmp_path: Path) -> None:
         kubernetes_validate.validate(document, VERSIONS[1], strict=True)
 
 
+# A kubectl or docker that keeps what it was given, each call on a line.
+RECORDER = """\
+import json, os, sys
+given = sys.stdin.read() if "-" in sys.argv[1:] else ""
+with open(os.environ["RECORD"], "a") as record:
+    record.write(json.dumps([sys.argv[1:], given]) + "\\n")
+sys.exit(os.environ.get("FAILS", "none") in sys.argv)
+"""
+
+
+def deployed(
+    base: Path, files: Mapping[str, str], **environ: str
+) -> tuple[int, list[tuple[list[str], str]], str]:
+    """Run the script on a directory; return its exit code, what was run with which input, and its errors."""
+    for name, text in files.items():
+        (base / "plugin" / name).parent.mkdir(parents=True, exist_ok=True)
+        (base / "plugin" / name).write_text(text)
+    (base / "record.py").write_text(RECORDER)
+    recorder = f"{sys.executable} {base}/record.py"
+    done = subprocess.run(
+        [DEPLOY / "kubernetes" / "deploy.sh", "plugin"],
+        cwd=base,
+        env={
+            "PATH": os.environ["PATH"], "RECORD": str(base / "record"), "KUBECTL": recorder, "DOCKER": f"{recorder} docker",
+            "CONFIGVAULT": f"{sys.executable} -m configvault", "CONFIGVAULT_CONFIG": str(base / "none.yaml"), **environ,
+        },
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = (base / "record").read_text().splitlines() if (base / "record").exists() else []
+    return done.returncode, [(argv, given) for argv, given in map(json.loads, lines)], done.stderr
+
+
+@pytest.mark.parametrize("form", ["configmap", "secret"])
+def test_the_script_deploys(tmp_path: Path, form: str) -> None:
+    """It builds, makes the object without vault or configuration, applies server-side, waits and shows, in that order."""
+    code, ran, errors = deployed(
+        tmp_path, GOOD, CONTEXT=".", PUSH="1", IMAGE="r.example/c:2", NAMESPACE="prod", FORMAT=form
+    )
+    assert code == 0, errors
+    assert [" ".join(argv) for argv, _ in ran] == [
+        "docker build --tag r.example/c:2 .",
+        "docker push r.example/c:2",
+        "apply --server-side -f -",
+        "apply --server-side --force-conflicts -f -",
+        "apply --server-side -f -",
+        "--namespace prod rollout status deployment/coze-studio --timeout=300s",
+        "--namespace prod get pods,services,ingress",
+    ]
+    namespace, plugins, rest = ([one for one in yaml.safe_load_all(ran[n][1]) if one] for n in (2, 3, 4))
+    for one in [*namespace, *plugins, *rest]:
+        kubernetes_validate.validate(one, VERSIONS[1], strict=True)
+    assert [(one["kind"], one["metadata"]["name"]) for one in namespace] == [("Namespace", "prod")]
+    assert {one["metadata"].get("namespace", "prod") for one in rest} == {"prod"}
+    [deployment] = [one for one in rest if one["kind"] == "Deployment"]
+    spec = deployment["spec"]["template"]["spec"]
+    assert spec["containers"][0]["image"] == "r.example/c:2"
+    [volume] = [one for one in spec["volumes"] if one["name"] == "coze-plugins"]
+    mounted = volume["configMap" if form == "configmap" else "secret"]["items"]
+    assert {one["path"] for one in mounted} == set(GOOD)
+    held = plugins[0]["data"]
+    for one in mounted:
+        data = held[one["key"]]
+        assert (data if form == "configmap" else base64.b64decode(data).decode()) == GOOD[one["path"]]
+    assert ("looks like a secret" in errors) is (form == "configmap")
+    assert "harbour-master" not in errors
+
+
+def test_the_script_stops_at_the_first_failure(tmp_path: Path) -> None:
+    """A directory that is refused is not deployed, and a rollout that fails is a failure."""
+    code, ran, _ = deployed(tmp_path, {**GOOD, META_PATH: "["})
+    assert (code, ran) == (3, [])
+    code, ran, _ = deployed(tmp_path, GOOD, FAILS="rollout")
+    assert (code, ran[-1][0][2]) == (1, "rollout")
+
+
 def test_compose_is_valid() -> None:
     """The compose file is what the Compose Specification allows."""
     schema = json.loads(
@@ -86,7 +163,7 @@ def test_every_configuration_loads() -> None:
         if "config.yaml" in document.get("data", {})
     ]
     texts.append((DEPLOY / "configvault.yaml").read_text())
-    assert len(texts) == 4
+    assert len(texts) == 5
     for text in texts:
         settings = config.parse(text, "config.yaml", {"NODE_NAME": "node-1"})
         assert settings.host
@@ -96,7 +173,7 @@ def test_every_configuration_loads() -> None:
 def test_containers_may_do_little() -> None:
     """Each drops all capabilities, cannot gain others, has a read-only system, and is asked for both pages."""
     found = list(containers())
-    assert len(found) == 3
+    assert len(found) == 4
     for container in found:
         allowed = container["securityContext"]
         assert allowed["capabilities"]["drop"] == ["ALL"]

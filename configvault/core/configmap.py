@@ -1,4 +1,4 @@
-"""A state as a Kubernetes ConfigMap, and how its flat keys are mounted so that the tree comes back. No I/O.
+"""A state as a Kubernetes ConfigMap or Secret, and how its flat keys are mounted so that the tree comes back. No I/O.
 
 A key is a path with `/` written as `__`; a path with other characters, or that could be mistaken for another, gets a part
 of its own hash at the end. A key depends on its path alone, so the `items` of a mount fit the next snapshot, too.
@@ -76,8 +76,10 @@ def key(path: str) -> str:
     return f"{plain.lstrip('.')[:200]}-{digest}"
 
 
-def document(found: list[Item], name: str, namespace: str | None, snapshot: str) -> dict[str, Any]:
-    """Return the ConfigMap; which key is which path stands in an annotation."""
+def document(
+    found: list[Item], name: str, namespace: str | None, snapshot: str, *, secret: bool = False
+) -> dict[str, Any]:
+    """Return the ConfigMap, or the Secret; which key is which path stands in an annotation."""
     import json
 
     metadata: dict[str, Any] = {
@@ -90,15 +92,40 @@ def document(found: list[Item], name: str, namespace: str | None, snapshot: str)
     }
     if namespace:
         metadata["namespace"] = namespace
+    if secret:
+        data = {one.key: base64.b64encode(one.data).decode() for one in found}
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque", "data": data}
     texts = {one.key: text for one in found if (text := _text(one.data)) is not None}
     rest = {one.key: base64.b64encode(one.data).decode() for one in found if one.key not in texts}
     document: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     return document | ({"data": texts} if texts else {}) | ({"binaryData": rest} if rest else {})
 
 
-def volume(found: list[Item], name: str) -> dict[str, Any]:
-    """Return the volume of a pod that mounts the ConfigMap as the tree it was."""
+def telling(found: list[Item], hide: Callable[[str], str]) -> Iterator[str]:
+    """Yield the places (`path:line`) of what looks like a secret; `hide` replaces those in a text.
+
+    A ConfigMap is for whoever may read in its namespace. Descriptions are left out: they speak of tokens.
+    """
+    for one in found:
+        text = _text(one.data)
+        if text is None:
+            continue
+        hidden = hide(text)
+        if hidden == text:
+            continue
+        for number, (line, shown) in enumerate(
+            zip(text.split("\n"), hidden.split("\n"), strict=False), start=1
+        ):
+            if line != shown and not re.match(r"[\s-]*(?:description|summary)\b", line):
+                yield f"{one.path}:{number}"
+                break
+
+
+def volume(found: list[Item], name: str, *, secret: bool = False) -> dict[str, Any]:
+    """Return the volume of a pod that mounts the ConfigMap, or the Secret, as the tree it was."""
     mounted = [{"key": one.key, "path": one.path} for one in found]
+    if secret:
+        return {"name": name, "secret": {"secretName": name, "items": mounted}}
     return {"name": name, "configMap": {"name": name, "items": mounted}}
 
 

@@ -11,10 +11,13 @@ from typing import IO
 
 from configvault.core import configmap
 from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder, Kind
 from configvault.root import entries
+from configvault.root.capture import Root
 from configvault.usecases.history import Listed
 from configvault.usecases.site import Site
+from configvault.vault.stage import Stage
 
 
 def to_folder(site: Site, found: Listed, path: str) -> None:
@@ -77,9 +80,10 @@ def to_tar(site: Site, found: Listed, out: IO[bytes]) -> None:
                 archive.addfile(member, content if member.isreg() else None)
 
 
-def to_file(site: Site, path: str, data: bytes) -> None:
+def to_file(site: Site | None, path: str, data: bytes) -> None:
     """Write `data` as a new file at `path`, whole or not at all, readable by its owner alone."""
-    check_place(site, path)
+    if site is not None:
+        check_place(site, path)
     with entries.new_file(path) as file:
         file.write(data)
 
@@ -91,6 +95,25 @@ def as_configmap(site: Site, found: Listed) -> list[configmap.Item]:
         ConfigvaultError: it cannot be one; says what is in the way.
     """
     return configmap.items(site.vault.tree(found.tree), site.vault.objects.read)
+
+
+@frozen
+class Directory:
+    """A directory that is no root of ours, such as a checkout: its tree's id, and what a ConfigMap of it holds."""
+
+    id: str
+    items: list[configmap.Item]
+
+
+def of_directory(root: Root) -> Directory:
+    """Return what a ConfigMap of a directory holds, read now; neither vault nor configuration is needed.
+
+    Raises:
+        ConfigvaultError: it cannot be read, or cannot be one.
+    """
+    with Stage(None) as stage:
+        state = root.capture(None, stage)
+        return Directory(f"tree-{state.id[:12]}", configmap.items(state, stage.read))
 
 
 def _member(path: str, entry: Entry | Folder, moment: int) -> tarfile.TarInfo:

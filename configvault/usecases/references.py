@@ -21,6 +21,12 @@ _BEGINNING = re.compile(times.SNAPSHOT_PREFIX + r"(?:[0-9]{1,8}(?:_[0-9]{0,6})?)
 _MOST_CANDIDATES = 5
 
 
+def may_be(text: str) -> bool:
+    """Return whether `text` has the form of a reference, whatever it names."""
+    known = text in _WORDS or text.startswith(("pin:", times.REJECTED_PREFIX, times.SNAPSHOT_PREFIX))
+    return known or bool(_COMMIT.fullmatch(text) or _BEGINNING.fullmatch(text))
+
+
 def resolve(site: Site, text: str) -> Snapshot:
     """Return the one snapshot that `text` names.
 

@@ -104,7 +104,8 @@ COMMANDS = (
         "export", "export", "write a snapshot to somewhere else",
         "  configvault export latest --output /tmp/plugin\n"
         "  configvault export good --format tar --output - | ssh other tar -x -C /app/conf/plugin\n"
-        "  configvault export good --format configmap --name coze-plugins | kubectl apply --server-side -f -",
+        "  configvault export good --format configmap --name coze-plugins | kubectl apply --server-side -f -\n"
+        "  configvault export ./backend/conf/plugin --format secret --name coze-plugins | kubectl apply --server-side -f -",
     ),
     Command("replicate", "replicate", "push to the replicas now", "  configvault replicate"),
     Command(

@@ -153,9 +153,11 @@ def sampled(every: Iterable[Mutation], count: int, seed: int) -> list[Mutation]:
 
 
 def _unread(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Yield the places of annotations and of imports for the type checker, which nothing reads at run time."""
+    """Yield the places of what matters to nothing at run time: annotations, imports for the type checker, caches."""
     for node in ast.walk(tree):
         noted: list[ast.AST | None] = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        # How much a cache holds changes no result.
+        noted += [one for one in getattr(node, "decorator_list", []) if "cache" in ast.unparse(one)]
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             noted.append(node)
         for one in noted:
@@ -293,12 +295,13 @@ def _try(copies: SimpleQueue[Copy], mutation: Mutation, limits: dict[str, float]
     finally:
         copies.put(copy)
     if not passes:
+        print(".", end="", flush=True)
         return "killed"
     shown = difflib.unified_diff(
         source.splitlines(), code.splitlines(), mutation.module, mutation.operator, lineterm="", n=1
     )
     text = "\n".join(shown)
-    print(text, flush=True)
+    print(f"\n{text}", flush=True)
     return text
 
 

@@ -84,6 +84,79 @@ def test_deterministic() -> None:
     assert metadata.encode(Folder(0o755, 0, 0, first)) == metadata.encode(Folder(0o755, 0, 0, second))
 
 
+def test_the_bytes() -> None:
+    """The file is JSON with a line for each value and sorted keys, to the byte: its id is part of each snapshot's tree."""
+    root = Folder(0o750, 5, 6, {"b": file(0o600, 5, 6), "a": file(0o644, 5, 6), "e": Folder(0o755, 5, 6, {})})
+    assert metadata.encode(root) == (
+        b'{\n "empty_folders": [\n  "e"\n ],\n "format": 1,\n "paths": {\n  "b": {\n   "mode": "0600"\n  }\n },\n'
+        b' "root": {\n  "gid": 6,\n  "mode": "0750",\n  "uid": 5\n }\n}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "owner"),
+    [
+        ({}, (5, 6)),
+        ({"uid": 7}, (7, 6)),
+        ({"gid": 7}, (5, 7)),
+        ({"uid": 7, "gid": 8}, (7, 8)),
+        ({"uid": 0}, (0, 6)),
+    ],
+)
+def test_what_defaults_leave_out_is_the_root_folders(said: dict[str, int], owner: tuple[int, int]) -> None:
+    """The owner of most files is the root folder's, but for what the defaults say."""
+    body = json.dumps({"format": 1, "root": {"uid": 5, "gid": 6}, "defaults": said}).encode()
+    assert metadata.decode(body).owner == owner
+
+
+@pytest.mark.parametrize(
+    ("owners", "default"),
+    [
+        (((33, 44), (34, 43)), {"uid": 33, "gid": 44}),
+        (((33, 44), (33, 43)), {"uid": 33, "gid": 43}),
+        (((33, 44), (0, 0)), None),
+        (((0, 1), (33, 44), (33, 44)), {"uid": 33, "gid": 44}),
+    ],
+)
+def test_of_owners_with_as_many_files_the_first_is_the_default(
+    owners: tuple[tuple[int, int], ...], default: dict[str, int] | None
+) -> None:
+    """The root folder's owner wins a tie, then the smallest numbers do: equal states have equal files."""
+    root = Folder(0o755, 0, 0, {f"f{number}": file(0o644, *owner) for number, owner in enumerate(owners)})
+    assert document(root).get("defaults") == default
+
+
+@pytest.mark.parametrize(
+    ("modes", "default"), [((0o600, 0o640), "0600"), ((0o644, 0o600), None), ((0o600, 0o600, 0o644), "0600")]
+)
+def test_of_modes_with_as_many_files_the_plain_one_is_the_default(
+    modes: tuple[int, ...], default: str | None
+) -> None:
+    """The plain mode wins a tie, then the smallest does."""
+    root = Folder(0o755, 0, 0, {f"f{number}": file(mode) for number, mode in enumerate(modes)})
+    defaults = document(root).get("defaults", {})
+    assert isinstance(defaults, dict)
+    assert defaults.get("file") == default
+
+
+@pytest.mark.parametrize(
+    ("row", "is_one"),
+    [
+        ({"mode": "7777"}, True), ({"mode": "10000"}, False), ({"mode": "-1"}, False), ({"mode": 420}, False), ({"mode": "0"}, True),
+        ({"uid": 0xFFFFFFFE}, True), ({"uid": 0xFFFFFFFF}, False), ({"gid": -1}, False), ({"gid": 0}, True), ({"uid": True}, False),
+        ({"gid": 1.0}, False), ({"uid": None}, True), ({}, True), ([], False),
+    ],
+)  # fmt: skip
+def test_what_a_mode_and_an_owner_can_be(row: object, is_one: bool) -> None:
+    """A mode has twelve bits, an owner is a number that chown(2) takes for one."""
+    body = json.dumps({"format": 1, "paths": {"a": row}}).encode()
+    if is_one:
+        assert "a" in metadata.decode(body).exceptions
+    else:
+        with pytest.raises(ValueError, match=METADATA_NAME):
+            metadata.decode(body)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import difflib
+import functools
 import os
 import random
 import shutil
@@ -60,6 +61,7 @@ TESTS = {
     "usecases/replicate": "replicas",
     "usecases/verify": "verify",
     "coze/": "loader rules validators",
+    "validators/yamlresolve": "yamlresolve",
     "validators/": "loader validators validators_hostile validators_checks",
     "vault/": "vault references history verify packed_refs capture",
     "vault/packedrefs": "packed_refs vault",
@@ -130,9 +132,15 @@ def modules(chosen: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(tuple(chosen))]
 
 
+@functools.cache
+def _source(module: str) -> str:
+    """Return the text of a module as it was at first, whoever edits it meanwhile."""
+    return (PROJECT / "configvault" / module).read_text()
+
+
 def mutations(module: str) -> Iterator[Mutation]:
     """Yield every change of a module that could matter."""
-    source = (PROJECT / "configvault" / module).read_text()
+    source = _source(module)
     unread = list(_unread(ast.parse(source)))
     for name, operator in OPERATORS.items():
         count = 0
@@ -278,7 +286,7 @@ def _unchanged(copies: SimpleQueue[Copy], names: list[str]) -> dict[str, float]:
 
 def _try(copies: SimpleQueue[Copy], mutation: Mutation, limits: dict[str, float]) -> str:
     """Return `killed`, the reason why it is equal, or what survived as a diff."""
-    source = (PROJECT / "configvault" / mutation.module).read_text()
+    source = _source(mutation.module)
     code = mutation.code(source)
     changed = [
         line[1:].strip()

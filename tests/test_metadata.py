@@ -58,6 +58,13 @@ def test_size_grows_with_exceptions_only() -> None:
     assert one["paths"] == {"f0500": {"mode": "0600"}}
 
 
+@pytest.mark.parametrize("entry", [file(0o600), file(0o666), file(0o644, 1, 0), file(0o644, 0, 1)])
+def test_a_folder_of_nothing_but_exceptions(entry: Entry) -> None:
+    """A folder in which nothing is as the defaults say is entered, whether modes and owners are above or below them."""
+    root = Folder(0o755, 0, 0, {"a": file(), "b": file(), "d": Folder(0o755, 0, 0, {"x": entry})})
+    assert list(document(root)["paths"]) == ["d/x"]  # type: ignore[call-overload]
+
+
 def test_owner_of_most_files_is_the_default() -> None:
     """Where most files belong to somebody else than the root folder, that owner stands once."""
     entries = {f"f{number}": file(0o644, 33, 33) for number in range(50)} | {"mine": file()}

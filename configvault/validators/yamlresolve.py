@@ -31,11 +31,12 @@ _INTEGER = re.compile(
 )
 _BASES = (16, 2, 8, 8, 10)
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
-_DOT_FLOAT = re.compile(r"\.[0-9]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
+# Read by Go's own rules, where `_` stands between two digits only.
+_DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?", re.ASCII)
 _LONGEST_NUMBER = 400
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})"
-    r"(?:([Tt ])(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[-+]\d\d:\d\d)?)?",
+    r"(?:([Tt]| +)(\d{1,2}):(\d{1,2}):(\d{1,2})(?:[.,](\d+))?(Z|[-+]\d\d:\d\d)?)?",
     re.ASCII,
 )
 
@@ -57,7 +58,7 @@ def plain(text: str) -> tuple[str, Value]:
     if text[0] in _NUMBER_START:
         return _number_or_time(text)
     if text[0] == "." and _DOT_FLOAT.fullmatch(text):
-        return _finite(text)
+        return _finite(text.replace("_", ""), text)
     return "!!str", text
 
 
@@ -116,7 +117,7 @@ def timestamp(text: str) -> str | None:
     if match is None:
         return None
     year, month, day, between, hour, minute, second, fraction, zone = match.groups()
-    if between is not None and (between == " ") == (zone is not None):
+    if between is not None and (between[0] == " ") == (zone is not None):
         return None
     try:
         # The year 0 is one to Go; Python knows leap years the same way 400 years later.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import subprocess
+import sys
+import termios
 
 import pytest
 from sites import Place
@@ -49,3 +54,32 @@ def test_an_old_vault_goes_on(old: Place) -> None:
     assert old.run("run", "--once").code == 0
     assert [one["id"] for one in old.ok("list", "--limit", "3")["snapshots"]][1:] == [recorded, before[0]["id"]]
     old.fsck()
+
+
+def on_a_terminal(place: Place, *argv: str, **environ: str) -> tuple[int, list[str]]:
+    """Return the exit code and the lines of a command whose output is a terminal of 20 lines."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (20, 200))
+    command = [sys.executable, "-m", "configvault", "-c", str(place.config), *argv]
+    with subprocess.Popen(
+        command, stdout=theirs, stdin=subprocess.DEVNULL, env=dict(os.environ) | environ
+    ) as child:
+        os.close(theirs)
+        said = b""
+        # A terminal whose other end is closed gives an error where a pipe would end.
+        with contextlib.suppress(OSError):
+            while piece := os.read(ours, 65536):
+                said += piece
+        os.close(ours)
+    return child.returncode, said.decode().splitlines()
+
+
+def test_a_long_list_goes_through_the_pager(old: Place) -> None:
+    """On a terminal what fills more than a screen is paged, as far as it is looked at; what fits is printed."""
+    every = old.run("list").out.splitlines()
+    code, lines = on_a_terminal(old, "list", PAGER="head -n 5")
+    assert [code, *(line.split()[0] for line in lines)] == [0, *(line.split()[0] for line in every[:5])]
+    assert len(on_a_terminal(old, "list", PAGER="cat")[1]) == len(every)
+    assert len(on_a_terminal(old, "list", PAGER="/no/such/pager")[1]) == len(every)
+    short = on_a_terminal(old, "list", "--limit", "5", PAGER="false")[1]
+    assert sum(line.startswith("backup_") for line in short) == 5

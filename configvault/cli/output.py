@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +38,10 @@ def width(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
     return sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _cells(row: Sequence[str]) -> Sequence[str]:
+    return row if "".join(row).isprintable() else [printable(cell) for cell in row]
 
 
 class Output:
@@ -78,7 +84,7 @@ class Output:
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table. It is what was asked for, so quiet does not silence it."""
-        cells = [[printable(cell) for cell in row] for row in rows]
+        cells = [_cells(row) for row in rows]
         if self._console is None:
             self._plain(columns, cells)
             return
@@ -95,6 +101,22 @@ class Output:
         self._console.width = max(self._console.width, fixed + _LEAST_WORDS)
         self._console.print(table, crop=False)
 
+    def long_table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], environ: Mapping[str, str]
+    ) -> bool:
+        """Print a table that may be long, on a terminal through a pager if it is; return whether there was a row.
+
+        Only as many rows are taken as whoever reads it has seen.
+        """
+        rest = iter(rows)
+        first = list(islice(rest, None if self._console is None else max(1, self._console.height - 3)))
+        following = next(rest, None)
+        if first and following is None:
+            self.table(columns, first)
+        elif following is not None:
+            _page(_fitted(columns, first, chain([following], rest)), environ)
+        return bool(first)
+
     def progress(self, what: str) -> Callable[[int, int], None] | None:
         """Return what shows how many of how many are done, on a terminal; None where nobody watches."""
         if self._quiet or not sys.stderr.isatty():
@@ -107,8 +129,46 @@ class Output:
 
         return show
 
-    def _plain(self, columns: Sequence[str], rows: list[list[str]]) -> None:
-        widths = [max(map(width, column)) for column in zip(columns, *rows, strict=True)]
-        for row in [list(columns), *rows]:
-            padded = [cell + " " * (room - width(cell)) for cell, room in zip(row, widths, strict=True)]
-            print("  ".join(padded).rstrip())
+    def _plain(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        print("\n".join(_fitted(columns, rows)))
+
+
+def _fitted(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], more: Iterable[Sequence[str]] = ()
+) -> Iterator[str]:
+    """Yield the lines of a table as wide as `rows` are; where `more` need more room they take it."""
+    room = [max(map(width, column)) for column in zip(columns, *rows, strict=True)][:-1]
+    form = "  ".join([*(f"{{:<{most}}}" for most in room), "{}"]).format
+    for row in chain([columns], rows, map(_cells, more)):
+        if "".join(row[:-1]).isascii():
+            yield form(*row).rstrip()
+        else:
+            padded = [cell + " " * (most - width(cell)) for cell, most in zip(row, room, strict=False)]
+            yield "  ".join([*padded, row[-1]]).rstrip()
+
+
+def _page(lines: Iterable[str], environ: Mapping[str, str]) -> None:
+    """Show lines through the pager of the environment, as git does, or print them where there is none."""
+    import shlex
+    import signal
+    import subprocess
+
+    argv = shlex.split(environ.get("PAGER") or "less")
+    # To end what is shown is the pager's business.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        env = {"LESS": "FRX", "LESSCHARSET": "utf-8", **environ}
+        pager = subprocess.Popen(argv, stdin=subprocess.PIPE, env=env, text=True, errors="surrogateescape")
+    except OSError:
+        signal.signal(signal.SIGINT, before)
+        for line in lines:
+            print(printable(line))
+        return
+    assert pager.stdin is not None
+    try:
+        # Its reader has seen enough.
+        with contextlib.suppress(BrokenPipeError), pager.stdin as pipe:
+            pipe.writelines(f"{printable(line)}\n" for line in lines)
+    finally:
+        pager.wait()
+        signal.signal(signal.SIGINT, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from configvault.cli.output import printable, width
@@ -67,9 +68,16 @@ def first_changes(changed: Sequence[Change], rest: str) -> Iterator[str]:
 
 def when(moment: datetime) -> str:
     """Return a moment to the second, with its zone."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S %z")
+    text = moment.isoformat(" ", "seconds")
+    # A list has many of them: this is quicker than to format each.
+    return (
+        f"{text[:19]} {text[19:22]}{text[23:25]}"
+        if len(text) == 25
+        else moment.strftime("%Y-%m-%d %H:%M:%S %z")
+    )
 
 
+@lru_cache(256)
 def people(actor: str) -> str:
     """Return the names in an actor; how each is known stands in `show`."""
     named = dict.fromkeys(re.findall(r"(\S+) \(uid [0-9]+", actor))
@@ -78,6 +86,8 @@ def people(actor: str) -> str:
 
 def flags(snapshot: Snapshot) -> str:
     """Return what is said of a snapshot in a few words."""
+    if not (snapshot.good or snapshot.rolled_back or snapshot.pins):
+        return ""
     said = [word for word, true in (("good", snapshot.good), ("rolled back", snapshot.rolled_back)) if true]
     return ", ".join([*said, *(f"pin:{name}" for name in snapshot.pins)])
 

@@ -39,18 +39,22 @@ class Filter:
 
 
 def listing(site: Site, wanted: Filter) -> list[Listed]:
-    """Return what `wanted` lets through, newest first.
+    """Return what `wanted` lets through, newest first; raises like `each`."""
+    return list(each(site, wanted))
+
+
+def each(site: Site, wanted: Filter) -> Iterator[Listed]:
+    """Yield what `wanted` lets through, newest first. Costs what is newer than the last that is taken.
 
     Raises:
         UsageError: a time cannot be read.
     """
     since = _moment(site, wanted.since, end=False)
     until = _moment(site, wanted.until, end=True)
-    return list(itertools.islice(_listed(site, wanted, since, until), wanted.limit))
+    return itertools.islice(_listed(site, wanted, since, until), wanted.limit)
 
 
 def _listed(site: Site, wanted: Filter, since: datetime | None, until: datetime | None) -> Iterator[Listed]:
-    """Yield what `wanted` lets through, newest first. Costs what is newer than the last that is taken."""
     older = [] if until is None else [f"--min-age={int(until.timestamp())}"]
     # git looks through the messages quicker than they can be read here; it may find the words elsewhere in them.
     words = [word for word in (wanted.plugin, wanted.actor) if word]

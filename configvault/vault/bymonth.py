@@ -5,12 +5,10 @@ The ids say the month, so a look at one snapshot reads one text. Texts that nobo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from configvault.core.errors import IntegrityError
 
-_MONTH = re.compile(r"\w+_([0-9]{6})[0-9]{2}_[0-9]{6}")
 # Where an id says no month, which none that the program makes does.
 _OTHER = "other"
 
@@ -125,8 +123,9 @@ def _text(notes: Mapping[str, str]) -> bytes:
 
 
 def _month_of(id_: str) -> str:
-    found = _MONTH.fullmatch(id_)
-    return found[1] if found else _OTHER
+    """Return the digits of year and month in `backup_YYYYMMDD_HHMMSS`."""
+    month = id_.partition("_")[2][:6]
+    return month if month.isdigit() else _OTHER
 
 
 def _unread(blob: str) -> bytes:

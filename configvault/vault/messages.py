@@ -14,6 +14,7 @@ from configvault.core.model import Finding, RejectedState, Severity, Snapshot
 LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%cI%x00%B%x1e"
 END = b"\x1e"
 _PREFIX = "Configvault-"
+_TRAILER = re.compile(f"^{_PREFIX}(.*?): (.*)$", re.MULTILINE)
 
 
 def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
@@ -47,8 +48,7 @@ def parse_log(output: bytes) -> Iterable[tuple[str, str, str | None, datetime, s
 
 def _trailers(body: str) -> dict[str, str]:
     last = body.rstrip("\n").rpartition("\n\n")[2]
-    pairs = (line.split(": ", 1) for line in last.split("\n") if line.startswith(_PREFIX) and ": " in line)
-    return {key.removeprefix(_PREFIX): value for key, value in pairs}
+    return dict(_TRAILER.findall(last))
 
 
 def snapshots(output: bytes) -> Iterable[Snapshot]:

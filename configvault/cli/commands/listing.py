@@ -9,6 +9,8 @@ from configvault.cli.context import Context
 from configvault.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from configvault.usecases.history import Listed
 
 COLUMNS = ("id", "taken", "trigger", "who", "said of it", "what changed")
@@ -33,14 +35,14 @@ def count(text: str) -> int:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Print the list."""
-    from configvault.usecases.history import Filter, listing
+    from configvault.usecases.history import Filter, each
 
     wanted = Filter(args.since, args.until, args.path, args.limit, args.good, args.all)
-    show(context, listing(context.site(), wanted))
+    show(context, each(context.site(), wanted))
     return 0
 
 
-def show(context: Context, found: list[Listed]) -> None:
+def show(context: Context, found: Iterable[Listed]) -> None:
     """Print snapshots as a table or as JSON."""
     if context.json:
         from configvault.core.model import Snapshot
@@ -54,10 +56,8 @@ def show(context: Context, found: list[Listed]) -> None:
                 ]
             }
         )
-    elif not found:
+    elif not context.output.long_table(COLUMNS, (_row(one) for one in found), context.environ):
         context.output.line("no snapshots")
-    else:
-        context.output.table(COLUMNS, [_row(one) for one in found])
 
 
 def _row(one: Listed) -> tuple[str, ...]:

@@ -166,7 +166,9 @@ class Ager:
     def _commit(self, ref: str, parent: str | None, message: str) -> Iterator[bytes]:
         self._mark += 1
         stamp = f"{int(self._at.timestamp())} {self._at:%z}"
-        yield f"commit {ref}\nmark :{self._mark}\ncommitter {IDENTITY} {stamp}\n".encode()
+        author = messages.author(_ACTOR, self._site.host) or IDENTITY
+        yield f"commit {ref}\nmark :{self._mark}\nauthor {author} {stamp}\n".encode()
+        yield f"committer {IDENTITY} {stamp}\n".encode()
         yield _data(message)
         if parent is not None:
             yield f"from {parent}\n".encode()

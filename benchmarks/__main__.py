@@ -20,6 +20,7 @@ from benchmarks import (
     peers,
     report,
     rollback,
+    servicelog,
     snapshot,
     startup,
     storage,
@@ -37,6 +38,7 @@ TOPICS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "startup": startup.run,
     "listing": listing.run,
     "validation": validation.run,
+    "servicelog": servicelog.run,
     "idle": idle.run,
     "storm": storm.run,
     # Last: what its peer deletes makes new files dear for a while.

@@ -167,7 +167,7 @@ def open_site(
         vault=vault,
         root=Root(settings.root, Names(settings.watch.ignore)),
         validator=LazyValidator(settings.validate, environ, statefiles.path(vault.state, statefiles.VERDICTS)),
-        reload=partial(_reload, settings, environ, stop, loads),
+        reload=partial(_reload, settings, environ, stop, vault, loads),
         check_health=partial(
             check_health, settings, environ, stop, vault, log=_service_log(settings, vault, loads)
         ),
@@ -484,15 +484,18 @@ def _reload(
     settings: Settings,
     environ: Mapping[str, str],
     stop: threading.Event | None,
+    vault: Vault,
     loads: _Loads,
     snapshot: Snapshot | None,
     trigger: str,
 ) -> ReloadReport:
     from configvault.service.reload import ReloadContext, reloader
 
-    context = ReloadContext(None, None, None, trigger)
+    asked = "{plugins}" in (settings.reload.expect.json or "")
+    named = _plugins(vault) if asked and settings.reload.kind == "http" else ()
+    context = ReloadContext(None, None, None, trigger, named)
     if snapshot is not None:
-        context = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger)
+        context = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger, named)
     try:
         return reloader(settings.reload, environ, stop).reload(context)
     finally:

@@ -6,16 +6,21 @@ from typing import NamedTuple, Protocol
 
 from configvault.core.frozen import frozen
 from configvault.core.model import ReloadReport
+from configvault.core.plugins import Plugin
 
 
 @frozen
 class ReloadContext:
-    """The state the service is asked to load: a snapshot's id, commit and tree (None: not recorded), and why."""
+    """The state the service is asked to load: a snapshot's id, commit and tree (None: not recorded), and why.
+
+    `plugins` is what `{plugins}` in `reload.expect` stands for.
+    """
 
     snapshot: str | None
     commit: str | None
     tree: str | None
     trigger: str
+    plugins: tuple[Plugin, ...] = ()
 
 
 class Attempt(NamedTuple):

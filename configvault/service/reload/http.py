@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from configvault.calls import answers, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
 from configvault.core.settings import Expectation, ReloadSettings
+from configvault.service import steps
 from configvault.service.reload.context import Attempt, ReloadContext
 
 
@@ -40,7 +41,9 @@ def attempt(
     except CallError as error:
         return Attempt(str(error), error.status)
     return Attempt(
-        answers.shortcoming(answer, settings.expect) or _page(answer, settings.expect), answer.status
+        answers.shortcoming(answer, settings.expect, steps.filler({}, lambda: context.plugins))
+        or _page(answer, settings.expect),
+        answer.status,
     )
 
 

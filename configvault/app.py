@@ -112,15 +112,15 @@ class LazyValidator:
         self._memory = memory
         self._real: Validator | None = None
 
-    def validate(self, state: State) -> Verdict:
-        """Return the verdict on `state`."""
+    def validate(self, state: State, within_s: float | None = None) -> Verdict:
+        """Return the verdict on `state`; what is not validated `within_s` seconds is not accepted."""
         if self._real is None:
             from configvault.vault import verdicts
 
             self._real = validator(self._settings, self._environ)
             if self._memory is not None:
                 self._real.clean |= verdicts.load(self._memory, self._real.rules)
-        return self._real.validate(state)
+        return self._real.validate(state, within_s)
 
     def lacking(self) -> Mapping[str, str]:
         """Return the rules that are configured and lack their library, each with the command that installs it."""

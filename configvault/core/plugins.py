@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -13,6 +14,12 @@ from configvault.core.secrets import chosen
 META = "pluginproduct/plugin_meta.yaml"
 DEEPEST = 50
 LONGEST_NAME = 80
+LONGEST_NUMBER = 64
+MOST_MERGED = 100_000
+# libyaml compares each with all before it.
+MOST_TAGS = 100
+# A file that the validators accept has half as many values at most.
+MOST_EVENTS = 250_000
 
 Read = Callable[[str], bytes]
 Row = Mapping[str, Any]
@@ -100,26 +107,63 @@ def plugin_rows(state: Folder, read: Read) -> dict[int, Row]:
     entry = state.find(META)
     if not isinstance(entry, Entry) or entry.kind is not Kind.FILE:
         return {}
+    return rows_of(read(entry.blob))
+
+
+def rows_of(body: bytes) -> dict[int, Row]:
+    """Return the rows that `body` holds as plugin_meta.yaml; none where it cannot be read, or not at a bearable cost."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    body = read(entry.blob)
+    if body.count(b"%TAG") > MOST_TAGS:
+        return {}
     try:
         # Refused states come here, too, and a library may die of what is nested too deep.
-        if _depth(yaml.parse(body, Loader=loader)) > DEEPEST:
+        if _depth(yaml.parse(body, Loader=_loader())) > DEEPEST:
             return {}
         # Text after the first document is no part of it, for Coze neither.
-        found = next(yaml.load_all(body, Loader=loader), None)
+        found = next(yaml.load_all(body, Loader=_loader()), None)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     dicts = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
     return {row["plugin_id"]: row for row in dicts if isinstance(row.get("plugin_id"), int)}
 
 
+@cache
+def _loader() -> Any:
+    """Return a loader that makes no more of a file than it holds: merges are counted, long numbers stay text."""
+    import yaml
+
+    class Bounded(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        merged = 0
+
+        def flatten_mapping(self, node: Any) -> None:
+            for key, value in node.value:
+                if key.tag == "tag:yaml.org,2002:merge":
+                    sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
+                    for source in filter(lambda one: isinstance(one, yaml.MappingNode), sources):
+                        self.flatten_mapping(source)
+                        self.merged += len(source.value)
+                        if self.merged > MOST_MERGED:
+                            raise yaml.YAMLError(f"merges more than {MOST_MERGED} keys")
+            super().flatten_mapping(node)
+
+    for kind in ("int", "float", "timestamp"):
+        tag = f"tag:yaml.org,2002:{kind}"
+        usual = Bounded.yaml_constructors[tag]
+        Bounded.add_constructor(tag, partial(_short, usual))
+    return Bounded
+
+
+def _short(usual: Callable[[Any, Any], object], loader: Any, node: Any) -> object:
+    return usual(loader, node) if len(str(node.value)) <= LONGEST_NUMBER else str(node.value)
+
+
 def _depth(events: Iterable[object]) -> int:
-    """Return how deep what the parser meets is nested, at most a little more than `DEEPEST`."""
+    """Return how deep what the parser meets is nested, more than `DEEPEST` also where there is too much of it."""
     depth = deepest = 0
-    for event in events:
+    for number, event in enumerate(events):
+        if number > MOST_EVENTS:
+            return DEEPEST + 1
         name = type(event).__name__
         depth += name.endswith("StartEvent") - name.endswith("EndEvent")
         deepest = max(deepest, depth)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from configvault.coze.meta import Plugin
-from configvault.validators.faults import Fault, fault, quote_reference
+from configvault.validators.faults import MOST_OF_ONE_RULE, Fault, fault, quote_reference
+
+_MOST_COMPARED = 500
 
 Operations = frozenset[tuple[str, str]]
 
@@ -54,6 +56,7 @@ def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | Non
         plugins: the entries.
         operations: those of each `openapi_doc_file`; None where it cannot be read, which is told elsewhere.
     """
+    told = 0
     for plugin in plugins:
         there = operations.get(plugin.document or "")
         if plugin.deprecated or there is None:
@@ -62,18 +65,20 @@ def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | Non
             if (tool.method.upper(), tool.url) not in there:
                 named = f"{tool.method.upper() or 'no method'} {quote_reference(tool.url)}"
                 message = f"{plugin.label}: tool {tool.id}: {named} is not in {quote_reference(plugin.document)}; the tool is dropped"
-                yield fault(
-                    "tool-not-in-document", tool.at, message, _like(tool.method.upper(), tool.url, there)
-                )
+                told += 1
+                hint = _like(tool.method.upper(), tool.url, there) if told <= MOST_OF_ONE_RULE else None
+                yield fault("tool-not-in-document", tool.at, message, hint)
 
 
 def _like(method: str, url: str, there: Operations) -> str | None:
     """Return advice that names what the document has instead."""
     import difflib
 
+    # To find the nearest takes the square of a length for each: of more than these the first are as good.
+    there = frozenset(sorted(there)[:_MOST_COMPARED])
     methods = sorted(m for m, path in there if path == url)
     if methods:
         return f"the document has {', '.join(methods)} there"
-    close = difflib.get_close_matches(url[:200], sorted(path for _, path in there), 1)
+    close = difflib.get_close_matches(url[:200], sorted(path[:200] for _, path in there), 1)
     found = close[0] if close else min((path for m, path in there if m == method), default=None)
     return f"did you mean {quote_reference(found)}?" if found else "the document has no operation at all"

@@ -11,7 +11,7 @@ from configvault.coze import crossfile, documents, meta
 from configvault.coze.openapi import spec
 from configvault.coze.openapi.spec import Strict
 from configvault.validators import extras, massremoval, syntax
-from configvault.validators.faults import Fault, fault, quote_reference
+from configvault.validators.faults import Fault, fault, first, quote_reference
 from configvault.validators.files import Found, Lost
 from configvault.validators.rules import RULES
 from configvault.validators.run import Run
@@ -100,7 +100,7 @@ def _meta(run: Run) -> tuple[meta.Meta | None, str]:
     validated = run.once("meta", META, found.entry, meta.validate)
     if validated is not None:
         run.tell(META, found.entry, validated.faults)
-        run.tell(META, found.entry, crossfile.ids(validated.plugins or ()))
+        run.tell(META, found.entry, first(crossfile.ids(validated.plugins or ())))
     return validated, found.real
 
 
@@ -126,7 +126,7 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None, strict: Strict
         operations[plugin.document] = validated.operations if validated else None
         run.tell(shown, place.entry, validated.faults if validated else [])
     if entry is not None:
-        run.tell(META, entry, crossfile.tools(plugins or (), operations))
+        run.tell(META, entry, first(crossfile.tools(plugins or (), operations)))
     return done
 
 

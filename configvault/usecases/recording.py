@@ -12,6 +12,8 @@ from configvault.usecases.site import Site
 from configvault.vault.trees import StaleCaptureError
 
 OVERRIDABLE = frozenset({"mass-removal"})
+# So long live is validated before a rollback; then it is kept as a rejected state.
+KEEPING_S = 30.0
 
 
 def record_live(
@@ -20,7 +22,8 @@ def record_live(
     """Record live, or reject it; `force` overrides only that most of the files are gone."""
     if live.is_latest:
         return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), scan.left_out(live.seen))
-    verdict = scan.validate(site, live)
+    # What is about to be left has to be kept, not understood: a rollback does not wait for it.
+    verdict = scan.validate(site, live, KEEPING_S if trigger == Trigger.PRE_ROLLBACK else None)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
     return (_reject if refused else _commit)(site, trigger, live, verdict, reason)
 

@@ -96,9 +96,12 @@ def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Fo
     return latest, site.vault.tree(latest.tree, known)
 
 
-def validate(site: Site, live: Live) -> Verdict:
-    """Return the verdict on live, with a warning for everything that is there and cannot be kept."""
-    verdict = site.validator.validate(State(live.state, live.read, live.before))
+def validate(site: Site, live: Live, within_s: float | None = None) -> Verdict:
+    """Return the verdict on live, with a warning for everything that is there and cannot be kept.
+
+    Past `within_s` seconds it is not validated to the end, and so not accepted.
+    """
+    verdict = site.validator.validate(State(live.state, live.read, live.before), within_s)
     return Verdict((*verdict.findings, *left_out(live.seen)))
 
 

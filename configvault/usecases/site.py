@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Validator(Protocol):
     """Says what is wrong with a state."""
 
-    def validate(self, state: State) -> Verdict:
-        """Return the verdict; never raises on content."""
+    def validate(self, state: State, within_s: float | None = None) -> Verdict:
+        """Return the verdict; never raises on content. What is not validated `within_s` seconds is not accepted."""
         ...
 
     def remember(self) -> None:

@@ -17,7 +17,7 @@ def validate(run: Run) -> None:
         if kind is None:
             run.fits(path, entry)
         else:
-            faults = run.once(kind, path, entry, partial(syntax.check, kind))
+            faults = run.once(kind, path, entry, partial(syntax.check, kind, every=True))
             run.tell(path, entry, faults or [])
 
     run.each_alone(look)

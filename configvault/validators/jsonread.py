@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
-from configvault.validators.faults import Fault, quote_value
+from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, quote_value
 from configvault.validators.text import Text
 from configvault.validators.yamlread import DEEPEST
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
+_KEY = re.compile(r'("(?:[^"\\\\]|\\\\.)*+")(?=\s*+:)')
 _HINT = "mend it, or restore the file: JSON has no comments, no comma before a closing bracket, one value"
 
 
@@ -39,8 +41,13 @@ def check(text: Text) -> list[Fault]:
         return [
             Fault("nested-too-deep", None, None, f"nested deeper than {DEEPEST} levels", "restore the file")
         ]
-    hint = "keep one of them"
-    return [Fault("repeated-key", *_where(text.text, k), f"key {quote_value(k)} twice", hint) for k in repeated]
+    places = _second_places(text.text, set(repeated[:MOST_OF_ONE_FILE]))
+    return [_repeated(key, places.get(key)) for key in repeated[:MOST_OF_ONE_FILE]]
+
+
+def _repeated(key: str, place: tuple[int, int] | None) -> Fault:
+    line, column = place or (None, None)
+    return Fault("repeated-key", line, column, f"key {quote_value(key)} twice", "keep one of them")
 
 
 def parse(text: str, repeated: list[str]) -> Any:
@@ -49,12 +56,15 @@ def parse(text: str, repeated: list[str]) -> Any:
     Raises:
         ValueError, RecursionError: it is no JSON; numbers are never converted, so none can be too long.
     """
+    known = set(repeated)
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(found)
         if len(made) != len(found):
-            names = [name for name, _ in found]
-            repeated.extend(sorted({name for name in names if names.count(name) > 1} - set(repeated)))
+            counts = Counter(name for name, _ in found)
+            twice = sorted(name for name, count in counts.items() if count > 1 and name not in known)
+            known.update(twice)
+            repeated.extend(twice)
         return made
 
     return json.loads(
@@ -94,12 +104,23 @@ def _problem(error: json.JSONDecodeError, text: str) -> str:
     return error.msg[:1].lower() + error.msg[1:]
 
 
-def _where(text: str, key: str) -> tuple[int | None, int | None]:
-    """Return where `key` stands for the second time, as far as that can be told without a scanner of our own."""
-    written = re.escape(json.dumps(key, ensure_ascii=False))
-    places = re.finditer(rf"{written}\s*:", text)
-    next(places, None)
-    match = next(places, None)
-    if match is None:
-        return None, None
-    return text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+def _second_places(text: str, keys: set[str]) -> dict[str, tuple[int, int]]:
+    """Return line and column where each of `keys` stands for the second time, as far as one pass over the text tells."""
+    once: set[str] = set()
+    found: dict[str, tuple[int, int]] = {}
+    line, start = 1, 0
+    for match in _KEY.finditer(text) if keys else ():
+        key = _decoded(match[1])
+        if key not in keys or key in found:
+            continue
+        if key not in once:
+            once.add(key)
+            continue
+        line += text.count("\n", start, match.start())
+        start = match.start()
+        found[key] = (line, start - text.rfind("\n", 0, start))
+    return found
+
+
+def _decoded(written: str) -> str:
+    return str(json.loads(written)) if "\\" in written else written[1:-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 
 from configvault.core import compare
 from configvault.core.model import Change, Entry, Folder
@@ -13,7 +13,7 @@ HINT = "restore them with: configvault rollback latest; if it is meant, record i
 
 
 def check(now: Folder, before: Folder | None) -> Iterator[Fault]:
-    """Yield the fault that more than half of the files of `before` are gone; what only moved is not gone."""
+    """Yield the fault that more than half of the files of `before` are gone or emptied; what only moved is not gone."""
     if before is None or not any(map(_goes, compare.changes(before, now))):
         return
     were = dict(_named(before))
@@ -21,12 +21,23 @@ def check(now: Folder, before: Folder | None) -> Iterator[Fault]:
     blobs = {entry.blob for entry in here.values()}
     gone = [path for path, entry in were.items() if path not in here and entry.blob not in blobs]
     if len(gone) * 2 > len(were):
-        what = f"all {len(were)}" if len(gone) == len(were) else f"{len(gone)} of the {len(were)}"
-        yield Fault(RULE, None, None, f"{what} files of the latest snapshot are gone", HINT)
+        yield Fault(RULE, None, None, f"{_how_many(gone, were)} files of the latest snapshot are gone", HINT)
+        return
+    held = [path for path, entry in were.items() if entry.size]
+    emptied = [path for path in held if path in gone or (path in here and not here[path].size)]
+    if len(emptied) * 2 > len(held):
+        yield Fault(
+            RULE, None, None, f"{_how_many(emptied, held)} files of the latest snapshot are empty or gone", HINT
+        )
+
+
+def _how_many(some: Sized, of_all: Sized) -> str:
+    return f"all {len(of_all)}" if len(some) == len(of_all) else f"{len(some)} of the {len(of_all)}"
 
 
 def _goes(change: Change) -> bool:
-    return isinstance(change.old, Entry) and not isinstance(change.new, Entry)
+    old, new = change.old, change.new
+    return isinstance(old, Entry) and (not isinstance(new, Entry) or (old.size > 0 and not new.size))
 
 
 def plugins_gone(count_before: int | None, count_now: int | None) -> Iterator[Fault]:

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 from configvault.core.model import Entry, Finding, Folder, Kind, State
 from configvault.core.settings import ValidateSettings
+from configvault.validators import budget
+from configvault.validators.budget import TooCostlyError
 from configvault.validators.faults import Fault
 from configvault.validators.files import Files, Found
 from configvault.validators.report import Report
@@ -50,6 +52,9 @@ class Run:
         """Return what `act` returns; if it fails, say so of `path` and return None."""
         try:
             return act()
+        except TooCostlyError as error:
+            self.report.add(path, [_too_costly(error)])
+            return None
         except Exception as error:
             _log(path, error)
             message = f"could not be validated to the end: {type(error).__name__} inside a validator"
@@ -77,11 +82,25 @@ class Run:
             return None
         key = (role, entry.blob)
         if key not in self._known:
-            result = self.guard(path, lambda: act(self.files.read(entry)))
+            result = self.guard(path, lambda: self._within_bounds(entry, act))
             if result is None:
                 return None
             self._known[key] = result
-        return self._known[key]  # type: ignore[return-value]
+        found = self._known[key]
+        if isinstance(found, TooCostlyError):
+            self.report.add(path, [_too_costly(found)])
+            return None
+        return found  # type: ignore[return-value]
+
+    def _within_bounds(self, entry: Entry, act: Callable[[bytes], _T]) -> _T | TooCostlyError:
+        """Return what `act` makes of a file, or why it makes nothing of it: that is kept, or each look would try again."""
+        with budget.of_a_file() as own:
+            try:
+                return act(self.files.read(entry))
+            except TooCostlyError as error:
+                if own.is_passed:
+                    return error
+                raise
 
     def forget(self, role: str, entry: Entry) -> None:
         """Have the bytes of `entry` validated anew the next time, as something was left open."""
@@ -147,6 +166,11 @@ class Run:
 
 def _hidden(path: str) -> bool:
     return any(part.startswith("..") for part in path.split("/"))
+
+
+def _too_costly(error: TooCostlyError) -> Fault:
+    hint = "simplify the file, or take it out: what cannot be validated in time is not accepted"
+    return Fault("too-costly", None, None, f"{error}; it was not validated to the end", hint)
 
 
 def _log(path: str, error: Exception) -> None:

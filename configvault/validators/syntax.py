@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configvault.validators import jsonread, yamlread
+from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, first, quote_value
 from configvault.validators.text import Text, decode
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, child_nodes
@@ -17,8 +18,8 @@ def kind_of(path: str) -> str | None:
     return KINDS.get(path[path.rfind(".") :].lower()) if "." in path else None
 
 
-def check(kind: str, data: bytes) -> list[Fault]:
-    """Return what is wrong with `data` as a file of that kind."""
+def check(kind: str, data: bytes, *, every: bool = False) -> list[Fault]:
+    """Return what is wrong with `data` as a file of that kind; of YAML in its first document, or in `every` one."""
     text = decode(data)
     if kind == "json":
         return jsonread.check(text)
@@ -28,7 +29,7 @@ def check(kind: str, data: bytes) -> list[Fault]:
         from configvault.validators import tomlread
 
         return tomlread.check(text.text)
-    return _yaml(text, text.text)
+    return _every_yaml(text.text) if every else _yaml(text, text.text)
 
 
 def _yaml(text: Text, body: str) -> list[Fault]:
@@ -37,6 +38,13 @@ def _yaml(text: Text, body: str) -> list[Fault]:
     if not reading.broken and reading.root is not None:
         found += first(repeated(reading.root))
     return found
+
+
+def _every_yaml(body: str) -> list[Fault]:
+    reading = yamlread.read_every(body)
+    if reading.broken:
+        return reading.faults
+    return reading.faults + first(one for root in reading.roots for one in repeated(root))
 
 
 def marked(text: Text) -> Iterator[Fault]:
@@ -61,6 +69,7 @@ def repeated(root: Node, skip: frozenset[int] = frozenset()) -> Iterator[Fault]:
         if type(node) is Scalar or id(node) in done:
             continue
         done.add(id(node))
+        spend()
         if type(node) is Mapping and id(node) not in skip:
             yield from duplicates(node, "repeated-key", "keep one of them")
         stack += child_nodes(node)

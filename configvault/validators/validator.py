@@ -8,16 +8,16 @@ folders on the way to it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 import yaml
 
 import configvault
-from configvault.core.model import Finding, Folder, State, Verdict
+from configvault.core.model import Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
-from configvault.validators import massremoval
+from configvault.validators import budget, massremoval
 from configvault.validators.faults import Fault
 from configvault.validators.report import Report
 from configvault.validators.run import FILES, Known, Run, Told
@@ -48,11 +48,16 @@ class Validator:
         self._external: list[EntryPoint] | None = None
         self._commands_said: tuple[str, tuple[Finding, ...]] | None = None
 
-    def validate(self, state: State) -> Verdict:
-        """Return all that is to be said of `state`; no content makes this raise."""
+    def validate(self, state: State, within_s: float | None = None) -> Verdict:
+        """Return all that is to be said of `state`; no content makes this raise.
+
+        What is not validated after `within_s` seconds (ten minutes unless said) is not accepted: then one of the findings is
+        `too-costly`.
+        """
         report = Report(self._settings.rules, self._settings.rules_by_path)
         run = Run(self._settings, state, report, self._known, self.clean, self._told)
-        run.guard("", lambda: self._validate(run))
+        with budget.of_a_state(budget.MOST_SECONDS_OF_A_STATE if within_s is None else within_s):
+            run.guard("", lambda: self._validate(run))
         self._told = run.told
         self._forget(state.tree)
         return report.verdict()
@@ -72,6 +77,8 @@ class Validator:
             message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
             run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
             return
+        for path in unreadable(run.state.tree):
+            run.report.add(path, [_UNREADABLE])
         from configvault.validators import external
 
         if self._external is None:
@@ -92,3 +99,20 @@ class Validator:
             said = tuple(commands.check(run.state, self._settings.commands, self._environ))
             self._commands_said = (tree, said)
         run.report.take(self._commands_said[1])
+
+
+_UNREADABLE = Fault(
+    "unreadable",
+    None,
+    None,
+    "its mode lets nobody read it (but root)",
+    "chmod 644 it, if the service does not run as root",
+)
+
+
+def unreadable(tree: Folder) -> Iterator[str]:
+    """Yield the files that have no right to be read by anybody; that there are none takes no walk."""
+    if any(one.sort in FILES and not one.mode & 0o444 for one in tree.summary.census):
+        for path, entry in tree.files():
+            if entry.kind is Kind.FILE and not entry.mode & 0o444:
+                yield path

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from configvault.validators import yamlresolve
+from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 
@@ -20,6 +21,9 @@ DEEPEST = 200
 MOST_NODES = 100_000
 # Beyond this many nodes, counted with what aliases repeat, nothing is walked.
 MOST_EXPANDED = 100_000
+
+MOST_TAG_LINES = 100
+_TAG_LINES = re.compile(r"^%TAG", re.MULTILINE)
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -37,6 +41,7 @@ class Reading:
     """What came of reading one file: the first document's root (None: nothing in it), and what is wrong."""
 
     root: Node | None = None
+    roots: list[Node] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     broken: bool = False
     more: At | None = None
@@ -56,10 +61,25 @@ class _RefusedError(Exception):
 
 
 def read(text: str) -> Reading:
-    """Return the first document of `text`, which is UTF-8 without a mark at its start."""
+    """Return the first document of `text`, which is UTF-8 without a mark at its start, as yaml.v3 reads it."""
+    return _read(text, _Builder)
+
+
+def read_every(text: str) -> Reading:
+    """Return all documents of `text`; tags and versions of YAML are for whoever reads them, and no fault."""
+    return _read(text, _EveryBuilder)
+
+
+def _read(text: str, builder: type[_Builder]) -> Reading:
     reading = Reading()
+    if text.count("%TAG") > MOST_TAG_LINES and len(_TAG_LINES.findall(text)) > MOST_TAG_LINES:
+        # libyaml compares each with all before it.
+        reading.refuse(
+            fault("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "take them out")
+        )
+        return reading
     try:
-        _Builder(text, reading).run()
+        builder(text, reading).run()
     except _RefusedError as error:
         reading.refuse(error.fault)
     except yaml.YAMLError as error:
@@ -157,6 +177,7 @@ class _Builder:
         while True:
             event = take()
             kind = type(event)
+            spend()
             if kind is yaml.ScalarEvent:
                 self._add(self._scalar(event), event.anchor, 1)
             elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
@@ -239,6 +260,7 @@ class _Builder:
             self._sizes[id(node)] = size
         if not self._open:
             self._reading.root = node
+            self._reading.roots.append(node)
             return
         self._size[-1] += size
         parent = self._open[-1][0]
@@ -259,12 +281,19 @@ class _Builder:
         sources = value.items if type(value) is Sequence else [value]
         for source in sources:
             if type(source) is not Mapping:
+                if self._takes(source):
+                    continue
                 raise _RefusedError(
                     fault(
                         "yaml-alias", key, "`<<` must name a mapping or a list of mappings", "as `<<: *anchor`"
                     )
                 )
             parent.merges.append(source)
+
+    def _takes(self, source: Node) -> bool:
+        """Return whether `<<` may name something that is no mapping yet."""
+        del source
+        return False
 
     def _rest(self) -> None:
         """Look at what follows the first document, as far as the service's reader looks ahead."""
@@ -283,3 +312,18 @@ class _Builder:
             if self._reading.more is None:
                 mark = event.start_mark
                 self._reading.more = At(mark.line + 1, mark.column + 1)
+
+
+class _EveryBuilder(_Builder):
+    """Reads each document of a file, as a reader of YAML 1.1 or 1.2 with tags of its own does."""
+
+    def _document(self) -> None:
+        take = self._loader.get_event
+        take()
+        while type(take()) is not yaml.StreamEndEvent:
+            self._anchors.clear()
+            self._content()
+
+    def _takes(self, source: Node) -> bool:
+        # `<<: !include other.yaml`: what it includes is for the reader of that tag to know.
+        return bool(source.tag) and not source.tag.startswith("!!")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import stat
 from collections.abc import Callable, Iterator
 
 from configvault.core.frozen import frozen
 from configvault.core.model import Change, Entry, Folder, Kind
+from configvault.core.rendering import alignment
 
 CONTEXT_LINES = 3
-# Comparing costs up to the product of both sides: beyond this a file is only said to differ.
+# Nobody reads more; beyond this a file is only said to differ, and not searched for secrets.
 MOST_LINES = 20_000
+MOST_CHARS = 4_000_000
 NO_END = "\\ No newline at end of file"
 
 Read = Callable[[str], bytes]
@@ -73,10 +74,11 @@ def _part(path: str, old: Entry | None, new: Entry | None, read_old: Read, read_
     names = _name("a/", path, old), _name("b/", path, new)
     if texts[0] is None or texts[1] is None:
         return _Part(header, (f"Binary files {names[0]} and {names[1]} differ",), binary=True)
+    counts = [len(_lines(text)) for text in (texts[0], texts[1])]
+    if sum(counts) > MOST_LINES or len(texts[0]) + len(texts[1]) > MOST_CHARS:
+        said = f"Files {names[0]} and {names[1]} differ ({counts[0]} and {counts[1]} lines)"
+        return _Part(header, (said,), counts[1], counts[0], binary=True)
     before, after = map(_lines, hide(texts[0], texts[1]))
-    if len(before) + len(after) > MOST_LINES:
-        said = f"Files {names[0]} and {names[1]} differ ({len(before)} and {len(after)} lines)"
-        return _Part(header, (said,), len(after), len(before), binary=True)
     lines = tuple(_hunks(before, after, names))
     added = sum(line.startswith("+") for line in lines[2:])
     removed = sum(line.startswith("-") for line in lines[2:])
@@ -106,8 +108,35 @@ def _lines(text: str) -> list[str]:
 def _hunks(before: list[str], after: list[str], names: tuple[str, str]) -> Iterator[str]:
     # Like git's: the tab tells `patch` where a name with spaces ends.
     old, new = (name + "\t" if " " in name else name for name in names)
-    for line in difflib.unified_diff(before, after, old, new, n=CONTEXT_LINES, lineterm=""):
-        yield from line.split("\n")
+    edits = alignment.edits(before, after)
+    if edits:
+        yield f"--- {old}"
+        yield f"+++ {new}"
+    for group in alignment.hunks(edits, CONTEXT_LINES):
+        for line in _hunk(before, after, group):
+            yield from line.split("\n")
+
+
+def _hunk(before: list[str], after: list[str], group: list[alignment.Edit]) -> Iterator[str]:
+    """Yield one hunk: its head, and its lines with what is around them."""
+    first, last = max(0, group[0][0] - CONTEXT_LINES), min(len(before), group[-1][1] + CONTEXT_LINES)
+    start = group[0][2] - (group[0][0] - first)
+    end = group[-1][3] + (last - group[-1][1])
+    yield f"@@ -{_range(first, last)} +{_range(start, end)} @@"
+    at = first
+    for a, b, c, d in group:
+        yield from (f" {line}" for line in before[at:a])
+        yield from (f"-{line}" for line in before[a:b])
+        yield from (f"+{line}" for line in after[c:d])
+        at = b
+    yield from (f" {line}" for line in before[at:last])
+
+
+def _range(start: int, end: int) -> str:
+    """Return lines as the head of a hunk names them: from 1, without the number where it is one."""
+    if end - start == 1:
+        return str(start + 1)
+    return f"{start + 1 if end > start else start},{end - start}"
 
 
 def _name(side: str, path: str, entry: Entry | None) -> str:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from configvault.coze.openapi.kinds import KINDS, LEAVES, METHODS, Field, Kind
 from configvault.coze.openapi.values import scalar
+from configvault.validators.budget import spend
 from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, quote
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
@@ -73,6 +74,7 @@ class _Walk:
         if (id(node), kind.name, mode) in self._done:
             return
         self._done.add((id(node), kind.name, mode))
+        spend(1 + len(node.entries))
         target = reference_of(node) if kind.referable else None
         if target is not None:
             if mode != "-":

@@ -89,6 +89,9 @@ def license_(_: References, node: Mapping, __: str) -> Iterator[Fault]:
         yield fault("document", place(node, "name"), f"info.license has no name{_DROPPED}", None)
 
 
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
+
+
 def docs(_: References, node: Mapping, where: str) -> Iterator[Fault]:
     """Check a pointer to other documentation."""
     url = text(node.get("url"))
@@ -105,7 +108,7 @@ def server(_: References, node: Mapping, where: str) -> Iterator[Fault]:
         yield fault("server", at, f"{where}: url is missing or empty{_DROPPED}", "url: https://host/path")
     elif url.count("{") != url.count("}"):
         yield fault("server", at, f"{where}: url has a {{ without }}{_DROPPED}", None)
-    elif url.count("{") != len(variables) or any(f"{{{name}}}" not in url for name in variables):
+    elif url.count("{") != len(variables) or not set(variables) <= set(_VARIABLE.findall(url)):
         message = f"{where}: the variables of the url are not those declared, each once{_DROPPED}"
         yield fault("server", at, message, "name each {variable} of the url under variables, and no other")
 

@@ -69,8 +69,8 @@ class _Match:
     def __init__(self, refs: References) -> None:
         self._refs = refs
 
-    def _step(self, depth: int) -> None:
-        self._refs.steps_left -= 1
+    def _step(self, depth: int, steps: int = 1) -> None:
+        self._refs.steps_left -= steps
         if self._refs.steps_left < 0 or depth > _DEEPEST:
             raise _EndlessError
 
@@ -94,6 +94,7 @@ class _Match:
         if isinstance(value, float):
             return _number(schema, value)
         if isinstance(value, str):
+            self._step(depth, (len(value) + len(text(schema.get("pattern")))) // 256)
             return _string(schema, value)
         return (
             self._list(schema, value, depth) if isinstance(value, list) else self._object(schema, value, depth)
@@ -127,6 +128,7 @@ class _Match:
             return False
         below: list[Node | None] = [schema.get("not"), schema.get("items"), bounds]
         below += [value for _, _, value in members(schema.get("properties"))]
+        self._step(depth, len(below) // 16)
         for key in ("oneOf", "anyOf", "allOf"):
             below += items(schema.get(key))
         inner = (self._schema(node) for node in below if type(node) is Mapping)
@@ -136,7 +138,9 @@ class _Match:
         allowed = items(schema.get("enum"))
         if allowed:
             # A value of the enum ends the whole comparison of combinations in the library.
-            if any(canonical(to_json(item)) == canonical(value) for item in allowed):
+            self._step(depth, len(allowed) // 4)
+            wanted = canonical(value)
+            if any(canonical(to_json(item)) == wanted for item in allowed):
                 return None
             return "is not one of the enum"
         banned = schema.get("not")
@@ -152,6 +156,7 @@ class _Match:
         choices = items(schema.get("oneOf"))
         if not choices:
             return None
+        self._step(depth, len(choices) // 16)
         wanted, problem = _discriminated(schema, value)
         if problem:
             return problem
@@ -180,6 +185,7 @@ class _Match:
         problem = _typed(schema, "array", "is a list") or _sized(schema, len(value), "Items", "items")
         if problem:
             return problem
+        self._step(depth, len(value) // 16)
         if true(schema.get("uniqueItems")) and len({canonical(item) for item in value}) != len(value):
             return "has an item twice"
         inner = self._schema(schema.get("items"))
@@ -193,6 +199,7 @@ class _Match:
         problem = _typed(schema, "object", "is a mapping") or _sized(schema, len(value), "Properties", "keys")
         if problem:
             return problem
+        self._step(depth, len(value) // 16)
         properties = schema.get("properties")
         for name in sorted(value):
             known = properties.get(name) if type(properties) is Mapping else None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from configvault.coze.openapi.decode import Decoded, Reference, decode, reference_of
+from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, quote_reference
 from configvault.validators.yamlnodes import Mapping, Node, Sequence
 
@@ -46,6 +47,7 @@ class References:
         done = 0
         while done < len(self._decoded.references):
             one = self._decoded.references[done]
+            spend(1 + one.target.count("/"))
             done += 1
             problem = self._problem(one)
             if problem:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from configvault.coze.openapi.decode import reference_of
 from configvault.coze.openapi.kinds import KINDS, LEAVES, Field, Kind
 from configvault.coze.openapi.references import References
+from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, is_null
 
@@ -39,6 +40,7 @@ class Walk:
         if type(target) is not Mapping or (id(target), kind.name) in self._done:
             return
         self._done.add((id(target), kind.name))
+        spend(1 + len(target.entries))
         for check in self._checks.get(kind.name, ()):
             yield from check(self._references, target, where)
         if kind.closed and kind.others is None:

@@ -71,6 +71,9 @@ test-crash-sample: $(VENV)/.dev ## the same at a fixed sample of the calls
 test-systemd: $(VENV)/.dev ## the units under a real systemd (root)
 	$(PYTEST) tests/systemd $(ARGS)
 
+hunt: $(VENV)/.dev ## look for inputs whose cost grows faster than their length (SECONDS=3600, ARGS='SEED SUBJECT...')
+	cd tests && PYTHONPATH=. ../$(BIN)/python growth.py $(or $(SECONDS),3600) $(ARGS)
+
 bench: $(VENV)/.dev ## what things cost beside others, into docs/benchmarks/ (ARGS='--sizes 20,1000,10000,100000', '--quick', '--help')
 	$(BIN)/python -m benchmarks $(ARGS)
 

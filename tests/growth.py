@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from configvault.core import plugins
 from configvault.core.model import Change, ChangeKind, Entry, Kind
@@ -18,6 +19,7 @@ from configvault.core.rendering import textdiff
 from configvault.core.secrets.redactor import Redactor
 from configvault.coze import documents, meta
 from configvault.coze.openapi import patterns
+from configvault.coze.openapi.spec import Strict
 from configvault.validators import budget, syntax
 
 SMALL = 24_000
@@ -193,8 +195,8 @@ SUBJECTS: dict[str, tuple[Callable[[str], None], list[str], list[str]]] = {
     "yaml of many documents": (_bounded(lambda data: syntax.check("yaml", data, every=True)), _YAML, ["", "---\n"]),
     "json": (_bounded(lambda data: syntax.check("json", data)), _JSON, ["", "{", "[", '{"a":']),
     "toml": (_bounded(lambda data: syntax.check("toml", data)), _TOML, ["", "a = ", "[t]\n", "a = [", 'a = """', "a = {"]),
-    "openapi": (_bounded(documents.validate), _OPENAPI, [_OPENAPI_BEGIN]),
-    "openapi of any yaml": (_bounded(documents.validate), _YAML, [_OPENAPI_BEGIN, "openapi: 3.0.1\n"]),
+    "openapi": (_bounded(partial(documents.validate, Strict(wanted=False))), _OPENAPI, [_OPENAPI_BEGIN]),
+    "openapi of any yaml": (_bounded(partial(documents.validate, Strict(wanted=False))), _YAML, [_OPENAPI_BEGIN, "openapi: 3.0.1\n"]),
     "meta": (_bounded(meta.validate), _META, ["", "- &a0 {x: 1}\n"]),
     "subject": (_subject, [*_META, *_YAML], ["", "- &a0 {x: 1}\n"]),
     "redaction": (lambda text: void(HIDE.text(text)), _SECRETS, ["", "password: ", "token: '", "<a>"]),

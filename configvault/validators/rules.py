@@ -28,7 +28,7 @@ _ALL = (
     Rule("validator-failed", _E, _BOTH, "a state that could not be validated to the end"),
     Rule("file-too-large", _E, _BOTH, "a file nobody meant to put there (validate.max_file_size)"),
     Rule("too-many-files", _E, _BOTH, "a directory nobody meant to watch (validate.max_files)"),
-    Rule("too-costly", _E, _BOTH, "a file, or a directory, made to keep the validators busy"),
+    Rule("unfinished", _E, _BOTH, "a file, or a directory, that is too costly to validate to the end"),
     Rule("unreadable", _W, _BOTH, "a file that only root may read, which a service of another user does not load"),
     Rule("too-many-values", _E, _BOTH, "a file that would exhaust memory"),
     Rule("too-costly", _W, _BOTH, "a file that takes too long or too much memory to be validated to the end"),

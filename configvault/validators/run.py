@@ -170,7 +170,7 @@ def _hidden(path: str) -> bool:
 
 def _too_costly(error: TooCostlyError) -> Fault:
     hint = "simplify the file, or take it out: what cannot be validated in time is not accepted"
-    return Fault("too-costly", None, None, f"{error}; it was not validated to the end", hint)
+    return Fault("unfinished", None, None, f"too costly: {error}; it was not validated to the end", hint)
 
 
 def _log(path: str, error: Exception) -> None:

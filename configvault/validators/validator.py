@@ -52,7 +52,7 @@ class Validator:
         """Return all that is to be said of `state`; no content makes this raise.
 
         What is not validated after `within_s` seconds (ten minutes unless said) is not accepted: then one of the findings is
-        `too-costly`.
+        `unfinished`.
         """
         report = Report(self._settings.rules, self._settings.rules_by_path)
         run = Run(self._settings, state, report, self._known, self.clean, self._told)

@@ -16,7 +16,7 @@ from benchmarks.measure import Contender, Row
 from benchmarks.ours import Ours
 from benchmarks.trees import Tree
 from benchmarks.validation import invented
-from configvault.usecases.daemonstate import Schedule, write_schedule
+from configvault.vault import statefiles
 from configvault.vault.repository import Vault
 
 PLUGINS = "the plugin directory"
@@ -86,7 +86,9 @@ class Running:
         ours.command("init")
         # Long ago, so that both lines of the schedule are caught up with.
         long_ago = datetime.now(UTC) - timedelta(days=30)
-        write_schedule(Vault(str(ours.vault), {}), Schedule({"backup": long_ago, "verify": long_ago}))
+        statefiles.SCHEDULE.write(
+            Vault(str(ours.vault), {}).state, statefiles.Schedule({"backup": long_ago, "verify": long_ago})
+        )
         began_s = time.perf_counter()
         self.daemon = Daemon(
             ours.config, ours.environ | {"WATCHDOG_USEC": "30000000", "NOTIFY_SOCKET": "/nobody"}

@@ -71,6 +71,17 @@ def test_the_network_is_as_far_as_the_configuration_reaches(tmp_path: Path) -> N
     assert allowed("notify: [{url: 'https://10.1.2.3/x', on: failed}]") == ["IPAddressAllow=10.1.2.3"]
     assert allowed("replicas: [{url: 'git@backup.example:x.git'}]") == ["IPAddressAllow=any"]
     assert allowed("replicas: [{url: /srv/x.git}]") == []
+    steps = (
+        "health: [{name: a, steps: [{url: 'http://10.1.2.3/', save: {b: c}}, {url: 'http://10.1.2.4/{b}'}]}]"
+    )
+    assert allowed(steps) == ["IPAddressAllow=10.1.2.3", "IPAddressAllow=10.1.2.4"]
+    # Whoever scrapes comes from anywhere.
+    assert allowed("http: {metrics: '0.0.0.0:9461'}") == ["IPAddressAllow=any"]
+
+
+def test_the_folder_of_the_services_log_is_seen(tmp_path: Path) -> None:
+    """Of a log in a hidden folder the folder is bound, since a rotated file would take its mount with it."""
+    assert "BindReadOnlyPaths=/home/ops/log" in lines(tmp_path, "service_log: {path: /home/ops/log/plugin.log}")
 
 
 def test_credentials_are_loaded(tmp_path: Path) -> None:

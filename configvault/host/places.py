@@ -108,7 +108,9 @@ def _named_files(settings: Settings, config_path: str, text: str) -> Iterator[st
     yield from re.findall(r"\$\{file:(/[^}]+)\}", text)
     for allowed, value in _values(settings):
         if allowed.form in ("path", "argv") and value.startswith("/"):
-            yield os.path.normpath(value)
+            # Of a log the folder: a file that is rotated away takes its mount with it.
+            is_log = settings.service_log is not None and value == settings.service_log.path
+            yield os.path.dirname(value) if is_log else os.path.normpath(value)
     if any(allowed.form == "git-url" and _is_ssh(value) for allowed, value in _values(settings)):
         yield os.path.expanduser("~root/.ssh")
 
@@ -146,10 +148,10 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     """Return who is not on this host and is asked or told something, or comes to ask."""
     hosts = []
     for allowed, value in _values(settings):
-        if allowed.form in ("url", "git-url"):
+        if allowed.form in ("url", "url-template", "git-url"):
             if value != settings.reload.url or settings.reload.kind == "http":
                 hosts.append(_host(value))
-        elif allowed.form == "listen" and value != "off" and not value.startswith("unix:"):
+        elif allowed.form in ("listen", "address") and value != "off" and not value.startswith("unix:"):
             hosts.append(value.rpartition(":")[0].strip("[]"))
     return tuple(dict.fromkeys(host for host in hosts if host and not is_loopback(host)))
 

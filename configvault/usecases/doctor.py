@@ -77,7 +77,9 @@ def _ok(name: str, message: str) -> Checked:
 
 
 def _config(settings: Settings, path: str) -> Checks:
-    secret = settings.reload.headers or settings.notify or any(check.headers for check in settings.health)
+    sent = [(check.headers, check.body) for check in settings.health]
+    sent += [(step.headers, step.body) for check in settings.health for step in check.steps]
+    secret = settings.reload.headers or settings.notify or any(any(one) for one in sent)
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode)
     except OSError:

@@ -18,7 +18,7 @@ from configvault import config, who
 from configvault.core.errors import UsageError
 from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
-from configvault.root.capture import Root
+from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
 from configvault.usecases.site import Ran, Remote, Site
 from configvault.vault import statefiles
@@ -165,7 +165,7 @@ def open_site(
     return Site(
         settings=settings,
         vault=vault,
-        root=Root(settings.root, Names(settings.watch.ignore)),
+        root=Root(settings.root, Names(settings.watch.ignore), _limits(settings.validate)),
         validator=LazyValidator(settings.validate, environ, statefiles.path(vault.state, statefiles.VERDICTS)),
         reload=partial(_reload, settings, environ, stop, vault, loads),
         check_health=partial(
@@ -344,7 +344,11 @@ def directory(
     path: str, ignore: tuple[str, ...], validate: ValidateSettings, environ: Mapping[str, str]
 ) -> tuple[Root, LazyValidator]:
     """Return any directory as a root without a vault, and who validates it."""
-    return Root(path, Names(ignore)), LazyValidator(validate, environ)
+    return Root(path, Names(ignore), _limits(validate)), LazyValidator(validate, environ)
+
+
+def _limits(validate: ValidateSettings) -> Limits:
+    return Limits(validate.max_file_size, validate.max_files)
 
 
 def prober(

@@ -64,6 +64,7 @@ OWNERS = {
 WRITERS = {
     "root/restore.py": "the root",
     "root/staging.py": "the private folder in the root",
+    "root/xattrs.py": "access lists and extended attributes of what restore.py makes",
     "root/examine.py": "owners and modes of folders that were moved into that one",
     "root/entries.py": "the root for restore.py and leftovers.py; a new place for an export",
     "root/trial.py": "the root: a folder that is gone again at once",

@@ -117,10 +117,10 @@ def test_exact(place: Place, kind: str, direction: str) -> None:
     states.append(look(place.root))
     ids.append(place.snapshot(None, "--force"))
     assert states[0] != states[1]
-    assert place.ok("rollback", ids[0])["outcome"] == "rolled_back"
+    assert place.ok("rollback", ids[0], "--allow-setid")["outcome"] == "rolled_back"
     assert look(place.root) == states[0]
     if direction == "forth":
-        assert place.ok("rollback", ids[1])["outcome"] == "rolled_back"
+        assert place.ok("rollback", ids[1], "--allow-setid")["outcome"] == "rolled_back"
         assert look(place.root) == states[1]
     status = place.ok("status")
     assert status["live"]["matches"] == status["latest"]
@@ -553,7 +553,7 @@ def test_capability_is_enough(theirs: Place) -> None:
     theirs.snapshot()
     _for_nobody(theirs)
     theirs.process("snapshot", before=NOBODY)
-    done = theirs.process("rollback", first, "--json", before=GIVER)
+    done = theirs.process("rollback", first, "--allow-setid", "--json", before=GIVER)
     assert done.code == 0, done
     assert look(theirs.root) == states
 

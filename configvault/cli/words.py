@@ -141,6 +141,12 @@ def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
         yield f"  note: {printable(path)} stays, since it holds ignored files"
     for path in outcome.other_owners:
         yield f"  warning: {printable(path)} could not be given to its owner"
+    for path in outcome.no_set_id:
+        yield f"  warning: {printable(path)} has no set-id bits now; add --allow-setid to restore them"
+    for path in outcome.bare:
+        yield f"  warning: the access list or extended attributes of {printable(path)} could not be kept"
+    for path, reason in outcome.left_out:
+        yield f"  warning: {printable(path)} was left as it is: {reason}"
     for path, place in outcome.aside:
         yield f"  warning: {printable(path)} could not be kept in the vault; it was moved to {printable(place)}"
     if outcome.foreign and outcome.outcome is RollbackEnd.UNDONE:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from configvault.core.model import Change, ChangeKind, Entry, Folder
+from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
+
+_SET_ID = 0o6000
 
 
 def changes(old: Folder | None, new: Folder | None) -> tuple[Change, ...]:
@@ -123,7 +125,7 @@ def with_possible_owners(
 ) -> Folder:
     """Return `target` with owners that can be had: where `may_give` denies one, what is there keeps its own.
 
-    What has to be made anew is `mine` then (a user and a group).
+    What has to be made anew is `mine` then (a user and a group), and no set-id bits: they were another owner's.
     """
     if target is live:
         return target
@@ -135,7 +137,8 @@ def with_possible_owners(
         elif not may_give(entry.uid, entry.gid):
             stays = isinstance(old, Entry) and old._replace(uid=entry.uid, gid=entry.gid) == entry
             uid, gid = (old.uid, old.gid) if stays and isinstance(old, Entry) else mine
-            entry = entry._replace(uid=uid, gid=gid)  # noqa: PLW2901
+            mode = entry.mode if (uid, gid) == (entry.uid, entry.gid) else entry.mode & ~_SET_ID
+            entry = entry._replace(uid=uid, gid=gid, mode=mode)  # noqa: PLW2901
         kept[name] = entry
     uid, gid = target.uid, target.gid
     if not may_give(uid, gid):
@@ -143,6 +146,21 @@ def with_possible_owners(
     if (uid, gid) == (target.uid, target.gid):
         return _with(target, kept)
     return Folder(target.mode, uid, gid, kept, target.stamps, target.left_out)
+
+
+def without_set_id(target: Folder, live: Folder | None) -> Folder:
+    """Return `target` without the set-id bits of files, but for the files that `live` has just so."""
+    if target is live:
+        return target
+    kept: dict[str, Entry | Folder] = {}
+    for name, entry in target.entries.items():
+        old = live.entries.get(name) if live else None
+        if isinstance(entry, Folder):
+            entry = without_set_id(entry, old if isinstance(old, Folder) else None)  # noqa: PLW2901
+        elif entry.kind is Kind.FILE and entry.mode & _SET_ID and entry != old:
+            entry = entry._replace(mode=entry.mode & ~_SET_ID)  # noqa: PLW2901
+        kept[name] = entry
+    return _with(target, kept)
 
 
 def _with(folder: Folder, entries: Mapping[str, Entry | Folder]) -> Folder:

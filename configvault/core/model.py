@@ -252,12 +252,14 @@ class Verdict:
 class State:
     """What a validator sees: the captured tree, its bytes, and the latest snapshot's tree (or None).
 
-    `read` takes a blob id of `tree` and returns its bytes; they are the very bytes that get recorded.
+    `read` takes a blob id of `tree` and returns its bytes; they are the very bytes that get recorded. `left_out` is what
+    was there and is not in the tree, by path, with the reasons (see core/leftout.py).
     """
 
     tree: Folder
     read: Callable[[str], bytes]
     before: Folder | None = None
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 class ChangeKind(enum.StrEnum):

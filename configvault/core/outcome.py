@@ -80,7 +80,9 @@ class RollbackOutcome:
     other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
     of the state in which somebody's changes during the restore are kept, `other_owners` what could not be given to
     its owner and was restored all the same, `aside` what could neither stay nor be removed, with where in the root it is
-    now. `lines` are counted only for a plan.
+    now, `left_out` what is in no state, with the reason, and was left where it is, `bare` what could not be given the
+    access list or extended attributes of the file it replaced, `no_set_id` what was restored without the set-id bits that
+    are recorded. `lines` are counted only for a plan.
     """
 
     outcome: RollbackEnd
@@ -100,6 +102,9 @@ class RollbackOutcome:
     foreign: str | None = None
     other_owners: tuple[str, ...] = ()
     aside: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    bare: tuple[str, ...] = ()
+    no_set_id: tuple[str, ...] = ()
     lines: tuple[Lines, ...] = ()
 
 
@@ -152,7 +157,9 @@ class RestoreCause(enum.StrEnum):
 class RestoreOutcome:
     """What came of an automatic restore of `target`; `kept` is the id under which live was kept.
 
-    `recorded` is the snapshot of the restore itself. `reload` is None where the service was not told.
+    `recorded` is the snapshot of the restore itself. `reload` is None where the service was not told. `no_set_id` is
+    what was restored without the set-id bits that are recorded, `aside` where in the root that is which had to go and
+    could not be kept in the vault.
     """
 
     cause: RestoreCause
@@ -162,6 +169,8 @@ class RestoreOutcome:
     changes: tuple[Change, ...]
     reload: ReloadReport | None = None
     health: tuple[HealthReport, ...] = ()
+    no_set_id: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
 
 @frozen

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from configvault.core.frozen import frozen
+from configvault.core.leftout import is_missing
 from configvault.core.model import Entry, Folder
 
 
@@ -100,7 +101,7 @@ def _gives_away(old: Folder, new: Folder) -> bool:
 
 
 def _remove(old: Entry | Folder, path: str, kept: list[str]) -> Iterator[Step]:
-    if isinstance(old, Folder) and any(old.all_left_out()):
+    if isinstance(old, Folder) and any(not is_missing(reason) for _, reason in old.all_left_out()):
         kept.append(path)
         for name in sorted(old.entries):
             yield from _remove(old.entries[name], f"{path}/{name}", kept)

@@ -115,12 +115,16 @@ class ValidateSettings:
 
 @frozen
 class ChangesSettings:
-    """What follows a change that somebody made: report or restore; whether to reload after it."""
+    """What follows a change that somebody made: report or restore; whether to reload after it.
+
+    `allow_setid`: files get the set-id bits that a snapshot recorded when they are restored automatically.
+    """
 
     on_invalid: str = field(default="report", metadata=allowed(choices=("report", "restore")))
     grace: float = 30.0
     reload: bool = False
     on_reload_failure: str = field(default="report", metadata=allowed(choices=("report", "restore")))
+    allow_setid: bool = False
 
 
 @frozen

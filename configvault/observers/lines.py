@@ -143,6 +143,8 @@ def _restore(outcome: RestoreOutcome) -> Line:
         "target": outcome.target.id,
         "kept": outcome.kept,
         "recorded": outcome.recorded.id if outcome.recorded else None,
+        "without_setid": list(outcome.no_set_id) or None,
+        "aside": list(outcome.aside) or None,
     }
     return Line(
         "warning", "restore.done", values | _changes(outcome.changes) | _taken(outcome.reload, outcome.health)

@@ -23,7 +23,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import frozen
 from configvault.core.gitformat import hasher
+from configvault.core.leftout import TOO_LARGE, TOO_MANY, UNCAPTURED
 from configvault.core.model import Entry, Folder, Kind, Stamp
 from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root.entries import Identity, exists, identity
@@ -33,11 +35,14 @@ DEEPEST = 200
 CHUNK = 1 << 20
 # A file changed in the same tick in which it was read could change again without a new stamp.
 RACY_NS = 2_000_000_000
+# How often what cannot be captured is left out before what changes meanwhile is left out, too.
+_LAST_LOOKS = 3
 _ALL_NAMES = Names(())
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # What a name says that was something else, or nothing, a moment ago.
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_BEING_WRITTEN = f"{UNCAPTURED}it is being written, or locked by a lease"
 _SPECIAL = {
     stat.S_IFSOCK: "a socket",
     stat.S_IFIFO: "a fifo",
@@ -72,13 +77,22 @@ class UnsettledError(ConfigvaultError):
 Survey = Mapping[str, Stamp]
 
 
+@frozen
+class Limits:
+    """How much is captured: a file with more bytes costs its stat alone, and so does what is above the number of files."""
+
+    file_bytes: int | None = None
+    files: int | None = None
+
+
 @dataclass
 class _Pass:
     """One walk over the root.
 
     `stood` are the stamps of a moment ago: then a file counts when it has stood still since, open or not, and what
     has not keeps its previous entry. `read` false only looks at stamps. `seen` gets the stamp of everything met,
-    `folders` what each folder is.
+    `folders` what each folder is. `expected` may be captured whatever its size. `last`: what cannot be captured is
+    left out, with the reason, and so are the paths in `skip`.
     """
 
     dirty: Dirty
@@ -90,6 +104,10 @@ class _Pass:
     unsettled: set[str] = field(default_factory=set)
     seen: dict[str, Stamp] = field(default_factory=dict)
     folders: dict[str, Identity] = field(default_factory=dict)
+    expected: Folder | None = None
+    last: bool = False
+    skip: frozenset[str] = frozenset()
+    files: int = 0
 
 
 class Root:
@@ -98,10 +116,11 @@ class Root:
     `folders` is what each folder was, by path, that the last capture met: a restore works in those and in no others.
     """
 
-    def __init__(self, path: str, names: Names) -> None:
-        """Take the configured path (a link here is the operator's own and is followed) and the name rules."""
+    def __init__(self, path: str, names: Names, limits: Limits | None = None) -> None:
+        """Take the configured path (a link here is the operator's own and is followed), the name rules, the bounds."""
         self.path = path
         self.names = names
+        self.limits = limits or Limits()
         self.folders: Mapping[str, Identity] = {}
 
     def open(self) -> int:
@@ -133,6 +152,8 @@ class Root:
         patience_s: float = 5.0,
         leases: bool = False,
         steady: bool = False,
+        whole: bool = True,
+        expected: Folder | None = None,
     ) -> Folder:
         """Return the root's state.
 
@@ -143,16 +164,60 @@ class Root:
             patience_s: seconds to wait for files that change while they are read.
             leases: also count files as unsettled that somebody has open for writing. Source: fcntl(2), F_SETLEASE.
             steady: look at all stamps again in the end, so that what is returned existed as a whole at one moment.
+            whole: false to leave out what cannot be captured: what does not hold still for so long, cannot be read or
+                is nested too deep. `left_out` of its folder has the reason then (see core/leftout.py).
+            expected: a state whose files may be larger than the limit.
 
         Raises:
             UnsettledError: files did not hold still for so long.
             ConfigvaultError: something cannot be read.
         """
+        try:
+            return self._capture(previous, sink, dirty, patience_s, expected, leases=leases, steady=steady)
+        except UnsettledError as error:
+            if whole:
+                raise
+            skip = error.paths
+        except ConfigvaultError:
+            if whole:
+                raise
+            skip = frozenset()
+        return self._capture_rest(previous, sink, dirty, expected, skip)
+
+    def _capture_rest(
+        self,
+        previous: Folder | None,
+        sink: Sink | None,
+        dirty: Dirty,
+        expected: Folder | None,
+        skip: frozenset[str],
+    ) -> Folder:
+        """Return what can be captured; a file that is being written again in each look is not waited for any more."""
+        for number in range(_LAST_LOOKS):
+            walk = _Pass(dirty, sink, expected=expected, last=True, skip=skip)
+            state = self._walk(previous, walk)
+            if not walk.unsettled or number == _LAST_LOOKS - 1:
+                break
+            skip |= walk.unsettled
+        self.folders = walk.folders
+        return state
+
+    def _capture(
+        self,
+        previous: Folder | None,
+        sink: Sink | None,
+        dirty: Dirty,
+        patience_s: float,
+        expected: Folder | None,
+        *,
+        leases: bool,
+        steady: bool,
+    ) -> Folder:
         deadline = time.monotonic() + patience_s
         idle = threading.Event()
         pause = 0.02
         while True:
-            walk = _Pass(dirty, sink, leases)
+            walk = _Pass(dirty, sink, leases, expected=expected)
             state = self._walk(previous, walk)
             if steady and not walk.unsettled and state is not previous:
                 again = self.survey(previous, dirty)
@@ -194,7 +259,7 @@ class Root:
         while True:
             walk = _Pass(EVERYTHING, sink)
             found: dict[str, Entry | Folder] = {}
-            _Reader(_ALL_NAMES, walk).entry(fd, name, "", None, 0, found, {})
+            _Reader(_ALL_NAMES, walk, self.limits).entry(fd, name, "", None, 0, found, {})
             if not walk.unsettled or not exists(fd, name):
                 return found.get(name)
             if time.monotonic() >= deadline:
@@ -204,7 +269,7 @@ class Root:
     def _walk(self, previous: Folder | None, walk: _Pass) -> Folder:
         fd = self.open()
         try:
-            return _Reader(self.names, walk).folder(fd, "", previous, 0)
+            return _Reader(self.names, walk, self.limits).folder(fd, "", previous, 0)
         except OSError as error:
             name = os.fsdecode(error.filename) if error.filename else self.path
             raise ConfigvaultError(
@@ -218,9 +283,10 @@ class Root:
 class _Reader:
     """The recursion of one pass."""
 
-    def __init__(self, names: Names, walk: _Pass) -> None:
+    def __init__(self, names: Names, walk: _Pass, limits: Limits) -> None:
         self._names = names
         self._walk = walk
+        self._limits = limits
 
     def folder(self, fd: int, path: str, previous: Folder | None, depth: int) -> Folder:
         if depth > DEEPEST:
@@ -239,6 +305,7 @@ class _Reader:
                 # A change of type, mode or owner would have changed ctime, and with it the stamp.
                 entries[name] = old[name]
                 stamps[name] = seen[prefix + name] = stamp
+                self._walk.files += 1
             elif reason is None:
                 reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
             if reason is not None:
@@ -246,7 +313,7 @@ class _Reader:
         after = os.fstat(fd)
         self._walk.seen[path + "/"] = _stamp(after)
         self._walk.folders[path] = identity(after)
-        if self._walk.stood is None and _stamp(before) != _stamp(after):
+        if self._walk.stood is None and not self._walk.last and _stamp(before) != _stamp(after):
             self._walk.unsettled.add(path or ".")
         mode, uid, gid = stat.S_IMODE(after.st_mode), after.st_uid, after.st_gid
         if previous is not None and _unchanged(previous, (mode, uid, gid), entries, stamps, left_out):
@@ -272,8 +339,8 @@ class _Reader:
         try:
             seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
             sort = stat.S_IFMT(seen.st_mode)
-            if sort in _SPECIAL:
-                return f"{_SPECIAL[sort]} cannot be kept"
+            if (reason := self._reason(path, sort, seen.st_size, depth)) is not None:
+                return reason
             if sort == stat.S_IFDIR:
                 entries[name] = self._subfolder(fd, name, path, old, depth)
                 return None
@@ -286,6 +353,8 @@ class _Reader:
                 entry = self._link(fd, name, seen) if sort == stat.S_IFLNK else self._file(fd, name, stamp)
         except OSError as error:
             if error.errno not in _VANISHED:
+                if self._walk.last:
+                    return f"{UNCAPTURED}{error.strerror}"
                 # Opened by its folder's descriptor, it says only its last name; the innermost of us says the path.
                 if not (isinstance(error.filename, str) and "/" in error.filename):
                     error.filename = path
@@ -293,12 +362,32 @@ class _Reader:
             entry = None
         if entry is None:
             self._walk.unsettled.add(path)
+            if self._walk.last:
+                return _BEING_WRITTEN
             if self._walk.stood is not None and isinstance(old, Entry):
                 entries[name] = old
             return None
         entries[name] = entry
+        self._walk.files += 1
         if stamp.ctime_ns < self._walk.started_ns - RACY_NS:
             stamps[name] = stamp
+        return None
+
+    def _reason(self, path: str, sort: int, size: int, depth: int) -> str | None:
+        """Return why something is not captured, whatever it holds."""
+        limits, walk = self._limits, self._walk
+        if sort in _SPECIAL:
+            return f"{_SPECIAL[sort]} cannot be kept"
+        if limits.files is not None and walk.files >= limits.files:
+            return f"{TOO_MANY}more than validate.max_files = {limits.files} files"
+        if sort == stat.S_IFREG and limits.file_bytes is not None and size > limits.file_bytes:
+            same = walk.expected.find(path) if walk.expected is not None else None
+            if not isinstance(same, Entry) or same.size != size:
+                return f"{TOO_LARGE}{size} bytes, more than validate.max_file_size = {limits.file_bytes}"
+        if path in walk.skip:
+            return _BEING_WRITTEN
+        if walk.last and sort == stat.S_IFDIR and depth >= DEEPEST:
+            return f"{UNCAPTURED}it is nested more than {DEEPEST} folders deep"
         return None
 
     def _subfolder(self, fd: int, name: str, path: str, old: Entry | Folder | None, depth: int) -> Folder:
@@ -322,7 +411,8 @@ class _Reader:
         try:
             file = os.open(name, _FILE, dir_fd=fd)
         except OSError as error:
-            if error.errno in {errno.ELOOP, errno.ENXIO}:  # it has just become a link or a fifo
+            # It has just become a link or a fifo; or somebody holds a lease on it, and was told to let go.
+            if error.errno in {errno.ELOOP, errno.ENXIO, errno.EAGAIN}:
                 return None
             raise
         try:

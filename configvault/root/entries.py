@@ -11,6 +11,7 @@ from typing import IO, Protocol
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Folder, Kind
+from configvault.root.xattrs import NOTHING, Carried
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -47,15 +48,22 @@ def wanted(entry: Entry | Folder) -> Iterator[str]:
         yield entry.blob
 
 
-def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
+def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks, carried: Carried = NOTHING) -> bool:
     """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk.
 
     Nobody else may be able to write in that folder: a link gets its owner by its name, as no descriptor of it can.
+
+    Returns:
+        Whether it could be given all that is `carried` over to it.
     """
+    is_whole = True
     if isinstance(entry, Folder):
         os.mkdir(name, 0o700, dir_fd=fd)
         inner = os.open(name, FOLDER, dir_fd=fd)
         try:
+            if carried.pairs:
+                is_whole = carried.put(inner)
+                os.fchmod(inner, 0o700)
             # Its own attributes come last: until then nobody else can enter it.
             for child in sorted(entry.entries):
                 build(inner, child, entry.entries[child], chunks)
@@ -75,10 +83,12 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks) -> None:
         file = os.open(name, _CREATE, 0o600, dir_fd=fd)
         try:
             write(file, chunks(entry.blob))
+            is_whole = carried.put(file)
             set_attributes(file, entry)
             os.fsync(file)
         finally:
             os.close(file)
+    return is_whole
 
 
 @contextlib.contextmanager

@@ -7,10 +7,9 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from configvault.core.leftout import IGNORED
 from configvault.core.model import RESERVED_PREFIX
 from configvault.core.names import is_git_reserved
-
-IGNORED = "ignored"
 
 
 class Names:

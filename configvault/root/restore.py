@@ -13,8 +13,8 @@ before and removed after, and a run that was interrupted is repeated from a new 
 Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
 so it is written in place, and a reader may see half of it (`Restored.in_place` names it). Where the file system cannot
 swap two names (FUSE, NFS), a name is missing for an instant while it is replaced, and what somebody puts there in that
-instant is lost. What somebody writes through a descriptor of a replaced file after that file was looked at is lost with it. Times, extended attributes and access
-control lists are not restored: no snapshot holds them.
+instant is lost. What somebody writes through a descriptor of a replaced file after that file was looked at is lost with it. Times are not restored; extended
+attributes and access control lists are taken over from what is replaced (see xattrs.py), as no snapshot holds them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
 from configvault.disk import syscalls
-from configvault.root import entries, staging
+from configvault.root import entries, staging, xattrs
 from configvault.root.capture import Root, Sink
 from configvault.root.entries import Identity, Source, identity
 from configvault.root.examine import LeaveError, examine
@@ -50,7 +50,8 @@ class Restored:
     """What came of a restore beyond the plan.
 
     `foreign` is what somebody else wrote meanwhile, handed over and removed; `aside` where in the root that lies which
-    could not be handed over, by the path that it had; `missed` are folders that were not those that were captured.
+    could not be handed over, by the path that it had; `missed` are folders that were not those that were captured;
+    `bare` is what could not be given the access list or the extended attributes of what it replaced.
     """
 
     in_place: list[str] = field(default_factory=list)
@@ -58,6 +59,7 @@ class Restored:
     foreign: dict[str, Entry | Folder] = field(default_factory=dict)
     aside: dict[str, str] = field(default_factory=dict)
     missed: set[str] = field(default_factory=set)
+    bare: list[str] = field(default_factory=list)
 
 
 class _MissedError(Exception):
@@ -181,13 +183,17 @@ class Restore:
                         entries.check_removable(fd, step.name, step.path)
                     place = self._place_for(step, fd)
                     if step.new is not None:
-                        self._build(place, number, step.new, chunks)
+                        self._build(fd, place, number, step, chunks)
 
-    def _build(self, place: Staging, number: int, new: Entry | Folder, chunks: entries.Chunks) -> None:
+    def _build(self, fd: int, place: Staging, number: int, step: Step, chunks: entries.Chunks) -> None:
+        new = step.new
+        assert new is not None
+        carried = xattrs.of(fd, step.name, step.old, new)
         if isinstance(new, Folder) and os.geteuid() != 0 and new.mode & 0o300 != 0o300:
             # A folder that its owner may not write in cannot be moved into another one.
             new = Folder(new.mode | 0o300, new.uid, new.gid, new.entries)
-        entries.build(place.fd, str(number), new, chunks)
+        if not entries.build(place.fd, str(number), new, chunks, carried):
+            self.done.bare.append(step.path)
         self._made[number] = identity(os.stat(str(number), dir_fd=place.fd, follow_symlinks=False))
 
     def _place_for(self, step: Step, fd: int) -> Staging:

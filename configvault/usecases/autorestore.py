@@ -21,7 +21,7 @@ def restore_latest(site: Site, rejected: str, known: Folder | None) -> RestoreOu
     `known` is the state captured last. The service is told where it is told of changes, too.
     """
     with writing(site), site.vault.stage() as stage:
-        live = scan.live(site, stage, known)
+        live = scan.live(site, stage, known, whole=False)
         if live.tree != rejected or live.latest is None or live.is_latest:
             return None
         outcome = _restore(
@@ -37,7 +37,7 @@ def restore_good(site: Site, failed: Snapshot, known: Folder | None) -> RestoreO
     Nor where `failed` is no longer the latest: then somebody else is at work.
     """
     with writing(site), site.vault.stage() as stage:
-        live = scan.live(site, stage, known)
+        live = scan.live(site, stage, known, whole=False)
         target = _last_good(site, failed)
         if target is None or live.latest is None or live.latest.id != failed.id:
             return None
@@ -49,7 +49,8 @@ def restore_good(site: Site, failed: Snapshot, known: Folder | None) -> RestoreO
 def _restore(
     site: Site, live: Live, target: Snapshot, stage: Stage, cause: RestoreCause, *, reload: bool
 ) -> RestoreOutcome:
-    aimed = transition.aim(site, live, site.vault.tree(target.tree, live.state))
+    wanted = site.vault.tree(target.tree, live.state)
+    aimed = transition.aim(site, live, wanted, allow_setid=site.settings.changes.allow_setid)
     purpose = Purpose(
         Trigger.RESTORE,
         lambda kept: f"Restore {target.id}: {_reason(cause, kept)}",
@@ -66,6 +67,8 @@ def _restore(
         aimed.changes,
         done.loading.reload if done.loading else None,
         done.loading.health if done.loading else (),
+        aimed.no_set_id,
+        tuple(sorted(done.restored.aside.values())),
     )
 
 

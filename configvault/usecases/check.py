@@ -42,6 +42,6 @@ def check_directory(root: Root, validator: Validator, probe: Probe | None = None
     """Return the verdict on any directory, as if it were a root without history."""
     with Stage(None) as stage:
         captured = root.capture(None, stage)
-        state = State(captured, stage.read)
+        state = State(captured, stage.read, left_out=tuple(captured.all_left_out()))
         verdict = Verdict((*validator.validate(state).findings, *scan.left_out(captured)))
         return Checked(verdict, captured, probe(state) if probe else ())

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
+from configvault.core.leftout import IGNORED
 from configvault.core.model import Folder
 from configvault.core.settings import Settings
 from configvault.core.units import size_text
 from configvault.disk import lock
-from configvault.root.names import IGNORED
 from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of

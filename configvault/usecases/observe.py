@@ -77,7 +77,7 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
         else:
             state, moving = site.root.capture_still(base, stage, stood, dirty=dirty)
         live = scan.live_of(site, state, latest, before, stage)
-        if live.tree == look.refused and not live.is_latest:
+        if live.tree == look.refused and (not live.is_latest or live.lacks_something):
             return Seen(state, live.tree, None, moving)
         outcome = record_live(site, trigger, live)
     site.tell(outcome)

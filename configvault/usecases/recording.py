@@ -20,7 +20,7 @@ def record_live(
     site: Site, trigger: str, live: Live, *, reason: str | None = None, force: bool = False
 ) -> RecordOutcome:
     """Record live, or reject it; `force` overrides only that most of the files are gone."""
-    if live.is_latest:
+    if live.is_latest and not live.lacks_something:
         return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), scan.left_out(live.seen))
     # What is about to be left has to be kept, not understood: a rollback does not wait for it.
     verdict = scan.validate(site, live, KEEPING_S if trigger == Trigger.PRE_ROLLBACK else None)

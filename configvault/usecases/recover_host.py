@@ -46,7 +46,8 @@ class Recovered:
     """What came of it: the state that is live now, and how much history lies behind it.
 
     `kept` is the id under which what was in the root is kept, `recorded` the snapshot of the recovery itself, made
-    only where what is live now is not the replica's latest snapshot, or something was kept as a snapshot.
+    only where what is live now is not the replica's latest snapshot, or something was kept as a snapshot. `no_set_id` is
+    what was restored without the set-id bits that are recorded.
     """
 
     snapshot: Snapshot
@@ -55,15 +56,17 @@ class Recovered:
     files: int
     kept: str | None = None
     recorded: Snapshot | None = None
+    no_set_id: tuple[str, ...] = ()
 
 
-def recover_host(site: Site, source: Source, *, force: bool = False) -> Recovered:
+def recover_host(site: Site, source: Source, *, force: bool = False, allow_setid: bool = False) -> Recovered:
     """Fetch the history of `source` into the vault, and make the root equal to its latest snapshot.
 
     Args:
         site: a new vault, or one in which this was interrupted; a root that is missing or empty.
         source: where the history is.
         force: restore over what is in the root, after it is kept in the vault.
+        allow_setid: give files the set-id bits that the history says they had.
 
     Raises:
         ConfigvaultError: the vault or the root holds something else, or the replica holds nothing.
@@ -81,12 +84,12 @@ def recover_host(site: Site, source: Source, *, force: bool = False) -> Recovere
             # git syncs what it fetched, but not the folders that name it.
             durable.sync_file_system(site.vault.path)
         maintenance.check(site.vault)
-        return _restore(site, source, site.vault.at(refs[MAIN]), stage)
+        return _restore(site, source, site.vault.at(refs[MAIN]), stage, allow_setid=allow_setid)
 
 
 def _scan(site: Site, stage: Stage) -> Live:
     """Return live; in a root that is missing or empty there is nothing to keep."""
-    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
+    live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
     return live if live.state.entries else replace(live, stage=None)
 
 
@@ -130,9 +133,10 @@ def _not_empty(site: Site) -> ConfigvaultError:
     )
 
 
-def _restore(site: Site, source: Source, target: Snapshot, stage: Stage) -> Recovered:
+def _restore(site: Site, source: Source, target: Snapshot, stage: Stage, *, allow_setid: bool) -> Recovered:
     live = _scan(site, stage)
-    aimed = transition.aim(site, live, site.vault.tree(target.tree, live.state))
+    wanted = site.vault.tree(target.tree, live.state)
+    aimed = transition.aim(site, live, wanted, allow_setid=allow_setid)
     purpose = Purpose(
         Trigger.RECOVER,
         lambda _: f"Recover {target.id} from {source.name}",
@@ -145,14 +149,14 @@ def _restore(site: Site, source: Source, target: Snapshot, stage: Stage) -> Reco
     done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
     kept = done.journal.safety if live.state.entries and live.tree != target.tree else None
     recorded = done.snapshot or (before if before and before.commit != target.commit else None)
-    return _proven(site, target, aimed.state, kept, recorded)
+    return replace(_proven(site, target, aimed.state, kept, recorded), no_set_id=aimed.no_set_id)
 
 
 def _proven(
     site: Site, target: Snapshot, state: Folder, kept: str | None, recorded: Snapshot | None
 ) -> Recovered:
     """Read the root once more, believing nothing, and compare."""
-    seen = site.root.capture(None, None)
+    seen = site.root.capture(None, None, whole=False, expected=state)
     live = scan.live_of(site, seen, target, state, None)
     if live.tree != metadata.snapshot_tree(state).id:
         raise IntegrityError(

@@ -149,7 +149,7 @@ def _latest(site: Site, _live: Live | None) -> Snapshot:
 def _previous(site: Site, live: Live | None) -> Snapshot:
     """Return the newest snapshot that is neither what is live now nor was left by a rollback."""
     if live is None and site.root.exists():
-        live = scan.live(site, None)
+        live = scan.live(site, None, whole=False)
     tree = live.tree if live is not None else None
     return _first(
         (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),

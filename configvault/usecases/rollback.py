@@ -26,7 +26,7 @@ class Request:
 
     `reference` or `at` names the target; `paths` restores only these; `expect` is the id the latest snapshot must
     have; `force` goes on although the target is refused by today's rules, or owners cannot be set; `confirm_s` is for
-    how long the rollback then waits for its confirmation.
+    how long the rollback then waits for its confirmation; with `allow_setid` files get the set-id bits that are recorded.
     """
 
     reference: str | None = None
@@ -37,6 +37,7 @@ class Request:
     force: bool = False
     reason: str | None = None
     confirm_s: float | None = None
+    allow_setid: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,13 +93,13 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
 
 
 def _plan(site: Site, request: Request, stage: Stage) -> _Plan:
-    there = scan.live(site, stage) if site.root.exists() else None
+    there = scan.live(site, stage, whole=False) if site.root.exists() else None
     found = _target(site, request, there)
     _check_expected(site, request)
     live = there if there is not None else scan.missing_root(site)
     whole = site.vault.tree(found.tree, live.seen)
     wanted = _chosen(request.paths, live.state, whole, found.id)
-    aimed = transition.aim(site, live, wanted, any_owner=request.force)
+    aimed = transition.aim(site, live, wanted, any_owner=request.force, allow_setid=request.allow_setid)
     verdict = site.validator.validate(State(aimed.state, live.read))
     if not verdict.accepted and not request.force:
         raise _refused(found, verdict)
@@ -167,6 +168,7 @@ def _outcome(end: RollbackEnd, found: _Plan, **more: object) -> RollbackOutcome:
         findings=found.findings,
         kept_folders=found.aim.steps.kept_folders,
         other_owners=found.aim.other_owners,
+        no_set_id=found.aim.no_set_id,
     )
     return replace(plain, **more)  # type: ignore[arg-type]
 

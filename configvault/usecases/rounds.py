@@ -36,6 +36,7 @@ class Restored:
     kept_folders: tuple[str, ...] = ()
     foreign: str | None = None
     aside: dict[str, str] = field(default_factory=dict)
+    bare: list[str] = field(default_factory=list)
 
 
 def restore(
@@ -81,8 +82,10 @@ def restore(
 
 def _look(site: Site, seen: Folder | None, target: Folder, stage: Stage) -> Folder:
     """Capture the root; its bytes are staged only where it is not the target, as somebody else may have written them."""
-    live = site.root.capture(seen, None)
-    return live if not plan(live, target).steps else site.root.capture(None, stage)
+    live = site.root.capture(seen, None, whole=False, expected=target)
+    if not plan(live, target).steps:
+        return live
+    return site.root.capture(None, stage, whole=False, expected=target)
 
 
 def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result: Restored) -> None:
@@ -132,6 +135,7 @@ def _apply(
     result.in_place += done.in_place
     result.hard_links += done.hard_links
     result.aside.update(done.aside)
+    result.bare += done.bare
 
 
 def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from configvault.core import compare, metadata
+from configvault.core.leftout import IGNORED, is_bounded, is_missing
 from configvault.core.model import Change, Finding, Folder, Severity, Snapshot, State, Verdict
-from configvault.root.names import IGNORED
 from configvault.usecases.site import Site
 from configvault.vault import statcache, statefiles
 from configvault.vault.stage import Stage
@@ -46,6 +46,11 @@ class Live:
         return metadata.snapshot_tree(self.state).id
 
     @property
+    def lacks_something(self) -> bool:
+        """Return whether something that is there could not be captured, or is above a limit."""
+        return any(is_missing(reason) for _, reason in self.seen.all_left_out())
+
+    @property
     def is_latest(self) -> bool:
         """Return whether live is exactly the latest snapshot."""
         return self.latest is not None and self.tree == self.latest.tree
@@ -62,12 +67,23 @@ class Live:
         return self.read_kept(blob)
 
 
-def live(site: Site, stage: Stage | None, known: Folder | None = None, patience_s: float = 5.0) -> Live:
-    """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before."""
+def live(
+    site: Site,
+    stage: Stage | None,
+    known: Folder | None = None,
+    patience_s: float = 5.0,
+    *,
+    whole: bool = True,
+) -> Live:
+    """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before.
+
+    With `whole` false what cannot be captured is left out: to leave a state, nobody needs to be able to read all of it.
+    """
     kept = remembered(site) if known is None else None
     known = known if known is not None else kept
     latest, before = latest_beside(site, known)
-    seen = site.root.capture(known if known is not None else before, stage, patience_s=patience_s)
+    base = known if known is not None else before
+    seen = site.root.capture(base, stage, patience_s=patience_s, whole=whole)
     return replace(live_of(site, seen, latest, before, stage), kept=kept)
 
 
@@ -101,16 +117,27 @@ def validate(site: Site, live: Live, within_s: float | None = None) -> Verdict:
 
     Past `within_s` seconds it is not validated to the end, and so not accepted.
     """
-    verdict = site.validator.validate(State(live.state, live.read, live.before), within_s)
+    left = tuple(live.seen.all_left_out())
+    verdict = site.validator.validate(State(live.state, live.read, live.before, left), within_s)
     return Verdict((*verdict.findings, *left_out(live.seen)))
 
 
 def left_out(state: Folder) -> tuple[Finding, ...]:
-    """Return a warning for each entry that a snapshot of `state` lacks, but for those that are ignored on purpose."""
+    """Return a finding for each entry that a snapshot of `state` lacks, but for those that are ignored on purpose.
+
+    It is an error where the state is not all that was there. What is above a limit is for the validator to report.
+    """
     return tuple(
-        Finding(LEFT_OUT_RULE, Severity.WARNING, path, None, None, f"is left out: {reason}")
+        Finding(
+            LEFT_OUT_RULE,
+            Severity.ERROR if is_missing(reason) else Severity.WARNING,
+            path,
+            None,
+            None,
+            f"is left out: {reason}",
+        )
         for path, reason in state.all_left_out()
-        if reason != IGNORED
+        if reason != IGNORED and not is_bounded(reason)
     )
 
 

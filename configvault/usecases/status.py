@@ -13,10 +13,10 @@ from typing import Any
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.frozen import frozen
+from configvault.core.leftout import IGNORED
 from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.rendering import documents
 from configvault.core.replicas import ReplicaStatus
-from configvault.root.names import IGNORED
 from configvault.usecases import confirm, daemonstate, replicate, scan
 from configvault.usecases.site import Site
 from configvault.vault import signatures

@@ -25,6 +25,7 @@ from functools import cached_property
 from configvault.core import compare, metadata
 from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
+from configvault.core.leftout import is_missing
 from configvault.core.model import Change, Entry, Folder, Snapshot, Trigger
 from configvault.core.outcome import RollbackEnd, RollbackOutcome
 from configvault.core.plan import RestorePlan, Step, plan
@@ -45,7 +46,8 @@ from configvault.vault.statefiles import JOURNAL, PENDING, UNDONE, Journal, Pend
 class Aim:
     """Where the root shall go from `live`: `state` is what can be had of what was wanted.
 
-    `other_owners` are the paths that cannot be given to their owners, `stage` holds the bytes that the vault lacks.
+    `other_owners` are the paths that cannot be given to their owners, `no_set_id` those that lose their set-id bits,
+    `stage` holds the bytes that the vault lacks.
     """
 
     live: Live
@@ -54,6 +56,8 @@ class Aim:
     other_owners: tuple[str, ...] = ()
     any_owner: bool = False
     stage: Stage | None = None
+    no_set_id: tuple[str, ...] = ()
+    allow_setid: bool = False
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -122,6 +126,10 @@ class Finished:
             kept_folders=self.restored.kept_folders,
             foreign=self.found,
             aside=tuple(sorted(self.restored.aside.items())),
+            left_out=tuple(
+                (path, reason) for path, reason in self.restored.live.all_left_out() if is_missing(reason)
+            ),
+            bare=tuple(self.restored.bare),
             reload=self.loading.reload if self.loading else None,
             health=self.loading.health if self.loading else (),
             pending_until=self.pending.until if self.pending else None,
@@ -151,21 +159,40 @@ class Finished:
 # --- aim
 
 
-def aim(site: Site, live: Live, wanted: Folder, *, any_owner: bool = False, stage: Stage | None = None) -> Aim:
+def aim(
+    site: Site,
+    live: Live,
+    wanted: Folder,
+    *,
+    any_owner: bool = False,
+    allow_setid: bool = False,
+    stage: Stage | None = None,
+) -> Aim:
     """Work out what the root can become of `wanted`, and how; with `any_owner` owners that cannot be set are left.
+
+    Files get set-id bits only with `allow_setid`: who wrote the file once may not be who should have them now.
 
     Raises:
         ConfigvaultError: something in the root that is never touched stands in the way.
     """
-    possible = attainable(site, wanted, live.seen, any_owner=False)
-    state = attainable(site, possible, live.seen, any_owner=True) if any_owner else possible
+    wanted = attainable(site, wanted, live.seen, any_owner=False, allow_setid=True)
+    possible = attainable(site, wanted, live.seen, any_owner=False, allow_setid=allow_setid)
+    state = attainable(site, possible, live.seen, any_owner=any_owner, allow_setid=True)
     others = tuple(change.path for change in compare.changes(possible, state))
-    return Aim(live, state, plan(live.seen, state), others, any_owner, stage)
+    no_set_id = tuple(change.path for change in compare.changes(wanted, possible))
+    return Aim(live, state, plan(live.seen, state), others, any_owner, stage, no_set_id, allow_setid)
 
 
-def attainable(site: Site, wanted: Folder, live: Folder | None, *, any_owner: bool) -> Folder:
-    """Return `wanted` without what is ignored today and, with `any_owner`, with the owners that this process may set."""
+def attainable(
+    site: Site, wanted: Folder, live: Folder | None, *, any_owner: bool, allow_setid: bool
+) -> Folder:
+    """Return `wanted` without what is ignored today and, with `any_owner`, with the owners that this process may set.
+
+    Without `allow_setid` no file gets set-id bits that it does not have.
+    """
     wanted = compare.without_ignored(wanted, live, site.root.names.reason_to_leave_out)
+    if not allow_setid:
+        wanted = compare.without_set_id(wanted, live)
     if not any_owner:
         return wanted
     return compare.with_possible_owners(wanted, live, rights.giver(), (os.geteuid(), os.getegid()))
@@ -217,6 +244,7 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
         purpose.forgiven,
         reload=purpose.reload,
         any_owner=aimed.any_owner,
+        allow_setid=aimed.allow_setid,
         confirm=confirm,
         # Why wait for a confirmation of what the service did not take?
         undo=safety is not None and (purpose.undo or confirm is not None),
@@ -231,7 +259,14 @@ def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str) -> Pending:
     until = site.now() + timedelta(seconds=purpose.confirm_s)
     token = secrets.token_hex(6)
     return Pending(
-        token, until, purpose.confirm_s, site.actor, purpose.target, safety, any_owner=aimed.any_owner
+        token,
+        until,
+        purpose.confirm_s,
+        site.actor,
+        purpose.target,
+        safety,
+        any_owner=aimed.any_owner,
+        allow_setid=aimed.allow_setid,
     )
 
 
@@ -352,6 +387,7 @@ class WayBack:
     safety: str
     recorded: str | None
     any_owner: bool = False
+    allow_setid: bool = False
 
 
 def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
@@ -360,8 +396,9 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
     What was edited by hand since is kept in the vault first.
     """
     back = references.resolve_any(site, way.safety)
-    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
-    aimed = aim(site, live, site.vault.tree(back.tree, live.seen), any_owner=way.any_owner)
+    live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
+    wanted = site.vault.tree(back.tree, live.seen)
+    aimed = aim(site, live, wanted, any_owner=way.any_owner, allow_setid=way.allow_setid)
     is_snapshot = isinstance(back, Snapshot)
     purpose = Purpose(
         Trigger.UNDO,
@@ -381,6 +418,7 @@ def _undone(site: Site, journal: Journal, snapshot: Snapshot | None, stage: Stag
         journal.safety,
         snapshot.id if snapshot else None,
         journal.any_owner,
+        journal.allow_setid,
     )
     return undo(site, way, stage, "the service did not take it")
 
@@ -411,8 +449,12 @@ def _taken_up(site: Site, journal: Journal, stage: Stage) -> tuple[Journal, Fold
             kept = _clear(site, journal, recorded, stage)
         except OSError as error:
             raise rounds.failure(site, error, "the next command that writes will finish it") from error
-    live = site.root.capture(None, None) if journal.any_owner and site.root.exists() else None
-    target = attainable(site, recorded, live, any_owner=journal.any_owner)
+    # What is published was recorded as it could be had; what was kept before was not.
+    allow_setid = journal.publish or journal.allow_setid
+    live = None
+    if (journal.any_owner or not allow_setid) and site.root.exists():
+        live = site.root.capture(None, None, whole=False, expected=recorded)
+    target = attainable(site, recorded, live, any_owner=journal.any_owner, allow_setid=allow_setid)
     if journal.publish and target is not recorded and site.vault.refs.read(MAIN) != journal.commit:
         # Other names are ignored by now: record what the root will be, not what it was to be.
         said = site.vault.at(journal.commit)

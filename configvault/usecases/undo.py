@@ -33,7 +33,7 @@ def undo_overdue(site: Site) -> None:
 def undo(site: Site, pending: Pending, why: str) -> RollbackOutcome:
     """Undo the pending rollback now, and return what came of it."""
     was = outcome_of(site, pending, RollbackEnd.ROLLED_BACK)
-    way = WayBack(pending.target, pending.safety, pending.recorded, pending.any_owner)
+    way = WayBack(pending.target, pending.safety, pending.recorded, pending.any_owner, pending.allow_setid)
     with site.vault.stage() as stage:
         return transition.undo(site, way, stage, why).onto_undone(was)
 

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
+from configvault.core.leftout import TOO_LARGE, TOO_MANY
 from configvault.core.model import Entry, Finding, Folder, Kind, State
 from configvault.core.settings import ValidateSettings
 from configvault.validators import budget
@@ -25,6 +26,8 @@ Known = dict[tuple[str, str], object]
 # The findings made of the faults of a blob at a path: their excerpts cost more than the faults.
 Told = dict[tuple[str, str, tuple[Fault, ...]], tuple[Finding, ...]]
 FILES = ("file", "executable")
+_LARGE_HINT = "does it belong here? raise the limit if so"
+MANY_HINT = "is it the right directory?"
 
 
 class Run:
@@ -64,12 +67,24 @@ class Run:
             self.report.add(path, [Fault("validator-failed", None, None, message, hint)])
             return None
 
+    def add_left_out(self) -> bool:
+        """Report what is too large, or too much, to have been captured; return whether it is too much."""
+        for path, reason in self.state.left_out:
+            if reason.startswith(TOO_LARGE):
+                fault = Fault("file-too-large", None, None, reason.removeprefix(TOO_LARGE), _LARGE_HINT)
+                self.report.add(path, [fault])
+        too_many = next((reason for _, reason in self.state.left_out if reason.startswith(TOO_MANY)), None)
+        if too_many is not None:
+            fault = Fault("too-many-files", None, None, too_many.removeprefix(TOO_MANY), MANY_HINT)
+            self.report.add("", [fault])
+        return too_many is not None
+
     def fits(self, path: str, entry: Entry) -> bool:
         """Return whether a file is within the limit, and tell of it if it is not."""
         limit = self.settings.max_file_size
         if entry.size > limit:
             message = f"{entry.size} bytes, more than validate.max_file_size = {limit}"
-            fault = Fault("file-too-large", None, None, message, "does it belong here? raise the limit if so")
+            fault = Fault("file-too-large", None, None, message, _LARGE_HINT)
             self.report.add(path, [fault])
         return entry.size <= limit
 

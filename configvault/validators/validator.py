@@ -20,7 +20,7 @@ from configvault.core.settings import ValidateSettings
 from configvault.validators import budget, massremoval
 from configvault.validators.faults import Fault
 from configvault.validators.report import Report
-from configvault.validators.run import FILES, Known, Run, Told
+from configvault.validators.run import FILES, MANY_HINT, Known, Run, Told
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -72,10 +72,12 @@ class Validator:
 
     def _validate(self, run: Run) -> None:
         run.guard("", lambda: run.report.add("", massremoval.check(run.state.tree, run.state.before)))
+        if run.add_left_out():
+            return
         count = run.state.tree.count(*FILES, "link")
         if count > self._settings.max_files:
             message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
-            run.report.add("", [Fault("too-many-files", None, None, message, "is it the right directory?")])
+            run.report.add("", [Fault("too-many-files", None, None, message, MANY_HINT)])
             return
         for path in unreadable(run.state.tree):
             run.report.add(path, [_UNREADABLE])

@@ -156,6 +156,7 @@ class Pending:
     safety: str
     recorded: str | None = None
     any_owner: bool = False
+    allow_setid: bool = False
     ended: str | None = None
 
 
@@ -191,7 +192,7 @@ class Journal:
     back, `forgiven` a rollback whose own marks are taken back, `reload` whether the service is told, `undo` whether
     the root goes back to `safety` where the service does not take it. Until `switching`, whatever has one of its
     temporary names is a half-built part of the target and nobody's loss. `any_owner`: what cannot be given to its
-    owner is restored all the same. `confirm`: what waits for a confirmation afterwards.
+    owner is restored all the same. `allow_setid`: files get their set-id bits. `confirm`: what waits for a confirmation afterwards.
     """
 
     token: str
@@ -204,6 +205,7 @@ class Journal:
     reload: bool = True
     switching: bool = False
     any_owner: bool = False
+    allow_setid: bool = False
     confirm: Pending | None = None
     undo: bool = False
 

@@ -25,6 +25,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force", action="store_true", help="restore over what is there, after it is kept in the vault"
     )
+    parser.add_argument(
+        "--allow-setid", action="store_true", help="give files the set-user-id and set-group-id bits they had"
+    )
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
@@ -50,7 +53,12 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
     settings = _placed(context, settings, args)
     site = context.site(settings, create=True)
-    _show(context, host, site.root.path, recover_host(site, source, force=args.force))
+    _show(
+        context,
+        host,
+        site.root.path,
+        recover_host(site, source, force=args.force, allow_setid=args.allow_setid),
+    )
     return 0
 
 
@@ -111,6 +119,7 @@ def _list(context: Context, found: dict[str, str]) -> None:
 
 def _show(context: Context, host: str, root: str, done: Recovered) -> None:
     from configvault.cli import words
+    from configvault.cli.output import printable
     from configvault.core.rendering import documents
 
     if context.json:
@@ -124,6 +133,7 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
                 "files": done.files,
                 "kept": done.kept,
                 "recorded": documents.snapshot(done.recorded) if done.recorded else None,
+                "without_setid": list(done.no_set_id),
             }
         )
         return
@@ -136,4 +146,6 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
     )
     if done.kept:
         output.line(f"  what was there is kept as {done.kept}")
+    for path in done.no_set_id:
+        output.line(f"  warning: {printable(path)} has no set-id bits now; chmod it if it shall have them")
     output.line("  the service was not told: configvault reload")

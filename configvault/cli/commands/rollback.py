@@ -48,6 +48,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also restore what today's rules refuse, and what cannot be given to its owner",
     )
+    parser.add_argument(
+        "--allow-setid", action="store_true", help="give files the set-user-id and set-group-id bits they had"
+    )
     parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
 
 
@@ -69,6 +72,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         args.force,
         args.message,
         confirm_s,
+        args.allow_setid,
     )
     site = context.site()
     try:

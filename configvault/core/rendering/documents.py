@@ -118,6 +118,9 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "foreign": outcome.foreign,
         "other_owners": list(outcome.other_owners),
         "aside": dict(outcome.aside),
+        "left_out": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
+        "without_attributes": list(outcome.bare),
+        "without_setid": list(outcome.no_set_id),
     }
 
 

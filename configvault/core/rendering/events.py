@@ -155,6 +155,8 @@ def _restored(outcome: RestoreOutcome) -> Event:
         "changes": [documents.change(one) for one in outcome.changes],
         "reload": asdict(outcome.reload) if outcome.reload else None,
         "health": [asdict(one) for one in outcome.health],
+        "without_setid": list(outcome.no_set_id),
+        "aside": list(outcome.aside),
     }
     return Event("restored", ERROR if why else WARNING, f"{title} ({why})" if why else title, document)
 

@@ -7,7 +7,8 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,49 @@ def test_a_notification_that_failed_is_told_at_once(tmp_path: Path) -> None:
             (place.root / "a.yaml").write_text("a: {\n")
             daemon.wait("daemon.recovered", reason="notify")
             assert json.loads(place.command("status", "--json"))["degraded"] == []
+
+
+def test_requests_of_the_services_log_are_scraped_beyond_loopback(tmp_path: Path) -> None:
+    """The daemon counts what is appended to the service's log, through a rotation, on the second address alone."""
+    place, port, log = Watched(tmp_path), free_port(), tmp_path / "plugin.log"
+    log.write_text(request())
+    place.configure(f"http: {{listen: 'off', metrics: '0.0.0.0:{port}'}}", f"service_log: {{path: {log}}}")
+    with place.daemon() as daemon, serving(answer(200)) as hook:
+        running = Running(place, daemon, port, hook)
+        assert running.get("/")[0] == 404
+        with log.open("a") as file:
+            file.write(request() + request(status_code=500))
+        labels = {"plugin_name": "tides", "operation": "get"}
+        wait_for(lambda: running.metric("coze_plugin_requests_total", **labels, status="error") == 1)
+        log.rename(tmp_path / "plugin.log.1")
+        log.write_text(request())
+        wait_for(lambda: running.metric("coze_plugin_requests_total", **labels, status="success") == 2)
+        assert running.metric("coze_plugin_request_duration_seconds_count", **labels) == 3
+        log.unlink()
+        log.mkdir()
+        degraded = daemon.wait("daemon.degraded")
+        assert degraded["reason"] == "service-log"
+
+
+def request(**more: object) -> str:
+    """Return a line of the service's log."""
+    said = {
+        "component": "plugin",
+        "plugin_name": "tides",
+        "operation_id": "get",
+        "status_code": 200,
+        "duration_ms": 5,
+    }
+    return json.dumps(said | more) + "\n"
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Ask until it is so; each answer takes its time, none is waited for without end."""
+    deadline_s = time.monotonic() + 60
+    while time.monotonic() < deadline_s:
+        try:
+            if true():
+                return
+        except AssertionError:
+            continue
+    raise AssertionError("it never came to be")

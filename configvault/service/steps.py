@@ -36,14 +36,14 @@ def run(
 ) -> str | None:
     """Send `steps` in their order and return what was wrong first, None where nothing was.
 
-    After a failure only steps that are marked `always` are sent, if all that they need was saved; they get their time
-    even where the deadline is over, since they clean up.
+    After a failure only steps that are marked `always` are sent, if all that they need was saved. Several steps that have
+    begun are finished even where the deadline is over: to cut off the answer that creates something would leave it there.
 
     Args:
         steps: what to send.
         plugins: gives what `{plugins}` stands for.
         timeout_s: seconds for each request.
-        deadline_s: the monotonic time at which all of them have to be over.
+        deadline_s: the monotonic time at which a single one has to be over.
         stop: ends it early when set.
         proxy: the proxies to ask through.
     """
@@ -54,7 +54,7 @@ def run(
         if failure is not None:
             if not step.always or names(step.url) - set(saved):
                 continue
-        elif not step.always:
+        elif len(steps) == 1:
             left_s = min(timeout_s, max(deadline_s - time.monotonic(), 0.001))
         error = _one(step, saved, plugins, left_s, stop, proxy)
         if error is not None and len(steps) > 1:

@@ -10,7 +10,8 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends python3-venv \
     && rm -rf /var/lib/apt/lists/*
-COPY pyproject.toml README.md LICENSE /src/
+COPY pyproject.toml setup.py README.md LICENSE config.example.yaml /src/
+COPY systemd /src/systemd
 COPY requirements /src/requirements
 COPY configvault /src/configvault
 RUN python3 -m venv /opt/configvault \

@@ -5,6 +5,7 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
@@ -26,6 +27,7 @@ from configvault.vault.opening import create_vault, exists, open_vault, require_
 
 if TYPE_CHECKING:
     from configvault import replica
+    from configvault.core.outcome import Outcome
     from configvault.core.plugins import Plugin
     from configvault.coze.online import Rate, Result
     from configvault.observers.notify import Notifier
@@ -114,13 +116,20 @@ class LazyValidator:
 
     def validate(self, state: State, within_s: float | None = None) -> Verdict:
         """Return the verdict on `state`; what is not validated `within_s` seconds is not accepted."""
+        return self._loaded().validate(state, within_s)
+
+    def validate_again(self, state: State) -> Verdict:
+        """Return the verdict on a state that was validated before, without programs of the site's own."""
+        return self._loaded().validate_again(state)
+
+    def _loaded(self) -> Validator:
         if self._real is None:
             from configvault.vault import verdicts
 
             self._real = validator(self._settings, self._environ)
             if self._memory is not None:
                 self._real.clean |= verdicts.load(self._memory, self._real.rules)
-        return self._real.validate(state, within_s)
+        return self._real
 
     def lacking(self) -> Mapping[str, str]:
         """Return the rules that are configured and lack their library, each with the command that installs it."""
@@ -266,6 +275,20 @@ def teller(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
     hide = Redactor(site.vault.redaction_key()).text
     about = About(site.root.path, site.host, site.now, hide, site.environ)
     return Notifier(site.settings.notify, about, *heard)
+
+
+def recorder(site: Site) -> Callable[[Outcome], None]:
+    """Return an observer for commands that writes down what they do, so that the daemon logs and counts it."""
+
+    def write(outcome: Outcome) -> None:
+        from configvault.observers.commands import Recorder
+        from configvault.vault import outcomes
+
+        # What was done is done: that it is not counted is no reason to fail.
+        with contextlib.suppress(OSError):
+            Recorder(site.command, site.actor, partial(outcomes.append, site.vault.state))(outcome)
+
+    return write
 
 
 def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:

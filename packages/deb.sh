@@ -5,7 +5,8 @@
 #
 # PYTHON is of the version that the target's own python3 has: compiled libraries fit only that one, and the package says
 # so. The same commit gives the same bytes. Installed it is: /usr/bin/configvault, the libraries, units, completion and
-# manual where Debian has them, /etc/configvault/config.yaml. Nothing is started: the root has to be named first.
+# manual, alerts, dashboard and documents where Debian has them. Nothing is configured or started: `configvault init` and
+# `configvault unit install --now` do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(readlink -f "$(dirname "$1")")/$(basename "$1")
@@ -49,25 +50,16 @@ for unit in systemd/*.service; do
     sed -e 's#/opt/configvault/bin/configvault#/usr/bin/configvault#' -e '/ By hand:$/,/^$/d' "$unit" |
         install -D -m 644 /dev/stdin "$root/lib/systemd/system/${unit##*/}"
 done
-for drop_in in systemd/drop-ins/*.conf; do
-    install -D -m 644 "$drop_in" "$root/usr/share/doc/configvault/drop-ins/${drop_in##*/}"
-done
+# What the wheel carries besides the program belongs where Debian has it.
+mkdir -p "$root/usr/share"
+cp -r "$lib/share/configvault" "$lib/share/doc" "$root/usr/share/"
+install -D -m 644 /dev/stdin "$root/usr/share/man/man1/configvault.1.gz" < <(gzip -9n < "$lib/share/man/man1/configvault.1")
+rm -rf "$lib/share"
 run configvault completion bash | install -D -m 644 /dev/stdin "$root/usr/share/bash-completion/completions/configvault"
-if run configvault.cli.manual > "$work/configvault.1" 2> /dev/null; then
-    gzip -9n < "$work/configvault.1" | install -D -m 644 /dev/stdin "$root/usr/share/man/man1/configvault.1.gz"
-else
-    echo "warning: no manual page in the package" >&2
-fi
-install -D -m 640 /dev/stdin "$root/etc/configvault/config.yaml" < <(
-    PYTHONPATH=$lib "$python" -P -c 'from configvault.config import initial; print(initial.text("/app/conf/plugin", "/var/lib/configvault"), end="")'
-)
-for doc in README.md CHANGELOG.md config.example.yaml; do
-    install -D -m 644 "$doc" "$root/usr/share/doc/configvault/$doc"
-done
+install -d -m 750 "$root/etc/configvault"
 install -D -m 644 LICENSE "$root/usr/share/doc/configvault/copyright"
 
 mkdir "$root/DEBIAN"
-echo /etc/configvault/config.yaml > "$root/DEBIAN/conffiles"
 cat > "$root/DEBIAN/control" <<CONTROL
 Package: configvault
 Version: $version
@@ -94,7 +86,7 @@ if [ "$1" = configure ]; then
         if [ -n "$2" ]; then systemctl try-restart 'configvault.service' 'configvault@*.service'; fi
     fi
     if [ -z "$2" ]; then
-        echo "configvault: edit /etc/configvault/config.yaml, then: configvault unit install --now"
+        echo "configvault: configvault init, then: configvault unit install --now"
     fi
 fi
 SCRIPT
@@ -115,6 +107,7 @@ if [ "$1" = purge ]; then
     # What `configvault unit install` worked out.
     rm -f /etc/systemd/system/configvault*.service.d/50-configvault.conf
     rmdir /etc/systemd/system/configvault*.service.d 2> /dev/null || true
+    rm -rf /etc/configvault
 fi
 if [ "$1" = purge ] && [ -d /var/lib/configvault ]; then
     # History is never removed by a package: it may be all that is left of the root.

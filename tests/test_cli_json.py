@@ -427,3 +427,39 @@ def test_config_flag_wins_over_the_environment(place: Place, tmp_path: Path) -> 
     assert place.run("list", environ=environ).code == 0
     assert place.run("--config", str(tmp_path / "nothing"), "list", "--config", str(place.config)).code == 0
     assert place.run("list", "-c", str(tmp_path / "nothing")).code == 78
+
+
+# --- what a change brings
+
+
+def test_standing_warnings_are_counted_and_not_repeated(tmp_path: Path) -> None:
+    """A command prints the warnings that its change brings, and of those that stood before only how many there are."""
+    place = Place(tmp_path)
+    place.write({"old.yaml": "a: 1\na: 2\n", "b.yaml": "b: 1\n"})
+    first = place.run("init")
+    assert (first.code, "repeated-key" in first.out + first.err) == (0, False)
+    assert f"1 warning stood before: configvault -c {place.config} check" in first.err
+    place.write({"old.yaml": "x: 0\na: 1\na: 2\n"})
+    moved = place.ok("snapshot")
+    assert (moved["findings"], moved["standing"]) == ([], 1)
+    place.write({"b.yaml": "b: 1\nb: 2\n"})
+    brought = place.run("snapshot")
+    assert brought.err.count("repeated-key") == 1
+    assert brought.err.startswith("b.yaml:2")
+    assert "1 warning stood before" in brought.err
+    assert "recorded backup_" in brought.out
+    place.write({"b.yaml": "b: [\n"})
+    refused = place.run("snapshot", "--json").json
+    assert ([one["path"] for one in refused["findings"]], refused["standing"]) == (["b.yaml"], 1)
+    back = place.run("rollback", "latest", "--json").json
+    assert (back["findings"], back["standing"]) == ([], 2)
+    assert [one["path"] for one in place.run("check", "--json").json["findings"]] == ["b.yaml", "old.yaml"]
+
+
+def test_many_ids_are_few_words(tmp_path: Path) -> None:
+    """A rollback far back says how many snapshots it goes behind, not the id of each."""
+    place = Place(tmp_path)
+    first = place.init({"a": "0\n"})
+    ids = [place.snapshot({"a": f"{number}\n"}) for number in range(1, 6)]
+    done = place.run("rollback", first)
+    assert f"  leaves 5 snapshots, {ids[-1]} to {ids[0]}\n" in done.out

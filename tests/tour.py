@@ -7,6 +7,7 @@ import http.client
 import os
 import pwd
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -76,13 +77,15 @@ class Tour:
 
     def command(self, said: str, until: str = "") -> None:
         """Run what a document `said` is to be run, until it prints the word `until`, and keep what it prints."""
-        argv = [sys.executable, "-m", "configvault", "-c", str(self.config), *said.split()[1:]]
+        argv = [sys.executable, "-m", "configvault", "-c", str(self.config), *shlex.split(said)[1:]]
         for _ in range(100):
             done = subprocess.run(argv, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done
             if until in done.stdout:
                 break
-        self.printed.setdefault(said, []).append(done.stdout + done.stderr)
+        # For readers, whose configuration is where it is by default.
+        text = (done.stdout + done.stderr).replace(f"configvault -c {self.config}", "configvault")
+        self.printed.setdefault(said, []).append(text)
 
     def ask(self, port: int, said: str, word: str) -> None:
         """Keep the lines with `word` of the metrics, as `said` would print them."""
@@ -115,13 +118,13 @@ def take(folder: Path) -> dict[str, list[str]]:
 def _day(tour: Tour, daemon: Daemon, port: int) -> None:
     tour.edit(UPDATED)
     daemon.wait("snapshot.recorded", trigger="change")
-    tour.command("configvault snapshot -m agreed-with-search --pin stable")
+    tour.command("configvault snapshot -m 'as agreed with the search team' --pin stable")
     tour.edit(BROKEN)
     daemon.wait("change.rejected")
     tour.ask(port, "curl -s http://127.0.0.1:9460/metrics | grep live_", "live_")
     # The first proof that changes are seen takes its time.
     tour.command("configvault status", until="watch")
-    tour.command("configvault rejected show rejected_")
+    tour.command("configvault rejected show")
     tour.command("configvault rollback latest")
     for said in (
         "configvault status", "configvault list --all", "configvault show pin:stable --stat", "configvault report",

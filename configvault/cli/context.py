@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 
 if TYPE_CHECKING:
     from configvault.cli.output import Output
-    from configvault.core.model import Snapshot
+    from configvault.core.model import Finding, Snapshot
     from configvault.core.settings import Settings
     from configvault.observers.notify import Notifier
     from configvault.usecases.site import Site
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 WAIT_S = 30.0
 # And this long for webhooks that are to hear of what was done.
 TELL_S = 10.0
+
+
+def inside(root: str, path: str) -> str:
+    """Return the path of something in `root` relative to it, where it is named by its whole path; else as it is."""
+    for top in (root, os.path.realpath(root)):
+        if path.startswith(top.rstrip("/") + "/"):
+            return os.path.relpath(path, top)
+    return path
 
 
 class Context:
@@ -75,6 +84,8 @@ class Context:
         open_ = app.open_or_create if create else app.open_site
         site = open_(settings or self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
         self._site = site
+        site.in_place = self.hint
+        site.observers.append(app.recorder(site))
         if site.settings.notify:
             # With the daemon dead, or as its equal: whoever is to be told of a rollback is told by who did it.
             self._teller = app.teller(site)
@@ -94,10 +105,21 @@ class Context:
 
     @property
     def output(self) -> Output:
-        """Return what prints for people."""
+        """Return what prints for people what was asked for."""
         from configvault.cli.output import Output
 
         return Output(color=self.color, quiet=self.quiet)
+
+    def say_findings(self, findings: Iterable[Finding], standing: int) -> None:
+        """Print beside what was asked for what a change brings, and how many warnings stood before it."""
+        from configvault.cli import words
+        from configvault.cli.output import Output
+
+        beside = Output(color=self.color, quiet=self.quiet, beside=True)
+        # In the order in which they were printed, also where both go to one place.
+        sys.stdout.flush()
+        beside.lines(words.findings(findings, self.hint))
+        beside.lines(words.stood(standing, self.hint))
 
     def hint(self, text: str) -> str:
         """Return words with commands in them as they work when pasted: with the configuration that was named."""
@@ -125,7 +147,7 @@ class Context:
 
         print(f"error: {printable(message)}", file=sys.stderr)
         if hint:
-            print(f"hint: {printable(hint)}", file=sys.stderr)
+            print(f"hint: {printable(self.hint(hint))}", file=sys.stderr)
 
     def say_warning(self, message: str) -> None:
         """Print on one line what went wrong beside what was asked for."""
@@ -138,12 +160,15 @@ class Context:
         if self.json:
             from configvault.core.rendering import documents
 
-            print(json.dumps(documents.error(error), indent=2), file=sys.stderr)
+            document = documents.error(error)
+            if error.hint is not None:
+                document["error"] |= {"hint": self.hint(error.hint)}
+            print(json.dumps(document, indent=2), file=sys.stderr)
             return
         if isinstance(error, RejectedError) and error.findings:
             from configvault.cli import words
 
-            print("\n".join(words.findings(error.findings)), file=sys.stderr)
+            print("\n".join(words.findings(error.findings, self.hint)), file=sys.stderr)
         if isinstance(error, ConfigError) and len(error.faults) > 1:
             from configvault.cli.output import printable
 

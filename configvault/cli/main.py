@@ -27,6 +27,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     context = Context(environ if environ is not None else os.environ)
     # Known before the parser is asked, since it may be the parser that finds the fault.
     context.json = "--json" in words
+    context.config = _named(words)
     try:
         args = parser.parse(words)
         context.take(args)
@@ -52,6 +53,16 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
         context.close()
 
 
+def _named(words: Sequence[str]) -> str | None:
+    """Return the configuration that a command line names, however wrong the rest of it is."""
+    for at, word in enumerate(words):
+        if word in ("-c", "--config"):
+            return next(iter(words[at + 1 : at + 2]), None)
+        if word.startswith("--config="):
+            return word.partition("=")[2]
+    return None
+
+
 def _failed(context: Context, error: Exception, failure: ConfigvaultError) -> int:
     if context.verbose:
         import traceback
@@ -65,11 +76,14 @@ def from_os_error(error: OSError) -> ConfigvaultError:
     """Return an error of the system as the operator should read it."""
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
     what = f"{name}: {error.strerror}" if name else str(error.strerror or error)
+    other = "run it as a user who may, e.g. with sudo"
+    if os.geteuid() == 0:
+        other = "look at its mode, its attributes (lsattr) and what protects it; root itself may not"
     hints = {
         errno.ENOSPC: "make room on that file system, then try again",
         errno.EDQUOT: "raise the quota or make room, then try again",
-        errno.EACCES: "run it as a user who may, e.g. with sudo",
-        errno.EPERM: "run it as a user who may, e.g. with sudo",
+        errno.EACCES: other,
+        errno.EPERM: other,
         errno.EROFS: "remount that file system for writing",
         errno.EMFILE: "raise the limit of open files: ulimit -n",
     }

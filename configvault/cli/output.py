@@ -45,18 +45,19 @@ def _cells(row: Sequence[str]) -> Sequence[str]:
 
 
 class Output:
-    """Standard output, as somebody reads it."""
+    """Standard output, or with `beside` standard error, as somebody reads it."""
 
-    def __init__(self, *, color: bool, quiet: bool) -> None:
+    def __init__(self, *, color: bool, quiet: bool, beside: bool = False) -> None:
         """Use colour only where it is allowed and a terminal shows it."""
         self._quiet = quiet
         self._color = color
+        self._file = sys.stderr if beside else sys.stdout
         self._console: Console | None = None
-        if sys.stdout.isatty():
+        if self._file.isatty():
             from rich.console import Console
 
             self._console = Console(
-                highlight=False, markup=False, emoji=False, no_color=not color, soft_wrap=True
+                highlight=False, markup=False, emoji=False, no_color=not color, soft_wrap=True, stderr=beside
             )
 
     def line(self, text: str = "", style: str | None = None, *, asked: bool = False) -> None:
@@ -64,14 +65,14 @@ class Output:
         if self._quiet and not asked:
             return
         if self._console is None:
-            print(text)
+            print(text, file=self._file)
             return
         # What stands in a file of the root may not steer the terminal of who looks at it.
         shown = printable(text.expandtabs())
         self._console.print(shown, style=STYLES[style] if style is not None and self._color else None)
 
     def lines(self, texts: Iterable[str], *, asked: bool = False) -> None:
-        """Print lines; those that begin like an error or a warning are coloured, and no quiet silences them.
+        """Print lines; those that begin like an error or a warning are coloured, and no quiet silences errors.
 
         Deeper lines below one (the place in the file, a hint) go with it.
         """
@@ -79,7 +80,7 @@ class Output:
         for text in texts:
             found = _LOUD.search(text)
             indented = len(text) - len(text.lstrip(" "))
-            loud, depth = (True, indented) if found else (loud and indented > depth, depth)
+            loud, depth = (found[1] == "error", indented) if found else (loud and indented > depth, depth)
             self.line(text, found[1] if found and not indented else None, asked=asked or loud)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -13,6 +13,8 @@ from configvault.cli.commands import COMMANDS, Command
 from configvault.core.errors import UsageError
 
 NAMES_ONLY = ""
+# What other programs have a command for.
+_MEANT = {"version": "--version", "help": "--help", "restore": "rollback", "log": "list"}
 _DESCRIPTION = "Watch a config directory, record every valid state of it in git, restore any of them."
 _EPILOG = """\
 REF is an id (backup_20231201_143022) or its beginning, a commit, latest, previous, good, pin:NAME or rejected_...
@@ -122,7 +124,7 @@ def _check_known(word: str) -> None:
     if word not in known:
         from difflib import get_close_matches
 
-        near = get_close_matches(word, known, n=1)
+        near = [_MEANT[word]] if word in _MEANT else get_close_matches(word, known, n=1)
         raise UsageError(f"there is no command {word!r}", f"configvault {near[0] if near else '--help'}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -17,19 +17,31 @@ if TYPE_CHECKING:
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
 _WIDEST_EXCERPT = 100
 MOST_CHANGES = 20
+MOST_IDS = 3
 
 
-def findings(found: Iterable[Finding]) -> Iterator[str]:
+Hint = Callable[[str], str]
+"""Makes the commands in a text whole: `Context.hint`."""
+
+
+def findings(found: Iterable[Finding], hint: Hint) -> Iterator[str]:
     """Yield findings as compilers print them: `path:line:column: severity rule: message`, the line, a caret."""
     for one in found:
-        place = printable(one.path)
+        # Of all files together there is no path.
+        place = printable(one.path) or "the directory"
         if one.line is not None:
             place += f":{one.line}" + (f":{one.column}" if one.column is not None else "")
         yield f"{place}: {one.severity} {one.rule}: {printable(one.message)}"
         if one.excerpt is not None:
             yield from _excerpt(one.excerpt, one.column)
         if one.hint:
-            yield f"    hint: {printable(one.hint)}"
+            yield f"    hint: {printable(hint(one.hint))}"
+
+
+def stood(number: int, hint: Hint) -> Iterator[str]:
+    """Yield in one line how many warnings are not printed, since the change did not bring them."""
+    if number:
+        yield f"{counted(number, 'warning')} stood before: {hint('configvault check')}"
 
 
 def _excerpt(line: str, column: int | None) -> Iterator[str]:
@@ -59,11 +71,11 @@ def changes(changed: Iterable[Change], lines: Iterable[Lines] = ()) -> Iterator[
         yield f"  {SIGNS[one.kind]} {printable(one.path)}  {counts.get(one.path, '')}".rstrip()
 
 
-def first_changes(changed: Sequence[Change], rest: str) -> Iterator[str]:
+def first_changes(changed: Sequence[Change], rest: str, hint: Hint) -> Iterator[str]:
     """Yield the first changed paths; where there are many more, that `rest` is the command to see them."""
     yield from changes(changed[:MOST_CHANGES])
     if len(changed) > MOST_CHANGES:
-        yield f"  and {len(changed) - MOST_CHANGES:,} more: configvault {rest}"
+        yield f"  and {len(changed) - MOST_CHANGES:,} more: {hint(f'configvault {rest}')}"
 
 
 def when(moment: datetime) -> str:
@@ -92,22 +104,21 @@ def flags(snapshot: Snapshot) -> str:
     return ", ".join([*said, *(f"pin:{name}" for name in snapshot.pins)])
 
 
-def recorded(outcome: RecordOutcome) -> Iterator[str]:
-    """Yield what came of recording live."""
+def recorded(outcome: RecordOutcome, hint: Hint) -> Iterator[str]:
+    """Yield what came of recording live, but for the findings."""
     from configvault.core.outcome import Recording
 
-    yield from findings(outcome.findings)
     if outcome.outcome is Recording.REJECTED:
         assert outcome.rejected is not None
         again = " again" if outcome.repeated else ""
         yield f"rejected{again}: {verdict(outcome.findings)}; kept as {outcome.rejected.id}"
         if outcome.snapshot is not None:
-            yield f"the latest snapshot is still {outcome.snapshot.id}: configvault rollback latest"
+            yield f"the latest snapshot is still {outcome.snapshot.id}: {hint('configvault rollback latest')}"
     elif outcome.snapshot is not None:
         word = "recorded" if outcome.outcome is Recording.RECORDED else "unchanged"
         yield f"{word} {outcome.snapshot.id}: {printable(outcome.snapshot.subject)}"
         if outcome.outcome is Recording.RECORDED:
-            yield from first_changes(outcome.changes, f"show {outcome.snapshot.id}")
+            yield from first_changes(outcome.changes, f"show {outcome.snapshot.id}", hint)
         if outcome.annotated:
             yield "  the reason is added to what is said of it"
 
@@ -121,14 +132,13 @@ _ENDS = {
 }
 
 
-def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
-    """Yield what came of a rollback, but for the changed files."""
+def rolled_back(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
+    """Yield what came of a rollback, but for the findings and the changed files."""
     from configvault.core.outcome import RollbackEnd
 
-    yield from findings(outcome.findings)
     yield f"{_ENDS[outcome.outcome]} {outcome.target.id}: {printable(outcome.target.subject)}"
     if outcome.left:
-        yield f"  leaves {', '.join(outcome.left)}"
+        yield f"  leaves {_few(outcome.left)}"
     if outcome.safety and outcome.outcome is not RollbackEnd.UNCHANGED:
         yield f"  what was live is kept as {outcome.safety}"
     if outcome.recorded is not None:
@@ -156,7 +166,14 @@ def rolled_back(outcome: RollbackOutcome) -> Iterator[str]:
     if outcome.reload is not None:
         yield from reloaded(outcome.reload, outcome.health)
     if outcome.pending_until is not None:
-        yield f"  to be confirmed until {when(outcome.pending_until)}: configvault confirm"
+        yield f"  to be confirmed until {when(outcome.pending_until)}: {hint('configvault confirm')}"
+
+
+def _few(ids: Sequence[str]) -> str:
+    """Return ids, newest first; of many, how many there are, with the ends."""
+    if len(ids) <= MOST_IDS:
+        return ", ".join(ids)
+    return f"{len(ids)} snapshots, {ids[0]} to {ids[-1]}"
 
 
 def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[str]:

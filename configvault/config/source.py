@@ -30,9 +30,7 @@ def read(path: Path) -> str:
         with path.open("rb") as file:
             body = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError as error:
-        option = "" if str(path) == DEFAULT_PATH else f" --config {path}"
-        hint = f"configvault init{option} --root DIR --vault DIR"
-        raise ConfigError(f"no configuration at {path}", hint) from error
+        raise ConfigError(f"no configuration at {path}", "configvault init --root DIR") from error
     except IsADirectoryError as error:
         hint = "name the file inside it with --config"
         raise ConfigError(f"configuration {path} is a directory", hint) from error
@@ -100,8 +98,6 @@ def _refuse(path: Path, line: int, reason: str, cause: Exception | None = None) 
 def unusable(path: Path, faults: tuple[str, ...]) -> ConfigError:
     """Return the error that carries `faults`; with a single one it is the message itself."""
     if len(faults) == 1:
-        return ConfigError(
-            faults[0], f"mend the line, then: configvault --config {path} config validate", faults
-        )
+        return ConfigError(faults[0], "correct the line, then: configvault config validate", faults)
     message = f"configuration {path} has {len(faults)} faults"
-    return ConfigError(message, f"mend the lines, then: configvault --config {path} config validate", faults)
+    return ConfigError(message, "correct the lines, then: configvault config validate", faults)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from configvault.core.frozen import frozen
 from configvault.core.model import (
@@ -29,6 +31,7 @@ class Recording(enum.StrEnum):
 class RecordOutcome:
     """What came of looking at live: `snapshot` is the new one, or the latest where nothing had changed.
 
+    `findings` are those that the change brings, `standing` counts the warnings that stood before it.
     `repeated` says that this very content had been refused before, `annotated` that the reason given for recording
     what was recorded already was added to what is said of it.
     """
@@ -41,6 +44,7 @@ class RecordOutcome:
     findings: tuple[Finding, ...]
     repeated: bool = False
     annotated: bool = False
+    standing: int = 0
 
 
 @frozen
@@ -101,6 +105,7 @@ class RollbackOutcome:
     kept_folders: tuple[str, ...] = ()
     foreign: str | None = None
     other_owners: tuple[str, ...] = ()
+    standing: int = 0
     aside: tuple[tuple[str, str], ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     bare: tuple[str, ...] = ()
@@ -264,6 +269,26 @@ class UpkeepOutcome:
     refused: str | None = None
 
 
+@frozen
+class CommandOutcome:
+    """What a command did beside the daemon, which logs and counts it: the line that the command would have logged.
+
+    `kind` is the type of outcome in one word, `ended` how it ended. `rules` refused a state for the first time.
+    """
+
+    command: str
+    actor: str
+    kind: str
+    ended: str
+    level: str
+    event: str
+    values: Mapping[str, Any]
+    reload: ReloadReport | None = None
+    health: tuple[HealthReport, ...] = ()
+    elapsed_seconds: float | None = None
+    rules: tuple[str, ...] = ()
+
+
 Outcome = (
     RecordOutcome
     | PostponedOutcome
@@ -279,4 +304,5 @@ Outcome = (
     | DaemonOutcome
     | VerifyOutcome
     | UpkeepOutcome
+    | CommandOutcome
 )

@@ -15,9 +15,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from configvault import app
 from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
+from configvault.core.hints import DEFAULT_CONFIG, in_place
 from configvault.core.model import Trigger
 from configvault.core.outcome import (
     DaemonOutcome,
@@ -29,6 +31,7 @@ from configvault.core.outcome import (
     RecordOutcome,
 )
 from configvault.core.settings import Settings
+from configvault.daemon.commands import Commands
 from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Configured, Job, Task
 from configvault.daemon.outside import Outside
@@ -67,7 +70,7 @@ def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
     """
     stop = threading.Event()
     settings = app.load_settings(path, environ)
-    site = _open(settings, environ, stop)
+    site = _open(path, settings, environ, stop)
     prepare_leases()
     with _only_one(site):
         return _once(site, stop) if once else _Daemon(path, environ, site, stop).run()
@@ -101,8 +104,9 @@ def reconfigure(path: str, environ: Mapping[str, str]) -> int:
     )
 
 
-def _open(settings: Settings, environ: Mapping[str, str], stop: threading.Event) -> Site:
+def _open(path: str, settings: Settings, environ: Mapping[str, str], stop: threading.Event) -> Site:
     site = app.open_or_create(settings, environ, command=COMMAND, wait_s=_LOCK_WAIT_S, stop=stop)
+    site.in_place = partial(in_place, config_path=None if path == DEFAULT_CONFIG else path)
     site.observers.append(Log(settings.log, sys.stderr, environ, site.now))
     return site
 
@@ -157,7 +161,8 @@ class _Daemon:
         self._worker.on_ready = self._ready
         self._worker.on_waiting = self._waiting
         self._replicas = Replicas(self._standing)
-        self._outside = Outside(environ, self._standing, self._worker)
+        self._commands = Commands(site)
+        self._outside = Outside(environ, self._standing, self._worker, self._commands.look)
         self._clock: Clock | None = None
         self._latest = ""
         self._said_waiting = False
@@ -179,6 +184,7 @@ class _Daemon:
             self._stop,
             self._configure,
             self._clock_jumped,
+            self._commands.look,
         )
         supervisor.run(thread, signals)
         return self._end(thread)
@@ -290,7 +296,7 @@ class _Daemon:
                     "root and vault cannot change while the daemon runs",
                     "restart it: systemctl restart configvault",
                 )
-            site = _open(settings, self._environ, self._stop)
+            site = _open(self._path, settings, self._environ, self._stop)
         except ConfigvaultError as error:
             faults = "; ".join((error.message, *getattr(error, "faults", ())))
             self._site.tell(FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint))
@@ -302,6 +308,7 @@ class _Daemon:
 
     def _configured(self, site: Site) -> None:
         before, self._site = self._site, site
+        self._commands.site = site
         self._outside.attach(site)
         if (before.settings.schedule, before.settings.timezone) != (
             site.settings.schedule,

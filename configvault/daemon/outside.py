@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import configvault
@@ -38,14 +38,22 @@ PATIENCE_S = 3.0
 class Shown(Browser):
     """What the pages and the scraper see of a daemon."""
 
-    def __init__(self, site: Site, environ: Mapping[str, str], standing: Standing, worker: Worker) -> None:
-        """Look at what `site` protects, each time anew."""
+    def __init__(
+        self,
+        site: Site,
+        environ: Mapping[str, str],
+        standing: Standing,
+        worker: Worker,
+        hear: Callable[[], None],
+    ) -> None:
+        """Look at what `site` protects, each time anew; `hear` has what commands did counted."""
         super().__init__(lambda: app.open_site(site.settings, environ, command="configvault run"))
         from configvault.observers.metrics import Metrics
 
         self._site = site
         self._standing = standing
         self._worker = worker
+        self._hear = hear
         self.gatherer = Gatherer()
         self.counted: Metrics = Metrics(configvault.__version__, self._figures)
 
@@ -80,6 +88,7 @@ class Shown(Browser):
 
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return what a scraper gets."""
+        self._hear()
         return self.counted.render(accept)
 
     def complain(self, message: str) -> None:
@@ -90,8 +99,15 @@ class Shown(Browser):
 class Outside:
     """Pages, metrics, notifications and writers of one daemon, through changes of its configuration."""
 
-    def __init__(self, environ: Mapping[str, str], standing: Standing, worker: Worker) -> None:
-        """Start nothing yet."""
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        standing: Standing,
+        worker: Worker,
+        hear: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start nothing yet; `hear` has what commands did counted."""
+        self._hear = hear
         self._environ = environ
         self._standing = standing
         self._worker = worker
@@ -150,7 +166,7 @@ class Outside:
         if not any(wanted.values()):
             self._shown = None
         else:
-            self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker)
+            self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker, self._hear)
         for what, listen in wanted.items():
             running = self._servers.get(what)
             if running is None or running[0] != listen:

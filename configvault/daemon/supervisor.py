@@ -68,6 +68,7 @@ class Supervisor:
         stop: threading.Event,
         on_hangup: Callable[[], None],
         on_clock_jump: Callable[[], None],
+        on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         """Watch over `worker`; the two callables are for SIGHUP and for a host's clock that was set."""
         self._worker = worker
@@ -77,6 +78,7 @@ class Supervisor:
         self._stop = stop
         self._on_hangup = on_hangup
         self._on_clock_jump = on_clock_jump
+        self._on_tick = on_tick
         self._tick_s = min(_TICK_S, (notifier.watchdog_s or 3600) / 3)
         self._probe: threading.Event | None = None
         self._probed_s = 0.0
@@ -120,6 +122,7 @@ class Supervisor:
             self._inbox.put(Lost(Watching.LOST, "the root is another one since a mount came or went"))
 
     def _tick(self, thread: threading.Thread) -> None:
+        self._on_tick()
         clock_s = time.time() - time.monotonic()
         if abs(clock_s - self._clock_s) > _CLOCK_JUMP_S:
             self._on_clock_jump()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from configvault.core.model import Change, Finding, HealthReport, ReloadReport, healthy
 from configvault.core.outcome import (
+    CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
@@ -197,6 +198,12 @@ def _upkeep(outcome: UpkeepOutcome) -> Line:
     return Line("info", "vault.kept_up", values)
 
 
+def _command(outcome: CommandOutcome) -> Line:
+    """Return the line that the command would have written, with who gave it."""
+    values = {**outcome.values, "command": outcome.command, "by": outcome.actor}
+    return Line(outcome.level, outcome.event, values)
+
+
 ROWS: dict[type, Callable[[Any], Line]] = {
     RecordOutcome: _record,
     PostponedOutcome: _postponed,
@@ -212,4 +219,5 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     DaemonOutcome: _daemon,
     VerifyOutcome: _verify,
     UpkeepOutcome: _upkeep,
+    CommandOutcome: _command,
 }

@@ -1,7 +1,7 @@
 """The log: one line for each outcome, as JSON off a terminal, with a priority that the journal understands.
 
 The only module that knows structlog. Nothing here is global: each `Log` has its own stream and processors. Values that
-are paths may hold any bytes; the line is ASCII JSON, or escaped text, so it stays one line.
+are paths may hold any bytes; the line is JSON, in which what does not print is escaped, so it stays one line.
 """
 
 from __future__ import annotations
@@ -122,7 +122,16 @@ def _in_order(now: Callable[[], datetime], _logger: object, _method: str, event:
 
 
 def _json(event: Mapping[str, Any], **_options: object) -> str:
-    return json.dumps(event, default=str)
+    # In the languages of people, but for half characters of names that are no UTF-8: those stay escapes.
+    text = json.dumps(event, default=str, ensure_ascii=False)
+    return (
+        text if text.isprintable() else "".join(char if char.isprintable() else _escaped(char) for char in text)
+    )
+
+
+def _escaped(char: str) -> str:
+    """Return a character as JSON escapes it: nothing in the log may steer a terminal, or be no UTF-8."""
+    return json.dumps(char)[1:-1]
 
 
 def _as_text(_logger: object, _method: str, event: EventDict) -> str:

@@ -1,8 +1,8 @@
 """Prometheus metrics: counters fed by outcomes as they happen, gauges gathered when somebody scrapes.
 
 Base units, bounded labels: a label holds a word of the program or a name of the configuration, never a path, an id
-or a message. The only module that knows prometheus-client. Counters count what this process did; what commands did
-beside it shows in the gauges and in `configvault_snapshots`, which are read from the vault.
+or a message. The only module that knows prometheus-client. Counters count what this process did, and what commands did
+beside it (`vault/outcomes.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from configvault.core.figures import Figures
 from configvault.core.model import HealthReport, ReloadReport
 from configvault.core.outcome import (
+    CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
@@ -253,6 +254,20 @@ class Metrics:
         self._verifications.labels("success" if outcome.ok else "failure").inc()
         self._verify_seconds.observe(outcome.elapsed_seconds)
 
+    def _commanded(self, outcome: CommandOutcome) -> None:
+        """Count what a command did beside this daemon as if it had been done here."""
+        counter = {"rollback": self._rollbacks, "rollout": self._rollouts, "record": self._recordings}.get(
+            outcome.kind
+        )
+        if counter is not None:
+            counter.labels(outcome.ended).inc()
+        if outcome.kind == "rollback" and outcome.elapsed_seconds is not None:
+            self._rollback_seconds.observe(outcome.elapsed_seconds)
+        for rule in outcome.rules:
+            self._rejections.labels(rule).inc()
+        if outcome.reload is not None:
+            self._loaded(outcome.reload, outcome.health)
+
     def _gauged(self, outcome: Outcome) -> None:
         """Leave it to a gauge, or to the log."""
 
@@ -272,6 +287,7 @@ ROWS: dict[type, Callable[..., None]] = {
     DaemonOutcome: Metrics._gauged,
     VerifyOutcome: Metrics._verified,
     UpkeepOutcome: Metrics._gauged,
+    CommandOutcome: Metrics._commanded,
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from configvault.core.model import Change, Finding, Trigger, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
@@ -9,6 +11,7 @@ from configvault.usecases import scan
 from configvault.usecases.again import rolled_back_content
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
+from configvault.usecases.standing import divide
 from configvault.vault.trees import StaleCaptureError
 
 OVERRIDABLE = frozenset({"mass-removal"})
@@ -21,11 +24,17 @@ def record_live(
 ) -> RecordOutcome:
     """Record live, or reject it; `force` overrides only that most of the files are gone."""
     if live.is_latest and not live.lacks_something:
-        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), scan.left_out(live.seen))
+        standing = len(scan.left_out(live.seen))
+        return RecordOutcome(Recording.UNCHANGED, trigger, live.latest, None, (), (), standing=standing)
     # What is about to be left has to be kept, not understood: a rollback does not wait for it.
-    verdict = scan.validate(site, live, KEEPING_S if trigger == Trigger.PRE_ROLLBACK else None)
+    leaving = trigger == Trigger.PRE_ROLLBACK
+    verdict = scan.validate(site, live, KEEPING_S if leaving else None)
     refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
-    return (_reject if refused else _commit)(site, trigger, live, verdict, reason)
+    found, standing = verdict.findings, 0
+    if not leaving:
+        found, standing = divide(site, verdict.findings, live.before, live.read)
+    outcome = (_reject if refused else _commit)(site, trigger, live, Verdict(found), reason)
+    return replace(outcome, standing=standing)
 
 
 def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:

@@ -15,6 +15,7 @@ from configvault.usecases.confirm import refuse_second
 from configvault.usecases.loading import load, need_not_load
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
+from configvault.usecases.standing import divide
 from configvault.usecases.transition import Aim, Purpose
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
@@ -52,6 +53,7 @@ class _Plan:
     aim: Aim
     findings: tuple[Finding, ...]
     back_to: Snapshot | None
+    standing: int = 0
 
 
 def dry_run(site: Site, request: Request) -> RollbackOutcome:
@@ -104,7 +106,8 @@ def _plan(site: Site, request: Request, stage: Stage) -> _Plan:
     if not verdict.accepted and not request.force:
         raise _refused(found, verdict)
     back_to = found if isinstance(found, Snapshot) and not request.paths else None
-    return _Plan(found.as_snapshot(), isinstance(found, Snapshot), aimed, verdict.findings, back_to)
+    findings, standing = divide(site, verdict.findings, live.before, live.read)
+    return _Plan(found.as_snapshot(), isinstance(found, Snapshot), aimed, findings, back_to, standing)
 
 
 def _target(site: Site, request: Request, live: Live | None) -> Snapshot | RejectedState:
@@ -166,6 +169,7 @@ def _outcome(end: RollbackEnd, found: _Plan, **more: object) -> RollbackOutcome:
         found.target,
         changes=found.aim.changes,
         findings=found.findings,
+        standing=found.standing,
         kept_folders=found.aim.steps.kept_folders,
         other_owners=found.aim.other_owners,
         no_set_id=found.aim.no_set_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,6 +35,10 @@ class Validator(Protocol):
 
     def validate(self, state: State, within_s: float | None = None) -> Verdict:
         """Return the verdict; never raises on content. What is not validated `within_s` seconds is not accepted."""
+        ...
+
+    def validate_again(self, state: State) -> Verdict:
+        """Return the verdict on a state that was validated before, without programs of the site's own."""
         ...
 
     def remember(self) -> None:
@@ -109,7 +113,7 @@ class Site:
     """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
     `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
-    the file of those whose signatures count, empty where nothing is signed.
+    the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
     """
 
     settings: Settings
@@ -129,6 +133,7 @@ class Site:
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
     signers: Callable[[], str] = str
+    in_place: Callable[[str], str] = str
     rollout: Rollout | None = None
 
     def note(
@@ -149,6 +154,9 @@ class Site:
         return self.blame(changes, state) if found_by_itself and self.blame is not None else self.actor
 
     def tell(self, outcome: Outcome) -> None:
-        """Let every observer hear of `outcome`."""
+        """Let every observer hear of `outcome`, its hint made whole for this site."""
+        hint = getattr(outcome, "hint", None)
+        if hint is not None:
+            outcome = replace(outcome, hint=self.in_place(hint))  # type: ignore[arg-type]
         for observer in self.observers:
             observer(outcome)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Profile = Callable[[Run], None]
 _KNOWN_AT_LEAST = 1000
+# Only to tell old warnings from new ones: past this time all count as new.
+_AGAIN_S = 30.0
 
 
 class Validator:
@@ -54,10 +56,19 @@ class Validator:
         What is not validated after `within_s` seconds (ten minutes unless said) is not accepted: then one of the findings is
         `unfinished`.
         """
+        return self._verdict(
+            state, budget.MOST_SECONDS_OF_A_STATE if within_s is None else within_s, programs=True
+        )
+
+    def validate_again(self, state: State) -> Verdict:
+        """Return what is to be said of a state that was validated before; no program of the site's own is run for it."""
+        return self._verdict(state, _AGAIN_S, programs=False)
+
+    def _verdict(self, state: State, within_s: float, *, programs: bool) -> Verdict:
         report = Report(self._settings.rules, self._settings.rules_by_path)
         run = Run(self._settings, state, report, self._known, self.clean, self._told)
-        with budget.of_a_state(budget.MOST_SECONDS_OF_A_STATE if within_s is None else within_s):
-            run.guard("", lambda: self._validate(run))
+        with budget.of_a_state(within_s):
+            run.guard("", lambda: self._validate(run, programs=programs))
         self._told = run.told
         self._forget(state.tree)
         return report.verdict()
@@ -70,7 +81,7 @@ class Validator:
         if len(self.clean) > _KNOWN_AT_LEAST + 2 * tree.count("folder"):
             self.clean &= {entry.id for _, entry in tree.walk() if isinstance(entry, Folder)}
 
-    def _validate(self, run: Run) -> None:
+    def _validate(self, run: Run, *, programs: bool) -> None:
         run.guard("", lambda: run.report.add("", massremoval.check(run.state.tree, run.state.before)))
         if run.add_left_out():
             return
@@ -89,7 +100,7 @@ class Validator:
         for point in self._external:
             found = run.guard("", partial(external.findings, point, run.state))
             run.report.take(found or ())
-        if self._settings.commands and run.report.verdict().accepted:
+        if programs and self._settings.commands and run.report.verdict().accepted:
             run.guard("", lambda: self._commands(run))
 
     def _commands(self, run: Run) -> None:

@@ -15,6 +15,7 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     cutting         history is being cut off (vault/shallow.py)
     vault-id        the name of this vault in replicas
     allowed-signers whose signatures count, for git
+    outcomes        what commands did, for the daemon to log and count (vault/outcomes.py); bounded
     replica-*       what is known of each replica (usecases/replicate.py)
 """
 

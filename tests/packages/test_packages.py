@@ -148,8 +148,13 @@ def test_install_start_upgrade_remove(deb: Path, tmp_path: Path) -> None:
         systemd-analyze verify /lib/systemd/system/configvault.service 2> /tmp/said || true
         fails grep configvault /tmp/said
         expect enabled "$(systemctl is-enabled configvault || true)" disabled
-        expect mode "$(stat -c %a:%U /etc/configvault/config.yaml)" 640:root
-        configvault config validate
+        expect mode "$(stat -c %a:%U /etc/configvault)" 750:root
+        [ -s /usr/share/configvault/prometheus/alerts.yaml ] && [ -s /usr/share/configvault/grafana/dashboard.json ]
+        [ -s /usr/share/doc/configvault/docs/operate.md ] || [ -s /usr/share/doc/configvault/operate.md ]
+        zgrep -q 'configvault unit install' /usr/share/man/man1/configvault.1.gz
+        configvault config example > /tmp/example.yaml
+        grep -q '^root: /app/conf/plugin' /tmp/example.yaml
+        configvault unit show -c /tmp/example.yaml | grep -q 'is the package.s'
         grep -q . /usr/share/bash-completion/completions/configvault
 
         mkdir -p /app/conf/plugin

@@ -44,20 +44,30 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Check and print the findings."""
+    from dataclasses import replace
+
     from configvault.cli import words
     from configvault.core.errors import ConfigvaultError, RejectedError
+    from configvault.core.model import Verdict
     from configvault.core.rendering import documents
 
     if args.rules:
         return _list_rules(context, args.profile)
     checked = _check(context, args)
+    if args.path is not None:
+        # Such a directory has no history that could be restored.
+        found = (
+            replace(one, hint=None) if "configvault " in (one.hint or "") else one
+            for one in checked.verdict.findings
+        )
+        checked = replace(checked, verdict=Verdict(tuple(found)))
     if context.json:
         online = _online_document(checked) if args.online else {}
         context.emit(documents.check(checked.verdict, checked.files) | online)
     else:
         if args.online:
             _show_online(context, checked)
-        context.output.lines(words.findings(checked.verdict.findings), asked=True)
+        context.output.lines(words.findings(checked.verdict.findings, context.hint), asked=True)
         said = "accepted" if checked.verdict.accepted else "rejected"
         context.output.line(
             f"{said}: {words.counted(checked.files, 'file')}, {words.verdict(checked.verdict.findings)}"

@@ -1,8 +1,14 @@
-"""A tour in a temporary folder: record, change, break, be refused, roll back. Each step is checked, not only shown."""
+"""A tour in a temporary folder with a real daemon: change, break, roll back. Each step is checked, not only shown.
+
+Nobody calls the daemon: files are written as an editor writes them, and what is shown is what it says by itself.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+import queue
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,6 +16,7 @@ import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import TCPServer
+from typing import Any
 
 from configvault.cli.context import Context
 from configvault.core.errors import ConfigvaultError
@@ -71,11 +78,15 @@ paths:
 _CONFIG = """\
 root: {root}
 vault: {vault}
+watch: {{quiet: 200ms}}
 reload:
   url: http://127.0.0.1:{port}/admin/reload-plugins
   expect: {{status: 200, content_type: application/json, json: loaded}}
 http: {{listen: "off"}}
+log: {{format: json}}
 """
+# For one thing that the daemon does by itself.
+_PATIENCE_S = 60.0
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -84,16 +95,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Take the tour; any step that does not do what it says ends it with an error."""
-    with tempfile.TemporaryDirectory(prefix="configvault-demo-") as folder, _Service() as service:
-        _Tour(context, Path(folder), service).take()
+    with tempfile.TemporaryDirectory(prefix="configvault-demo-") as folder, _Service(Path(folder)) as service:
+        tour = _Tour(context, Path(folder), service)
+        tour.write()
+        with _Daemon(tour.config, context) as daemon:
+            tour.take(daemon)
     return 0
 
 
 class _Service(TCPServer):
-    """Stands in for the service: counts the reloads it is asked for."""
+    """Stands in for the service: asked to reload, it reads which version of the plugin is there."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
+    def __init__(self, folder: Path) -> None:
+        self.meta = folder / "plugin" / "pluginproduct" / "plugin_meta.yaml"
+        self.loaded: list[str] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def __enter__(self) -> _Service:
@@ -104,11 +119,16 @@ class _Service(TCPServer):
         self.shutdown()
         self.server_close()
 
+    def load(self) -> None:
+        """Read the plugin as it is now."""
+        found = re.search(r"version: (\S+)", self.meta.read_text())
+        self.loaded.append(found[1] if found else "nothing")
+
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         assert isinstance(self.server, _Service)
-        self.server.asked.append(f"{self.command} {self.path}")
+        self.server.load()
         body = b'{"loaded": true}'
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -120,87 +140,131 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
+class _Daemon:
+    """A real `configvault run`, and what its log says."""
+
+    def __init__(self, config: Path, context: Context) -> None:
+        self._said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        argv = [sys.executable, "-P", "-m", "configvault", "-c", str(config), "run"]
+        self._process = subprocess.Popen(
+            argv, env=dict(context.environ), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8"
+        )
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if line.startswith("{"):
+                self._said.put(json.loads(line))
+        self._said.put(None)
+
+    def __enter__(self) -> _Daemon:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE_S)
+        finally:
+            self._process.kill()
+
+    def wait(self, event: str, trigger: str | None = None) -> dict[str, Any]:
+        """Return the next line of that event in the log."""
+        while True:
+            try:
+                said = self._said.get(timeout=_PATIENCE_S)
+            except queue.Empty:
+                said = None
+            if said is None:
+                raise _wrong(f"the daemon did not say {event}")
+            if said["event"] == event and trigger in (None, said.get("trigger")):
+                return said
+
+
 class _Tour:
     """The steps, one after the other."""
 
     def __init__(self, context: Context, folder: Path, service: _Service) -> None:
         self.output = context.output
         self.environ = dict(context.environ)
-        self.folder = folder
         self.service = service
         self.root = folder / "plugin"
         self.vault = folder / "vault"
-        self.meta = self.root / "pluginproduct" / "plugin_meta.yaml"
+        self.config = folder / "config.yaml"
+        self.meta = service.meta
 
-    def take(self) -> None:
-        self._say("A plugin directory, a vault beside it, and a stand-in for the service that loads it.")
-        self._write()
-        self._command("init", says="recorded backup_")
-
-        self._say("Somebody updates a plugin. The change is valid, so it becomes a snapshot.")
-        self._edit("version: v1.0.0", "version: v1.1.0")
-        good = self.meta.read_bytes()
-        self._command("snapshot", "-m", "weather 1.1", says="version v1.0.0 → v1.1.0")
-
-        self._say("Somebody slips: one indentation. It is refused, with the line, and nothing is lost.")
-        self._edit("  openapi_doc_file:", " openapi_doc_file:")
-        self._command("snapshot", code=3, says="plugin_meta.yaml:5:")
-        self._command("diff", says="+ openapi_doc_file: weather.yaml")
-
-        self._say("Back to the last state that was good for something, and the service is told.")
-        self._command("rollback", "latest", says="rolled back to backup_")
-        self._expect(self.meta.read_bytes() == good, "the root does not hold the bytes of the snapshot")
-        self._expect(
-            len(self.service.asked) == 1, f"the service was asked {len(self.service.asked)} times, not once"
-        )
-        self.output.line(f"The service was asked: {self.service.asked[0]}", "good")
-
-        self._say("Everything is on record, for anybody with git.")
-        self._git()
-        self._command("list", says="good")
-        self._command("status", "--check", says="is the latest snapshot")
-        self._say("That was all. Start with: configvault init --root DIR --vault DIR")
-
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Make the directory and the configuration."""
         (self.root / "common").mkdir(parents=True)
         self.meta.parent.mkdir()
         (self.root / "common" / "oauth_schema.json").write_text("{}\n")
         (self.meta.parent / "weather.yaml").write_text(_DOCUMENT)
         self.meta.write_text(_META)
         port = self.service.server_address[1]
-        config = _CONFIG.format(root=self.root, vault=self.vault, port=port)
-        (self.folder / "config.yaml").write_text(config)
+        self.config.write_text(_CONFIG.format(root=self.root, vault=self.vault, port=port))
 
-    def _edit(self, old: str, new: str) -> None:
+    def take(self, daemon: _Daemon) -> None:
+        """Take all steps."""
+        self._say("configvault run &", "The daemon watches a plugin directory; nobody calls it from here on.")
+        first = daemon.wait("snapshot.recorded", "startup")
+        daemon.wait("daemon.ready")
+        self._heard(f"recorded {first['id']}: {first['subject']}")
+
+        self._edit("version: v1.0.0", "version: v1.1.0", "Somebody updates a plugin.")
+        said = daemon.wait("snapshot.recorded", "change")
+        self._heard(f"recorded {said['id']}: {said['subject']}")
+        good = self.meta.read_bytes()
+
+        self._edit("  openapi_doc_file:", " openapi_doc_file:", "Somebody slips: one space less.")
+        said = daemon.wait("change.rejected")
+        self._heard(f"refused, kept as {said['id']}: {said['findings'][0]}")
+
+        self._command("rollback", "latest", says="rolled back to backup_", hint="Back to the last valid state.")
+        self._expect(self.meta.read_bytes() == good, "the root does not hold the bytes of the snapshot")
+        self._expect(self.service.loaded == ["v1.1.0"], f"the service loaded {self.service.loaded}")
+        self._heard(f"the service was asked to reload, and loaded {self.service.loaded[-1]}", "service")
+
+        argv = ["git", "-C", str(self.vault), "log", "--oneline", "--decorate"]
+        self._say("git log --oneline --decorate", "Everything is on record, for anybody with git.")
+        self._run(argv, "Roll back to")
+        self._command("status", "--check", says="is the latest snapshot", hint="")
+        self.output.line()
+        self.output.line(
+            "On your own directory: configvault init --root DIR, then configvault unit install --now", "head"
+        )
+
+    def _edit(self, old: str, new: str, hint: str) -> None:
         text = self.meta.read_text()
         self._expect(old in text, f"{old!r} is not in {self.meta}")
+        self._say(f"edit plugin_meta.yaml: {old.strip()!r} becomes {new!r}", hint)
         self.meta.write_text(text.replace(old, new, 1))
-        self.output.line(f"$ edit plugin_meta.yaml: {old.strip()!r} becomes {new!r}", "head")
 
-    def _say(self, text: str) -> None:
-        self.output.line()
-        self.output.line(text, "head")
+    def _say(self, command: str, hint: str) -> None:
+        self.output.line(f"$ {command}" + (f"    # {hint}" if hint else ""), "head")
 
-    def _command(self, *words: str, code: int = 0, says: str) -> None:
+    def _heard(self, text: str, who: str = "daemon") -> None:
+        self.output.line(f"  {who}: {text}", "good")
+
+    def _command(self, *words: str, says: str, hint: str) -> None:
         """Run one command as a user would, print what it prints, and see that it ends and says as it should."""
-        self.output.line(f"$ configvault {' '.join(words)}", "dim")
-        argv = [sys.executable, "-P", "-m", "configvault", "-c", str(self.folder / "config.yaml"), *words]
-        self._run(argv, self.environ, code, says)
+        self._say(f"configvault {' '.join(words)}", hint)
+        self._run([sys.executable, "-P", "-m", "configvault", "-c", str(self.config), *words], says)
 
-    def _git(self) -> None:
-        self.output.line("$ git log --oneline --decorate", "dim")
-        argv = ["git", "-C", str(self.vault), "log", "--oneline", "--decorate"]
-        self._run(argv, self.environ, 0, "Roll back to")
-
-    def _run(self, argv: list[str], environ: dict[str, str], code: int, says: str) -> None:
+    def _run(self, argv: list[str], says: str) -> None:
         done = subprocess.run(
-            argv, env=environ, capture_output=True, check=False, encoding="utf-8", errors="surrogateescape"
+            argv, env=self.environ, capture_output=True, check=False, encoding="utf-8", errors="surrogateescape"
         )
-        for line in (done.stdout + done.stderr).splitlines():
+        # The configuration is in a folder that is gone soon: what is to be read is the command.
+        text = (done.stdout + done.stderr).replace(f"configvault -c {self.config}", "configvault")
+        for line in text.splitlines():
             self.output.line(f"  {line}")
-        self._expect(done.returncode == code, f"it ended with {done.returncode}, not {code}")
-        self._expect(says in done.stdout + done.stderr, f"it does not say {says!r}")
+        self._expect(done.returncode == 0, f"it ended with {done.returncode}")
+        self._expect(says in text, f"it does not say {says!r}")
 
     def _expect(self, holds: bool, otherwise: str) -> None:
         if not holds:
-            raise ConfigvaultError(f"the tour went wrong: {otherwise}", "report it, with what is printed above")
+            raise _wrong(otherwise)
+
+
+def _wrong(otherwise: str) -> ConfigvaultError:
+    return ConfigvaultError(f"the tour went wrong: {otherwise}", "report it, with what is printed above")

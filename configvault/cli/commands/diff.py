@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from configvault.cli.context import Context
+from configvault.cli.context import Context, inside
 from configvault.cli.output import printable
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ def run(context: Context, args: argparse.Namespace) -> int:
         )
     old, new = (*references, None, None)[:2]
     site = context.site()
+    paths = [inside(site.settings.root, path) for path in args.behind]
     with site.vault.stage() as stage:
-        found = history.difference(site, old, new, args.behind, stage)
+        found = history.difference(site, old, new, paths, stage)
         hide = hider(site.vault.redaction_key, redact=not args.no_redact)
         show(
             context,

@@ -42,7 +42,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
         guesses = list(proposal.guesses) if proposal else []
         context.emit(documents.recorded(outcome) | {"guesses": guesses, "next": steps})
         return RejectedError.code if refused else 0
-    context.output.lines(words.recorded(outcome))
+    context.say_findings(outcome.findings, outcome.standing)
+    context.output.lines(words.recorded(outcome, context.hint))
     for guess in proposal.guesses if proposal else ():
         context.output.line(f"guessed {guess}: see {context.config_path}")
     context.output.lines(f"next: {step}" for step in steps)

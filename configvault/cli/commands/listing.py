@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from configvault.cli.context import Context
-from configvault.core.errors import UsageError
+from configvault.cli.context import Context, inside
+from configvault.core.errors import UnknownReferenceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from configvault.usecases.history import Listed
+    from configvault.usecases.site import Site
 
 COLUMNS = ("id", "taken", "trigger", "who", "said of it", "what changed")
 
@@ -37,9 +39,26 @@ def run(context: Context, args: argparse.Namespace) -> int:
     """Print the list."""
     from configvault.usecases.history import Filter, each
 
-    wanted = Filter(args.since, args.until, args.path, args.limit, args.good, args.all)
-    show(context, each(context.site(), wanted))
+    site = context.site()
+    path = inside(site.settings.root, args.path) if args.path else None
+    found = each(site, Filter(args.since, args.until, path, args.limit, args.good, args.all))
+    first = next(found, None)
+    if first is None and path is not None and not any(each(site, Filter(path=path, limit=1, all=True))):
+        raise _unknown(site, path)
+    show(context, chain([] if first is None else [first], found))
     return 0
+
+
+def _unknown(site: Site, path: str) -> UnknownReferenceError:
+    """Return the error that nothing was ever recorded of `path`, with the nearest path that is."""
+    import shlex
+    from difflib import get_close_matches
+
+    latest = site.vault.latest()
+    known = [name for name, _ in site.vault.tree(latest.tree).walk()] if latest else []
+    near = get_close_matches(path, known, n=1)
+    hint = f"configvault list --path {shlex.quote(near[0])}" if near else "configvault list"
+    return UnknownReferenceError(f"no snapshot ever changed {path!r}", hint)
 
 
 def show(context: Context, found: Iterable[Listed]) -> None:

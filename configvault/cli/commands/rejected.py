@@ -22,7 +22,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         ("drop", "forget one"),
     ):
         action = actions.add_parser(name, help=text, parents=[_globals()])
-        action.add_argument("reference", metavar="REJECTED", help="its id or the beginning of it")
+        action.add_argument(
+            "reference",
+            metavar="REJECTED",
+            nargs=None if name == "drop" else "?",
+            help="its id or the beginning of it" + ("" if name == "drop" else "; default: the newest"),
+        )
         if name == "diff":
             action.add_argument("--stat", action="store_true", help="count the lines that changed")
             action.add_argument("--name-only", action="store_true", help="only the names of the files")
@@ -50,11 +55,17 @@ def run(context: Context, args: argparse.Namespace) -> int:
     return _diff(context, args, site, found) if args.action == "diff" else _show(context, found)
 
 
-def _find(site: Site, reference: str) -> RejectedState:
+def _find(site: Site, reference: str | None) -> RejectedState:
+    """Return the rejected state that is named, or the newest one."""
     from configvault.core.errors import UnknownReferenceError
     from configvault.core.model import RejectedState
     from configvault.usecases import references
 
+    if reference is None:
+        newest = site.vault.rejected(1)
+        if not newest:
+            raise UnknownReferenceError("there are no rejected states", "configvault list")
+        return newest[0]
     found = references.resolve_any(site, reference)
     if not isinstance(found, RejectedState):
         raise UnknownReferenceError(f"{reference!r} is not a rejected state", "configvault rejected list")
@@ -82,7 +93,7 @@ def _show(context: Context, found: RejectedState) -> int:
         context.emit(documents.rejected(found))
     else:
         context.output.line(f"{found.id}, {words.when(found.taken_at)}, by {found.actor}", asked=True)
-        context.output.lines(words.findings(found.findings), asked=True)
+        context.output.lines(words.findings(found.findings, context.hint), asked=True)
     return 0
 
 

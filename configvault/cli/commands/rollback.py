@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from configvault.cli.context import Context
+from configvault.cli.context import Context, inside
 from configvault.core.errors import UsageError
 from configvault.core.outcome import RollbackEnd, RollbackOutcome
 
@@ -63,10 +63,11 @@ def run(context: Context, args: argparse.Namespace) -> int:
         return _candidates(context)
     if args.reference is not None and args.at is not None:
         raise UsageError("a reference and --at are given, and may differ", "name one of them")
+    site = context.site()
     request = rollback.Request(
         args.reference,
         args.at,
-        tuple(args.path),
+        tuple(inside(site.settings.root, path) for path in args.path),
         args.expect,
         not args.no_reload,
         args.force,
@@ -74,7 +75,6 @@ def run(context: Context, args: argparse.Namespace) -> int:
         confirm_s,
         args.allow_setid,
     )
-    site = context.site()
     try:
         outcome = (rollback.dry_run if args.dry_run else rollback.rollback)(site, request)
         if outcome.pending_until is not None:
@@ -120,7 +120,8 @@ def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> Rollb
         return outcome
     if not context.json:
         show(context, outcome)
-        context.output.line("waiting for it, since no daemon does; `configvault cancel` undoes it at once")
+        undo = context.hint("configvault cancel")
+        context.output.line(f"waiting for it, since no daemon does; to undo it at once: {undo}")
         sys.stdout.flush()
     return confirm.wait(site, outcome)
 
@@ -133,9 +134,10 @@ def show(context: Context, outcome: RollbackOutcome) -> None:
     if context.json:
         context.emit(documents.rolled_back(outcome))
         return
-    context.output.lines(words.rolled_back(outcome))
+    context.say_findings(outcome.findings, outcome.standing)
+    context.output.lines(words.rolled_back(outcome, context.hint))
     if outcome.recorded is not None:
-        context.output.lines(words.first_changes(outcome.changes, f"show {outcome.recorded.id}"))
+        context.output.lines(words.first_changes(outcome.changes, f"show {outcome.recorded.id}", context.hint))
     else:
         context.output.lines(words.changes(outcome.changes, outcome.lines))
 

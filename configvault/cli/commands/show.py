@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from configvault.cli.context import Context
+from configvault.cli.context import Context, inside
 
 if TYPE_CHECKING:
     from configvault.core.model import Change
@@ -29,13 +29,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
     found = references.resolve_any(site, reference)
     if path is not None:
         sys.stdout.flush()
-        sys.stdout.buffer.write(history.content(site, found, path))
+        sys.stdout.buffer.write(history.content(site, found, inside(site.settings.root, path)))
         return 0
     changed = history.changes_of(site, found)
     if context.json:
         context.emit(_document(found, changed))
         return 0
-    context.output.lines(_facts(found), asked=True)
+    context.output.lines(_facts(found, context.hint), asked=True)
     if found.plugins:
         from configvault.core.plugins import named
         from configvault.usecases.titles import titles
@@ -72,7 +72,7 @@ def _document(found: Listed, changed: tuple[Change, ...]) -> dict[str, object]:
     return documents.rejected(found) | {"changes": [documents.change(one) for one in changed]}
 
 
-def _facts(found: Listed) -> Iterator[str]:
+def _facts(found: Listed, hint: Callable[[str], str]) -> Iterator[str]:
     from configvault.cli import words
     from configvault.cli.output import printable
     from configvault.core.model import Snapshot
@@ -81,7 +81,7 @@ def _facts(found: Listed) -> Iterator[str]:
     yield f"taken     {words.when(found.taken_at)} by {printable(found.actor)}, trigger {found.trigger}"
     yield f"commit    {found.commit}"
     if not isinstance(found, Snapshot):
-        yield from words.findings(found.findings)
+        yield from words.findings(found.findings, hint)
         return
     if said := words.flags(found):
         yield f"said      {said}"

@@ -34,5 +34,6 @@ def finish(context: Context, outcome: RecordOutcome) -> int:
     if context.json:
         context.emit(documents.recorded(outcome))
     else:
-        context.output.lines(words.recorded(outcome))
+        context.say_findings(outcome.findings, outcome.standing)
+        context.output.lines(words.recorded(outcome, context.hint))
     return RejectedError.code if outcome.outcome is Recording.REJECTED else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         context.emit(document(found))
     else:
-        context.output.lines(_words(found), asked=True)
+        context.output.lines(_words(found, context.hint), asked=True)
     if not args.check:
         return 0
     if found.degraded:
@@ -38,37 +38,37 @@ def run(context: Context, args: argparse.Namespace) -> int:
     return 0 if found.matches else 1
 
 
-def _words(found: Status) -> Iterator[str]:
+def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     from configvault.cli import words
     from configvault.cli.output import printable
 
     if found.latest is None:
-        yield "latest  none yet: configvault snapshot"
+        yield f"latest  none yet: {hint('configvault snapshot')}"
     else:
         yield f"latest  {found.latest.id}  {printable(found.latest.subject)}  ({printable(found.latest.actor)})"
-    yield from _live(found)
+    yield from _live(found, hint)
     yield f"loaded  {found.loaded or 'unknown: nothing was reloaded yet'}"
     yield f"good    {found.good or 'none yet'}"
-    yield from _daemon(found)
+    yield from _daemon(found, hint)
     for replica in found.replicas:
         late = f"{words.counted(replica.behind, 'snapshot')} behind" if replica.behind else "has everything"
         pushed = f", last pushed {words.when(replica.pushed_at)}" if replica.pushed_at else ", never pushed"
         yield f"replica {printable(replica.url)}: {late}{pushed}"
         if replica.trouble is not None and replica.trouble.hint:
-            yield f"        hint: {printable(replica.trouble.hint)}"
+            yield f"        hint: {printable(hint(replica.trouble.hint))}"
     if found.pending is not None:
         until = words.when(datetime.fromisoformat(found.pending["until"]))
         yield (
             f"pending warning: the rollback to {found.pending['target']} is undone in "
-            f"{found.pending['seconds_left']:.0f}s ({until}), unless: configvault confirm"
+            f"{found.pending['seconds_left']:.0f}s ({until}), unless: {hint('configvault confirm')}"
         )
     for path, reason in found.left_out:
         yield f"warning {printable(path)} is left out: {reason}"
     for reason in found.degraded:
-        yield f"warning {printable(reason)}"
+        yield f"warning {printable(hint(reason))}"
 
 
-def _live(found: Status) -> Iterator[str]:
+def _live(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     from configvault.cli import words
     from configvault.cli.output import printable
 
@@ -77,19 +77,21 @@ def _live(found: Status) -> Iterator[str]:
     elif found.refused:
         since = words.when(found.refused.taken_at)
         yield f"live    error: was refused at {since}: {printable(found.refused.subject)}"
-        yield f"        hint: configvault rejected show {found.refused.id}, or configvault rollback latest"
+        ways = f"configvault rejected show {found.refused.id}, or configvault rollback latest"
+        yield f"        hint: {hint(ways)}"
     elif found.changes:
         places = words.counted(len(found.changes), "place")
-        yield f"live    differs from it in {places}, not recorded and not validated: configvault check"
-    yield from words.first_changes(found.changes, "diff --name-only")
+        yield f"live    differs from it in {places}, not recorded and not validated: {hint('configvault check')}"
+    yield from words.first_changes(found.changes, "diff --name-only", hint)
 
 
-def _daemon(found: Status) -> Iterator[str]:
+def _daemon(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     from configvault.cli import words
 
     daemon = found.daemon
     if not daemon.running:
         yield "daemon  does not run: changes are not recorded by themselves"
+        yield f"        hint: {hint('systemctl enable --now configvault')}"
         return
     since = f" since {words.when(datetime.fromisoformat(daemon.since))}" if daemon.since else ""
     yield f"daemon  runs as process {daemon.pid}{since}"

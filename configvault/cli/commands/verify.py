@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
@@ -38,7 +38,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         context.emit(_document(verified))
     else:
-        context.output.lines(_words(verified, signing=bool(allowed)))
+        context.output.lines(_words(verified, context.hint, signing=bool(allowed)))
     return 0
 
 
@@ -56,7 +56,7 @@ def _document(verified: Verified) -> dict[str, object]:
     }
 
 
-def _words(verified: Verified, *, signing: bool) -> Iterator[str]:
+def _words(verified: Verified, hint: Callable[[str], str], *, signing: bool) -> Iterator[str]:
     from configvault.cli import words
 
     snapshots, rejected = (
@@ -72,4 +72,4 @@ def _words(verified: Verified, *, signing: bool) -> Iterator[str]:
         more = f"; not restored: {words.counted(passed_over, 'older pinned snapshot')}" if passed_over else ""
         yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}{more}"
     for id_ in verified.refused:
-        yield f"note: today's rules refuse {id_}: configvault rollback {id_} needs --force"
+        yield f"note: today's rules refuse {id_}: {hint(f'configvault rollback {id_} --force')}"

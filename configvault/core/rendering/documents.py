@@ -94,6 +94,7 @@ def recorded(outcome: RecordOutcome) -> Document:
         "snapshot": snapshot(outcome.snapshot, outcome.changes) if outcome.snapshot else None,
         "rejected": outcome.rejected.id if outcome.rejected else None,
         "findings": [finding(one) for one in outcome.findings],
+        "standing": outcome.standing,
     }
 
 
@@ -112,6 +113,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "elapsed_seconds": outcome.elapsed_seconds,
         "left": list(outcome.left),
         "findings": [finding(one) for one in outcome.findings],
+        "standing": outcome.standing,
         "in_place": list(outcome.in_place),
         "hard_links": list(outcome.hard_links),
         "kept_folders": list(outcome.kept_folders),

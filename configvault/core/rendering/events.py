@@ -13,6 +13,7 @@ from typing import Any
 from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport, ReloadReport, healthy
 from configvault.core.outcome import (
+    CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
     FailureOutcome,
@@ -201,6 +202,11 @@ def _kept_up(outcome: UpkeepOutcome) -> Event:
     return Event("upkeep", INFO, done, document)
 
 
+def _commanded(outcome: CommandOutcome) -> Event:
+    """Return what is quiet: the command itself has sent the notifications."""
+    return Event("command", INFO, f"{outcome.command}: {outcome.kind} {outcome.ended}", asdict(outcome))
+
+
 ROWS: Mapping[type, Callable[[Any], Event]] = {
     RecordOutcome: _recorded,
     PostponedOutcome: _postponed,
@@ -216,4 +222,5 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     DaemonOutcome: _lived,
     VerifyOutcome: _verified,
     UpkeepOutcome: _kept_up,
+    CommandOutcome: _commanded,
 }

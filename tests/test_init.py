@@ -116,7 +116,7 @@ def test_a_checkout_is_found_and_protected(checkout: Checkout) -> None:
 def test_a_panic_after_the_restart_is_named(checkout: Checkout) -> None:
     """Where the server panics on what was restored the rollback exits 7 and quotes the panic; nothing counts as good."""
     checkout.does("init", "--vault", str(checkout.vault))
-    text = checkout.config.read_text().replace("within: 2m", "within: 1s")
+    text = checkout.config.read_text().replace("within: 2m", "within: 6s")
     checkout.config.write_text(text)
     (checkout.root / META_PATH).write_text("broken: [\n")
     (checkout.state / "panic").write_text("plugin 7 has no manifest")

@@ -68,6 +68,11 @@ def test_times(text: str, written: str) -> None:
     assert yamlresolve.timestamp(text) == written
 
 
+def test_a_fraction_beyond_nanoseconds() -> None:
+    """What Go cannot hold of a second is dropped, as it does from 1.20 on."""
+    assert yamlresolve.timestamp("2024-01-01T10:00:00.1234567891234Z") == "2024-01-01T10:00:00.123456789Z"
+
+
 @pytest.mark.parametrize("text", [".nan", ".NaN", ".NAN"])
 def test_not_a_number(text: str) -> None:
     """NaN is a float."""

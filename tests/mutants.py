@@ -49,7 +49,7 @@ TESTS = {
     "core/settings": "config cli_errors",
     "core/settle": "settle settling_capture daemon",
     "core/times": "times references",
-    "root/": "capture restore_undone settling_capture restore rollback races",
+    "root/": "capture_bounds capture restore_undone settling_capture restore rollback races",
     "root/restore": "restore_undone restore rollback races capture",
     "usecases/": "history references rollback pending operate cli_json recover verify",
     "usecases/autorestore": "daemon_reactions",

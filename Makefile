@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model mutants test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
+.PHONY: help setup demo test check format model hunt mutants test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20

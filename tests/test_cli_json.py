@@ -266,7 +266,7 @@ def test_show(place: Place) -> None:
 
 def test_check(place: Place) -> None:
     """`check` says accepted or not, with the number of files, of the root and of any directory."""
-    assert document(place, "check") == {"accepted": True, "findings": [], "files": 2}
+    assert document(place, "check") == {"accepted": True, "findings": [], "files": 2, "ignored": 0}
     (place.base / "other").mkdir()
     (place.base / "other" / "x.json").write_text("{")
     found = document(place, "check", "--profile", "generic", str(place.base / "other"), code=3)

@@ -43,7 +43,7 @@ def test_a_key_twice_in_a_second_document() -> None:
     assert finding.line == 5
 
 
-FOUR = dict.fromkeys(("a.yaml", "b.yaml", "c.json", "d.txt"), "x: 1\n") | {"c.json": "{}\n", "e.txt": ""}
+FOUR = {"a.yaml": "x: 1\n", "b.yaml": "x: 2\n", "c.json": "{}\n", "d.txt": "four\n", "e.txt": ""}
 
 
 @pytest.mark.parametrize("emptied", [3, 4])

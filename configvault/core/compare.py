@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
 
@@ -102,15 +103,23 @@ def without_bare(live: Folder, like: Folder | None) -> Folder:
     return _with(live, kept)
 
 
+class LeavesOut(Protocol):
+    """Says why a name is not captured, None if it is."""
+
+    def __call__(self, name: str, prefix: str, *, is_folder: bool = False) -> str | None:
+        """Answer for `name` in the folder `prefix`."""
+        ...
+
+
 def without_ignored(
-    target: Folder, live: Folder | None, reason_to_leave_out: Callable[[str, str], str | None], prefix: str = ""
+    target: Folder, live: Folder | None, reason_to_leave_out: LeavesOut, prefix: str = ""
 ) -> Folder:
     """Return `target` without what today's rules leave out: nothing in the root may then be put in its place."""
     if target is live:
         return target
     kept: dict[str, Entry | Folder] = {}
     for name, entry in target.entries.items():
-        if reason_to_leave_out(name, prefix) is None:
+        if reason_to_leave_out(name, prefix, is_folder=isinstance(entry, Folder)) is None:
             if isinstance(entry, Folder):
                 old = live.entries.get(name) if live else None
                 entry = without_ignored(  # noqa: PLW2901 - the same folder, without some

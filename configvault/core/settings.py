@@ -28,7 +28,7 @@ LONGEST_S = 3650 * 86400.0  # beyond this a wait overflows what the system's clo
 
 IGNORED_BY_DEFAULT = (
     "*.swp", "*.swo", "*.swx", "*~", "4913", "#*#", ".#*", "*___jb_tmp___", "*___jb_old___",
-    ".goutputstream-*", ".nfs*", ".DS_Store", "sed??????", ".[!.]*.??????",
+    ".goutputstream-*", ".nfs*", ".DS_Store", "sed??????", ".[!.]*.??????", ".~lock.*#", "~$*",
 )  # fmt: skip
 
 

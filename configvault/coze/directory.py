@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from functools import partial
 
+from configvault.core.leftout import IGNORED
 from configvault.core.model import Entry, Finding, Folder, Kind, Severity
 from configvault.coze import crossfile, documents, meta
 from configvault.coze.openapi import spec
@@ -18,6 +19,9 @@ from configvault.validators.run import Run
 
 META = "pluginproduct/plugin_meta.yaml"
 OAUTH = "common/oauth_schema.json"
+_NOT_IGNORED = (
+    "change watch.ignore in the configuration so that no pattern matches it, or give the file another name"
+)
 _RESTORE = "restore it: configvault rollback latest"
 
 
@@ -64,6 +68,7 @@ def _links(run: Run) -> None:
 def _lost_link(lost: Lost) -> Fault:
     what = {
         "missing": "dangles: nothing is there",
+        IGNORED: "leads to what watch.ignore leaves out, and so is in no snapshot",
         "outside": "leaves the directory",
         "loop": "leads in a circle",
     }
@@ -79,8 +84,13 @@ def _required(run: Run, path: str) -> Found | None:
     if isinstance(found, Lost) and isinstance(run.state.tree.find(path), Entry):
         return None  # a broken link, which was told
     what = "is a directory" if isinstance(found, Found) else "is missing"
-    message = f"{path} {what}; the service refuses to start"
-    run.report.add(path, [Fault("file-missing", None, None, message, _RESTORE)])
+    message, hint = f"{path} {what}; the service refuses to start", _RESTORE
+    if isinstance(found, Lost) and found.reason == IGNORED:
+        message, hint = (
+            f"{path} is there, but watch.ignore leaves it out: no snapshot would hold it",
+            _NOT_IGNORED,
+        )
+    run.report.add(path, [Fault("file-missing", None, None, message, hint)])
     return None
 
 
@@ -159,6 +169,10 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
             "put the document into pluginproduct/",
         )
     elif isinstance(run.state.tree.find(document_path(name)), Entry):
+        return
+    elif isinstance(place, Lost) and place.reason == IGNORED:
+        what = f"openapi_doc_file {quote_reference(name)} is there, but watch.ignore leaves it out: no snapshot would hold it"
+        yield fault(rule, plugin.document_at, f"{plugin.label}: {what}", _NOT_IGNORED)
         return
     else:
         what, hint = f"openapi_doc_file {quote_reference(name)} does not exist", _RESTORE

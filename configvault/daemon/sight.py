@@ -135,8 +135,9 @@ class Sight:
 def _is_ignored(names: Names, path: str) -> bool:
     """Return whether `path` or a folder around it has a name that is not captured."""
     prefix = ""
-    for name in path.split("/"):
-        if names.reason_to_leave_out(name, prefix) is not None:
+    parts = path.split("/")
+    for number, name in enumerate(parts, start=1):
+        if names.reason_to_leave_out(name, prefix, is_folder=number < len(parts)) is not None:
             return True
         prefix += name + "/"
     return False

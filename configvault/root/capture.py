@@ -25,7 +25,7 @@ from typing import Protocol
 from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.gitformat import hasher
-from configvault.core.leftout import TOO_LARGE, TOO_MANY, UNCAPTURED
+from configvault.core.leftout import IGNORED, TOO_LARGE, TOO_MANY, UNCAPTURED
 from configvault.core.model import Entry, Folder, Kind, Stamp
 from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root.entries import Identity, exists, identity
@@ -300,6 +300,8 @@ class _Reader:
         reason_of, seen = self._names.reasons_in(prefix), self._walk.seen
         for name in sorted(os.listdir(fd)):
             reason = reason_of(name)
+            if reason == IGNORED and self._names.is_litter(name, prefix) and _is_folder(fd, name):
+                reason = None
             stamp = known.get(name)
             if reason is None and stamp is not None and _stands(name, fd, stamp):
                 # A change of type, mode or owner would have changed ctime, and with it the stamp.
@@ -505,6 +507,13 @@ def _unchanged(
 
 def _equal(old: Entry | Folder, new: Entry | Folder) -> bool:
     return isinstance(old, Entry) and old == new
+
+
+def _is_folder(fd: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _stands(name: str, fd: int, stamp: Stamp) -> bool:

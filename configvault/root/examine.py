@@ -112,11 +112,12 @@ def _close(
         is_known = known.get(path) == identity(seen)
         closed[path] = stat.S_IMODE(seen.st_mode), seen.st_uid, seen.st_gid
         _take(inner, seen)
-        reason_of = root.names.reasons_in(f"{path}/")
+        reason_of = root.names.reason_to_leave_out
         for child in os.listdir(inner):
-            if (reason := reason_of(child)) is not None:
+            is_folder = stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode)
+            if (reason := reason_of(child, f"{path}/", is_folder=is_folder)) is not None:
                 raise LeaveError(f"it holds {child!r}: {reason}")
-            if stat.S_ISDIR(os.stat(child, dir_fd=inner, follow_symlinks=False).st_mode):
+            if is_folder:
                 below = _close(root, inner, child, f"{path}/{child}", known, closed, depth + 1)
                 is_known = is_known and below
         return is_known

@@ -11,6 +11,17 @@ from configvault.core.leftout import IGNORED
 from configvault.core.model import RESERVED_PREFIX
 from configvault.core.names import is_git_reserved
 
+# Six characters by chance; a word, or a word and a number, is a name that somebody gave: `.env.sample`, `.env.stage1`.
+_RANDOM = "(?!(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]*$)[A-Za-z0-9]{6}"
+# Patterns that stand for what a program leaves behind: a file of exactly that program's shape, never a folder.
+_LITTER = {
+    "*.swp": r".+\.swp", "*.swo": r".+\.swo", "*.swx": r".+\.swp?x",
+    "*~": r".+~", "4913": "4913", "#*#": "#.+#", ".#*": r"\.#.+", "*___jb_tmp___": ".+___jb_tmp___", "*___jb_old___": ".+___jb_old___",
+    ".goutputstream-*": r"\.goutputstream-[A-Z0-9]{6}", ".nfs*": r"\.nfs[0-9a-f]{24}", ".DS_Store": r"\.DS_Store",
+    "sed??????": f"sed{_RANDOM}", ".[!.]*.??????": rf"\.[^.].*\.{_RANDOM}", ".~lock.*#": r"\.~lock\..+#",
+    "~$*": r"~\$.+\.(?i:docx?|docm|dotx?|xlsx?|xlsm|xltx?|pptx?|pptm|potx?|vsdx?)",
+}  # fmt: skip
+
 
 class Names:
     """Decides for each name whether it is captured; patterns with a `/` match the whole path."""
@@ -18,15 +29,23 @@ class Names:
     def __init__(self, ignore: Iterable[str]) -> None:
         """Compile the configured patterns (as in fnmatch(3))."""
         patterns = tuple(ignore)
-        self._name = _compile(p for p in patterns if "/" not in p)
+        self._name = _compile(p for p in patterns if "/" not in p and p not in _LITTER)
+        shapes = "|".join(dict.fromkeys(_LITTER[p] for p in patterns if p in _LITTER))
+        self._litter = re.compile(f"(?:{shapes})\\Z" if shapes else r"(?!)", re.DOTALL)
         self._path = _compile(p.strip("/") for p in patterns if "/" in p)
         self._has_paths = any("/" in p for p in patterns)
         # Most names occur in many folders and in every look.
         self._reason = lru_cache(4096)(self._reason_of_name)
 
-    def reason_to_leave_out(self, name: str, prefix: str) -> str | None:
+    def reason_to_leave_out(self, name: str, prefix: str, *, is_folder: bool = False) -> str | None:
         """Return why `name` in the folder `prefix` (`""` or ending in `/`) is not captured, None if it is."""
-        return self.reasons_in(prefix)(name)
+        reason = self.reasons_in(prefix)(name)
+        return None if is_folder and reason == IGNORED and self.is_litter(name, prefix) else reason
+
+    def is_litter(self, name: str, prefix: str) -> bool:
+        """Return whether a name is ignored as what a program leaves behind, and so not where it is a folder's."""
+        by_hand = self._name.match(name) or (self._has_paths and self._path.match(prefix + name))
+        return not by_hand and self._litter.match(name) is not None
 
     def reasons_in(self, prefix: str) -> Callable[[str], str | None]:
         """Return what answers that for each name in the folder `prefix`."""
@@ -35,7 +54,7 @@ class Names:
         return lambda name: IGNORED if self._path.match(prefix + name) else self._reason(name)
 
     def _reason_of_name(self, name: str) -> str | None:
-        if self._name.match(name):
+        if self._name.match(name) or self._litter.match(name):
             return IGNORED
         if name.startswith(RESERVED_PREFIX):
             return f"names that begin with {RESERVED_PREFIX} are reserved"

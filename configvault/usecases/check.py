@@ -22,6 +22,7 @@ class Checked:
     verdict: Verdict
     state: Folder
     probed: Sequence[object] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def files(self) -> int:
@@ -35,7 +36,8 @@ def check_root(site: Site, probe: Probe | None = None) -> Checked:
         live = scan.live(site, stage)
         # Validators want every byte, also of what has not changed: those come from the vault.
         verdict = scan.validate(site, live)
-        return Checked(verdict, live.state, probe(State(live.state, live.read)) if probe else ())
+        probed = probe(State(live.state, live.read)) if probe else ()
+        return Checked(verdict, live.state, probed, scan.ignored(live.seen))
 
 
 def check_directory(root: Root, validator: Validator, probe: Probe | None = None) -> Checked:
@@ -44,4 +46,4 @@ def check_directory(root: Root, validator: Validator, probe: Probe | None = None
         captured = root.capture(None, stage)
         state = State(captured, stage.read, left_out=tuple(captured.all_left_out()))
         verdict = Verdict((*validator.validate(state).findings, *scan.left_out(captured)))
-        return Checked(verdict, captured, probe(state) if probe else ())
+        return Checked(verdict, captured, probe(state) if probe else (), scan.ignored(captured))

@@ -118,6 +118,9 @@ def _root(site: Site) -> Checks:
         yield Checked("root", Health.PROBLEM, said, "run it as root, or with CAP_CHOWN and CAP_FOWNER")
     else:
         yield _ok("root", f"{path} is readable and writable, {files} files")
+    if ignored := scan.ignored(live.seen):
+        names = ", ".join(ignored[:3]) + (", …" if len(ignored) > 3 else "")
+        yield _ok("root", f"{len(ignored)} left out by watch.ignore: {names}")
     for name, reason in live.seen.all_left_out():
         if reason != IGNORED:
             yield Checked(

@@ -122,6 +122,11 @@ def validate(site: Site, live: Live, within_s: float | None = None) -> Verdict:
     return Verdict((*verdict.findings, *left_out(live.seen)))
 
 
+def ignored(state: Folder) -> tuple[str, ...]:
+    """Return what is there and left out because `watch.ignore` says so."""
+    return tuple(path for path, reason in state.all_left_out() if reason == IGNORED)
+
+
 def left_out(state: Folder) -> tuple[Finding, ...]:
     """Return a finding for each entry that a snapshot of `state` lacks, but for those that are ignored on purpose.
 

@@ -23,6 +23,9 @@ from configvault.vault import signatures
 from configvault.vault.repository import Vault
 from configvault.vault.statefiles import JOURNAL
 
+# So many of the names that patterns leave out are named in JSON; the count is of all.
+MOST_IGNORED = 100
+
 
 @frozen
 class DaemonStatus:
@@ -57,6 +60,7 @@ class Status:
     daemon: DaemonStatus
     refused: RejectedState | None
     left_out: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...]
     valid: bool | None = None
     pending: dict[str, Any] | None = None
     replicas: tuple[ReplicaStatus, ...] = ()
@@ -85,6 +89,7 @@ def status(site: Site) -> Status:
         good=good,
         daemon=found,
         refused=refused,
+        ignored=scan.ignored(live.seen) if live else (),
         left_out=tuple(pair for pair in live.seen.all_left_out() if pair[1] != IGNORED) if live else (),
         pending=_pending(site, degraded),
         valid=True if known else False if refused else None,
@@ -173,6 +178,7 @@ def document(found: Status) -> dict[str, Any]:
             "verified": found.daemon.verified,
         },
         "left_out": [{"path": path, "reason": reason} for path, reason in found.left_out],
+        "ignored": {"count": len(found.ignored), "paths": list(found.ignored[:MOST_IGNORED])},
     }
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 
 from configvault.core.frozen import frozen
+from configvault.core.leftout import IGNORED
 from configvault.core.model import Entry, Folder, Kind
 
 MOST_LINKS = 40  # as Linux: a path that needs more is a loop
@@ -21,7 +22,7 @@ class Found:
 
 @frozen
 class Lost:
-    """Why a path leads nowhere inside the tree: `missing`, `outside` or `loop`."""
+    """Why a path leads nowhere inside the tree: `missing`, `ignored` (it is there, but left out), `outside` or `loop`."""
 
     reason: str
 
@@ -56,7 +57,7 @@ class Files:
                 continue
             entry = here.entries.get(part)
             if entry is None:
-                return Lost("missing")
+                return Lost(IGNORED if here.left_out.get(part) == IGNORED else "missing")
             if isinstance(entry, Entry) and entry.kind is Kind.LINK:
                 links += 1
                 target = os.fsdecode(self.read(entry))

@@ -47,6 +47,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from configvault.cli import words
+    from configvault.cli.output import printable
     from configvault.core.errors import ConfigvaultError, RejectedError
     from configvault.core.model import Verdict
     from configvault.core.rendering import documents
@@ -63,7 +64,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
         checked = replace(checked, verdict=Verdict(tuple(found)))
     if context.json:
         online = _online_document(checked) if args.online else {}
-        context.emit(documents.check(checked.verdict, checked.files) | online)
+        ignored = {"ignored": len(checked.ignored)}
+        context.emit(documents.check(checked.verdict, checked.files) | ignored | online)
     else:
         if args.online:
             _show_online(context, checked)
@@ -72,6 +74,9 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.output.line(
             f"{said}: {words.counted(checked.files, 'file')}, {words.verdict(checked.verdict.findings)}"
         )
+        if checked.ignored:
+            named = ", ".join(map(printable, checked.ignored[:3])) + (", …" if len(checked.ignored) > 3 else "")
+            context.output.line(f"not checked: {len(checked.ignored)} left out by watch.ignore: {named}")
     if not checked.verdict.accepted:
         return RejectedError.code
     return 0 if _is_alive(args, checked) else ConfigvaultError.code

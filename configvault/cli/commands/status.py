@@ -62,6 +62,9 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
             f"pending warning: the rollback to {found.pending['target']} is undone in "
             f"{found.pending['seconds_left']:.0f}s ({until}), unless: {hint('configvault confirm')}"
         )
+    if found.ignored:
+        named = ", ".join(map(printable, found.ignored[:3])) + (", …" if len(found.ignored) > 3 else "")
+        yield f"ignored {len(found.ignored)} by watch.ignore: {named}"
     for path, reason in found.left_out:
         yield f"warning {printable(path)} is left out: {reason}"
     for reason in found.degraded:

@@ -69,6 +69,8 @@ def test_it_is_on_record(tmp_path: Path) -> None:
     assert said.startswith("Roll the service back to release 3\n")
     assert "Configvault-Rollout: 3\nConfigvault-Rollout-Result: success" in said
     assert told.read_text() == "rolled_out\n"
+    assert [(one["to"], one["ok"]) for one in cluster.place.ok("report")["releases"]] == [("3", True)]
+    assert "releases of the service" in cluster.place.run("report").out
 
 
 def test_without_a_number_the_releases_are_listed(tmp_path: Path) -> None:

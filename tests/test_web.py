@@ -175,6 +175,7 @@ def test_a_snapshot_says_how_to_go_back(pages: Pages) -> None:
         assert found.tags.count("pre") == 2
         assert "asked for by <b>ops</b>" in found.text
         assert META_PATH in found.text
+        assert "tides (Tide tables)" in found.text
     assert "Not here" in page(pages, "/snapshots/backup_20000101_000000", 404).text
 
 

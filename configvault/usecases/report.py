@@ -16,6 +16,7 @@ from configvault.core.model import RejectedState, Trigger
 from configvault.usecases import history
 from configvault.usecases.history import Filter, Listed
 from configvault.usecases.loading import Loaded, loadings
+from configvault.usecases.rollout import RolledOut, rolled_out
 from configvault.usecases.site import Site
 
 COUNTED = ("changes", "refusals", "rollbacks", "undone", "restores", "failed_loadings")
@@ -30,7 +31,10 @@ _BY_TRIGGER = {
 
 @dataclass
 class Report:
-    """The counts: in all, and by the name of each plugin, actor and day; the slowest loadings first."""
+    """The counts: in all, and by the name of each plugin, actor and day; the slowest loadings first.
+
+    `releases` are those that the service went back to.
+    """
 
     since: datetime | None
     totals: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
@@ -38,6 +42,7 @@ class Report:
     actors: dict[str, dict[str, int]] = field(default_factory=dict)
     days: dict[str, dict[str, int]] = field(default_factory=dict)
     slowest: list[Loaded] = field(default_factory=list)
+    releases: list[RolledOut] = field(default_factory=list)
 
     def add(self, what: str, at: datetime, actor: str, plugins: Iterable[str] = ()) -> None:
         """Count one `what`."""
@@ -75,6 +80,7 @@ def report(site: Site, since: str | None = None) -> Report:
             plugins = older.plugins if older is not None else loaded.get(loading.of, ())
             counted.add("failed_loadings", loading.at, loading.actor, plugins)
     counted.slowest = sorted(told, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
+    counted.releases = [one for one in rolled_out(site) if moment is None or one.at >= moment]
     return counted
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.frozen import frozen
 from configvault.core.model import Trigger
 from configvault.core.outcome import RolloutOutcome
 from configvault.usecases.site import Rollout, Site
 from configvault.usecases.writing import writing
+from configvault.vault import messages
+from configvault.vault.marks import REF
 
 
 def history(site: Site) -> str:
@@ -51,6 +56,27 @@ def _note(site: Site, outcome: RolloutOutcome) -> None:
     with writing(site):
         note = replace(site.note(Trigger.MANUAL, words), more=trail)
         site.vault.mark(lambda said: said, note, always=True)
+
+
+@frozen
+class RolledOut:
+    """One time that the service was to go back to a release: `to` is its number, or `previous`."""
+
+    at: datetime
+    actor: str
+    to: str
+    ok: bool
+
+
+def rolled_out(site: Site) -> Iterator[RolledOut]:
+    """Yield the times that the service was to go back to a release, newest first."""
+    if site.vault.refs.read(REF) is None:
+        return
+    argv = ["log", "--first-parent", messages.LOG_FORMAT, "--grep=^Configvault-Rollout: ", REF]
+    for _, _, _, at, _, trailers in messages.parse_log(site.vault.git.run(argv)):
+        if "Rollout" in trailers:
+            ok = trailers.get("Rollout-Result") == "success"
+            yield RolledOut(at, trailers.get("Actor", ""), trailers["Rollout"], ok)
 
 
 def _configured(site: Site) -> Rollout:

@@ -57,6 +57,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.output.line()
         slow = [(f"{one.elapsed_seconds:.3f}s", one.of, one.result, one.actor) for one in counted.slowest]
         context.output.table(("slowest loadings", "of", "result", "actor"), slow)
+    if counted.releases:
+        context.output.line()
+        releases = [
+            (f"{one.at:%Y-%m-%d %H:%M}", one.to, "success" if one.ok else "failure", one.actor)
+            for one in counted.releases
+        ]
+        context.output.table(("releases of the service", "back to", "result", "actor"), releases)
     return 0
 
 
@@ -82,6 +89,7 @@ def _document(counted: Report, titles: Mapping[str, str]) -> dict[str, Any]:
             name: [{"name": key, **counts} for key, counts in _ordered(name[:-1], rows)]
             for name, rows in tables.items()
         },
+        "releases": [asdict(one) | {"at": one.at.isoformat()} for one in counted.releases],
         "titles": {name: titles[name] for name in counted.plugins if name in titles},
         "slowest": [
             asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}

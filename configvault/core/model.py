@@ -293,6 +293,7 @@ class Trigger(enum.StrEnum):
     UNDO = "undo"
     RESTORE = "restore"
     RECOVER = "recover"
+    IMPORT = "import"
 
 
 @frozen

@@ -130,6 +130,11 @@ COMMANDS = (
         "  configvault unit install --now\n  configvault unit install --now @web     # for /etc/configvault/web.yaml\n"
         "  configvault unit show",
     ),
+    Command(
+        "import", "import_", "make the first history of an older script's backup folders",
+        "  configvault import /backup/plugin-config\n"
+        "  configvault import --root /app/conf/plugin /backup/plugin-config/backup_20231201_143022",
+    ),
     Command("git", "git", "run git on the vault", "  configvault git log -p --stat\n  configvault git show backup_20231201_143022"),
     Command("demo", "demo", "take a tour in a temporary folder", "  configvault demo"),
     Command(

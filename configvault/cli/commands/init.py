@@ -34,7 +34,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.core.rendering import documents
     from configvault.usecases.record import record
 
-    proposal = _configure(context, args)
+    proposal = configure(context, args)
     outcome = record(context.site(create=True), "manual")
     refused = outcome.outcome is Recording.REJECTED
     steps = _next(context, refused=refused)
@@ -71,7 +71,7 @@ def _missing(path: str) -> bool:
     return False
 
 
-def _configure(context: Context, args: argparse.Namespace) -> Proposal | None:
+def configure(context: Context, args: argparse.Namespace) -> Proposal | None:
     """Write a configuration unless there is one; return what it was made of."""
     from configvault import app, config
     from configvault.host import known

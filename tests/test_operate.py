@@ -50,7 +50,7 @@ def test_status_of_what_was_refused(place: Place) -> None:
     assert said["refused"]["findings"][0]["line"] == 38
     out = place.run("status").out
     assert "was refused at" in out
-    assert f"configvault rejected show {said['rejected']}" in out
+    assert f"configvault -c {place.config} rejected show {said['rejected']}" in out
     assert place.run("status", "--check").code == 1
 
 

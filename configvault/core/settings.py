@@ -266,10 +266,14 @@ class RollbackSettings:
 
 @frozen
 class Keep:
-    """How many of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds."""
+    """How much of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds.
+
+    Of those only the newest stay that take `keep_bytes` in all.
+    """
 
     keep_last: int | None = None
     keep_within: float | None = None
+    keep_bytes: int | None = field(default=None, metadata=allowed("size", least=1))
 
 
 @frozen
@@ -294,7 +298,7 @@ class KeepSnapshots:
 class RetentionSettings:
     """How long refused states and snapshots stay; `history` is how far back commits are kept (None: for ever)."""
 
-    rejected: Keep = Keep(keep_last=100, keep_within=30 * 86400.0)
+    rejected: Keep = Keep(keep_last=100, keep_within=30 * 86400.0, keep_bytes=256 * 1024 * 1024)
     snapshots: KeepSnapshots = KeepSnapshots()
     history: float | None = field(default=None, metadata=allowed(above=0))
 

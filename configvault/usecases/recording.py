@@ -7,7 +7,7 @@ from dataclasses import replace
 from configvault.core.model import Change, Finding, Trigger, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
-from configvault.usecases import scan
+from configvault.usecases import rejects, scan
 from configvault.usecases.again import rolled_back_content
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
@@ -73,6 +73,9 @@ def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
     state = site.vault.reject(live.state, live.before, live.stage, note, verdict.findings)
     repeated = any(state.id == kept.id for kept in newest)
+    # Not where the root is about to change: what it changes to may be a rejected state as well.
+    if not repeated and trigger != Trigger.PRE_ROLLBACK:
+        rejects.bound(site)
     return RecordOutcome(Recording.REJECTED, trigger, live.latest, state, changes, verdict.findings, repeated)
 
 

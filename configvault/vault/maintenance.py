@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
@@ -103,6 +103,18 @@ def pack_refs(vault: Vault) -> None:
     """Put all loose refs into `packed-refs`, which git has on disk before it removes the first of them."""
     vault.git.run(["pack-refs", "--all"])
     durable.sync_file_system(vault.path)
+
+
+def bytes_beside(vault: Vault, commits: Iterable[str], main: str | None) -> int:
+    """Return how many bytes on disk are there for `commits` alone, and not for the history of the commit `main`."""
+    but = ["--not", main] if main is not None else []
+    return int(vault.git.run(["rev-list", "--disk-usage", "--objects", *commits, *but]))
+
+
+def free(vault: Vault) -> None:
+    """Remove loose objects to which nothing leads any more; the caller holds the lock and has finished what was begun."""
+    with _repo(vault) as git:
+        git.prune("--expire", "now")
 
 
 def _names(folder: str) -> list[str]:

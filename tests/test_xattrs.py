@@ -140,3 +140,36 @@ def test_capabilities_are_not_taken_over(place: Place) -> None:
     place.snapshot()
     place.ok("rollback", first)
     assert "security.capability" not in os.listxattr(path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+def test_list_of_another_owner_is_not_taken_over(place: Place) -> None:
+    """Who puts a file of their own in the place of another's lets themselves into nothing by its access list."""
+    path = place.root / "s.yaml"
+    place.write({"s.yaml": "s: secret"})
+    path.chmod(0o640)
+    first = place.init()
+    path.write_text("s: mine")
+    os.chown(path, 65534, 65534)
+    _set(path, "-m", "u:65534:rw")
+    place.snapshot()
+    assert place.ok("rollback", first)["without_attributes"] == ["s.yaml"]
+    assert (path.stat().st_uid, _acl(path)) == (0, ["user::rw-", "group::r--", "other::---"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files away needs root")
+def test_default_list_of_another_owner_is_not_inherited(place: Place) -> None:
+    """Nor by what their folder gives to everything new in it."""
+    first = place.init({"d/s": "s: secret", "d/e/s": "s: secret"})
+    for name in ("d/s", "d/e/s", "d/e"):
+        (place.root / name).chmod(0o640 if name.endswith("s") else 0o750)
+    first = place.snapshot()
+    (place.root / "d/s").unlink()
+    shutil.rmtree(place.root / "d/e")
+    os.chown(place.root / "d", 65534, 65534)
+    _set(place.root / "d", "-d", "-m", "u:65534:rwx")
+    place.snapshot({"x": "1"}, "--force")
+    place.ok("rollback", first, "--path", "d/s", "--path", "d/e")
+    for name in ("d/s", "d/e", "d/e/s"):
+        assert (place.root / name).stat().st_uid == 0
+        assert not [line for line in _acl(place.root / name) if "65534" in line]

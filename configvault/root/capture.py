@@ -28,7 +28,8 @@ from configvault.core.gitformat import hasher
 from configvault.core.leftout import IGNORED, TOO_LARGE, TOO_MANY, UNCAPTURED
 from configvault.core.model import Entry, Folder, Kind, Stamp
 from configvault.core.settle import EVERYTHING, Dirty
-from configvault.root.entries import Identity, exists, identity
+from configvault.root.entries import exists
+from configvault.root.inodes import Identity, identity
 from configvault.root.names import Names
 
 DEEPEST = 200
@@ -114,6 +115,7 @@ class Root:
     """The directory at `path`. It is never kept open, so it may be replaced as a whole at any time.
 
     `folders` is what each folder was, by path, that the last capture met: a restore works in those and in no others.
+    `seen` are the stamps of all that it met where it was made to begin a restore from, else nothing.
     """
 
     def __init__(self, path: str, names: Names, limits: Limits | None = None) -> None:
@@ -122,6 +124,7 @@ class Root:
         self.names = names
         self.limits = limits or Limits()
         self.folders: Mapping[str, Identity] = {}
+        self.seen: Survey = {}
 
     def open(self) -> int:
         """Return a descriptor of the root folder.
@@ -172,8 +175,14 @@ class Root:
             UnsettledError: files did not hold still for so long.
             ConfigvaultError: something cannot be read.
         """
+        self.seen = {}
         try:
-            return self._capture(previous, sink, dirty, patience_s, expected, leases=leases, steady=steady)
+            state, seen = self._capture(
+                previous, sink, dirty, patience_s, expected, leases=leases, steady=steady
+            )
+            # The stamps of a large root take room: not for each look of the daemon.
+            self.seen = {} if whole else seen
+            return state
         except UnsettledError as error:
             if whole:
                 raise
@@ -199,7 +208,7 @@ class Root:
             if not walk.unsettled or number == _LAST_LOOKS - 1:
                 break
             skip |= walk.unsettled
-        self.folders = walk.folders
+        self.folders, self.seen = walk.folders, walk.seen
         return state
 
     def _capture(
@@ -212,7 +221,7 @@ class Root:
         *,
         leases: bool,
         steady: bool,
-    ) -> Folder:
+    ) -> tuple[Folder, Survey]:
         deadline = time.monotonic() + patience_s
         idle = threading.Event()
         pause = 0.02
@@ -224,7 +233,7 @@ class Root:
                 walk.unsettled |= {path for path, _ in walk.seen.items() ^ again.items()}
             if not walk.unsettled:
                 self.folders = walk.folders
-                return state
+                return state, walk.seen
             if time.monotonic() >= deadline:
                 raise UnsettledError(walk.unsettled)
             idle.wait(pause)

@@ -16,9 +16,6 @@ from configvault.root.xattrs import NOTHING, Carried
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-Identity = tuple[int, int]
-"""Device and inode: what a name leads to, whatever it is called."""
-
 Chunks = Callable[[str], Iterable[bytes]]
 """Gives the bytes of a blob in pieces."""
 
@@ -61,12 +58,14 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks, carried: Ca
         os.mkdir(name, 0o700, dir_fd=fd)
         inner = os.open(name, FOLDER, dir_fd=fd)
         try:
-            if carried.pairs:
+            if carried.pairs or not carried.is_whole:
                 is_whole = carried.put(inner)
                 os.fchmod(inner, 0o700)
             # Its own attributes come last: until then nobody else can enter it.
             for child in sorted(entry.entries):
-                build(inner, child, entry.entries[child], chunks)
+                below = entry.entries[child]
+                build(inner, child, below, chunks, carried.below(below))
+            is_whole = carried.put_default(inner) and is_whole
             set_attributes(inner, entry)
             os.fsync(inner)
         finally:
@@ -199,11 +198,6 @@ def set_attributes(fd: int, entry: Entry | Folder) -> None:
         seen = os.fstat(fd)
     if stat.S_IMODE(seen.st_mode) != entry.mode:
         os.fchmod(fd, entry.mode)
-
-
-def identity(seen: os.stat_result) -> Identity:
-    """Return what `seen` is of."""
-    return seen.st_dev, seen.st_ino
 
 
 def exists(fd: int, name: str) -> bool:

@@ -16,7 +16,8 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Folder
 from configvault.root import entries
 from configvault.root.capture import DEEPEST, Root, Sink
-from configvault.root.entries import FOLDER, Identity, identity
+from configvault.root.entries import FOLDER
+from configvault.root.inodes import Identity, identity
 
 Found = Entry | Folder
 _Attributes = dict[str, tuple[int, int, int]]

@@ -34,8 +34,9 @@ from configvault.core.plan import RestorePlan, Step
 from configvault.disk import syscalls
 from configvault.root import entries, staging, xattrs
 from configvault.root.capture import Root, Sink
-from configvault.root.entries import Identity, Source, identity
+from configvault.root.entries import Source
 from configvault.root.examine import LeaveError, examine
+from configvault.root.inodes import Identity, identity
 from configvault.root.staging import Staging
 
 # How often a folder is looked for that somebody keeps exchanging, and how long that may take in all.
@@ -179,6 +180,7 @@ class Restore:
         with self._source.ahead(wanted) as chunks:
             for number, step in steps:
                 with contextlib.suppress(_MissedError), self._parent(step) as fd:
+                    _check_writable(fd, step.parent)
                     if isinstance(step.old, Folder):
                         entries.check_removable(fd, step.name, step.path)
                     place = self._place_for(step, fd)
@@ -188,13 +190,20 @@ class Restore:
     def _build(self, fd: int, place: Staging, number: int, step: Step, chunks: entries.Chunks) -> None:
         new = step.new
         assert new is not None
-        carried = xattrs.of(fd, step.name, step.old, new)
+        carried = xattrs.of(fd, step.name, step.old, new, self._captured(fd, step))
         if isinstance(new, Folder) and os.geteuid() != 0 and new.mode & 0o300 != 0o300:
             # A folder that its owner may not write in cannot be moved into another one.
             new = Folder(new.mode | 0o300, new.uid, new.gid, new.entries)
         if not entries.build(place.fd, str(number), new, chunks, carried):
             self.done.bare.append(step.path)
         self._made[number] = identity(os.stat(str(number), dir_fd=place.fd, follow_symlinks=False))
+
+    def _captured(self, fd: int, step: Step) -> Identity | None:
+        """Return what the old entry of a step in the folder `fd` was when it was captured."""
+        if isinstance(step.old, Folder):
+            return self._known.get(step.path)
+        stamp = self._root.seen.get(step.path)
+        return (os.fstat(fd).st_dev, stamp.inode) if stamp is not None else None
 
     def _place_for(self, step: Step, fd: int) -> Staging:
         """Return the staging folder for a step in the folder `fd`: in the root, where one can be there."""
@@ -276,9 +285,8 @@ class Restore:
                 else:
                     return
             raise _MissedError(name)
-        except PermissionError:
-            # Somebody else's folder, which this user may not move: rmdir(2) takes it if it is empty.
-            os.rmdir(name, dir_fd=fd)
+        except PermissionError as error:
+            _remove_empty(fd, name, error)
 
     def _narrow(self, fd: int, number: int, step: Step) -> None:
         """Give a new folder the mode that it could not have when it was moved."""
@@ -315,9 +323,8 @@ class Restore:
                     # It can, so somebody gave the staging folder itself that name.
                     place.give_other_name(fd, target)
             raise _MissedError(target)
-        except PermissionError:
-            # As in `_take_out`.
-            os.rmdir(target, dir_fd=fd)
+        except PermissionError as error:
+            _remove_empty(fd, target, error)
             syscalls.renameat2(place.fd, name, fd, target, syscalls.NOREPLACE)
 
     def _swap_in_two(self, place: Staging, name: str, fd: int, target: str) -> None:
@@ -516,6 +523,20 @@ class Restore:
                 self._folder(path) as fd,
             ):
                 os.fsync(fd)
+
+
+def _check_writable(fd: int, path: str) -> None:
+    """Refuse to begin where this user may not change names; root finds out by doing it."""
+    if os.geteuid() != 0 and not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path or ".")
+
+
+def _remove_empty(fd: int, name: str, error: PermissionError) -> None:
+    """Remove somebody else's folder, which this user may not move; rmdir(2) does so if it is empty."""
+    try:
+        os.rmdir(name, dir_fd=fd)
+    except OSError:
+        raise error from None
 
 
 def _is_file(entry: Entry | Folder | None) -> bool:

@@ -23,7 +23,8 @@ from typing import Self
 
 from configvault.core.model import RESERVED_PREFIX
 from configvault.disk import syscalls
-from configvault.root.entries import FOLDER, exists, identity
+from configvault.root.entries import FOLDER, exists
+from configvault.root.inodes import identity
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_ACL = "system.posix_acl_default"
@@ -153,6 +154,8 @@ def make(parent: int, token: str) -> Staging:
             if _make_private(fd):
                 os.close(os.open(_marker(token), _CREATE, 0o600, dir_fd=fd))
                 return Staging(os.dup(parent), fd, name, token)
+        except FileNotFoundError:  # somebody removed it while it was empty
+            pass
         except BaseException:
             os.close(fd)
             with contextlib.suppress(OSError):
@@ -170,7 +173,7 @@ def found(root: int, token: str, depth: int) -> Iterator[Staging]:
             fd = os.open(name, FOLDER, dir_fd=root)
         except OSError:
             continue
-        if (exists(fd, marker) or (name in names and not os.listdir(fd))) and _is_ours(fd):
+        if _is_marked(fd, marker) or (name in names and not os.listdir(fd) and _is_ours(fd)):
             with Staging(os.dup(root), fd, name, token) as staging:
                 yield staging
             continue
@@ -179,6 +182,13 @@ def found(root: int, token: str, depth: int) -> Iterator[Staging]:
                 yield from found(fd, token, depth - 1)
         finally:
             os.close(fd)
+
+
+def _is_marked(fd: int, marker: str) -> bool:
+    try:
+        return exists(fd, marker) and _is_ours(fd)
+    except OSError:  # a folder that this user may read and not enter
+        return False
 
 
 def _names(token: str) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """What a new file takes over from the one that it replaces: access lists, extended attributes, the security label.
 
-No snapshot has them, so all there is to go by is what is there. Nobody gets more access by it than either the old file
-gave them or the snapshot's mode allows: the access list is first cut down to what its mask let through, and the mode
-that is set afterwards becomes its mask. File capabilities are not taken over: they were granted to other bytes.
+No snapshot has them, so all there is to go by is what is there. Whoever may write in the root can put a file of their own,
+with an access list to their liking, in the place of any other. So only the very file that was captured counts, and only
+where it has the owner that the new one gets: what that owner could have allowed anyway. And nobody gets more access by it
+than either the old file gave them or the snapshot's mode allows: the access list is first cut down to what its mask let
+through, and the mode that is set afterwards becomes its mask. File capabilities were granted to other bytes, and stay behind.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import struct
 from collections.abc import Iterator
 
 from configvault.core.frozen import frozen
-from configvault.core.model import Entry, Folder
+from configvault.core.model import Entry, Folder, Kind
+from configvault.root.inodes import Identity, identity
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 _LABELS = ("security.selinux", "security.SMACK64", "security.SMACK64EXEC", "security.SMACK64MMAP")
@@ -28,58 +31,91 @@ _GROUP_CLASS, _MASK = {0x02, 0x04, 0x08}, 0x10
 
 @frozen
 class Carried:
-    """What to put on a new file or folder before it gets its owner and mode; `is_whole` unless some is left behind."""
+    """What to put on a new file or folder before it gets its owner and mode; `is_whole` unless some is left behind.
+
+    `default` is what everything below that belongs to `owner` begins with, as the kernel would have it.
+    """
 
     pairs: tuple[tuple[str, bytes], ...] = ()
     is_whole: bool = True
+    default: bytes | None = None
+    owner: int = -1
 
     def put(self, fd: int) -> bool:
-        """Set it on the descriptor `fd`; return whether all of it could be set."""
+        """Set it on the descriptor `fd`, but for what only what is made later shall get; return whether that worked."""
         is_whole = self.is_whole
         for name, value in self.pairs:
-            try:
-                os.setxattr(fd, name, value)
-            except OSError:
-                is_whole = False
+            if name != DEFAULT:
+                is_whole = _set(fd, name, value) and is_whole
         return is_whole
+
+    def put_default(self, fd: int) -> bool:
+        """Set what everything gets that is made from now on in the folder `fd`."""
+        return all(_set(fd, name, value) for name, value in self.pairs if name == DEFAULT)
+
+    def below(self, entry: Entry | Folder) -> Carried:
+        """Return what something gets that is in a new folder."""
+        if self.default is None or entry.uid != self.owner:
+            return NOTHING
+        return _made_of(self.default, self.owner, is_folder=isinstance(entry, Folder))
 
 
 NOTHING = Carried()
 
 
-def of(fd: int, name: str, old: Entry | Folder | None, new: Entry | Folder) -> Carried:
-    """Return what `new` takes over as `name` in the folder `fd`, where `old` was captured."""
+def _set(fd: int, name: str, value: bytes) -> bool:
+    try:
+        os.setxattr(fd, name, value)
+    except OSError:
+        return False
+    return True
+
+
+def _made_of(default: bytes, owner: int, *, is_folder: bool) -> Carried:
+    pairs = ((ACCESS, default), (DEFAULT, default)) if is_folder else ((ACCESS, default),)
+    return Carried(pairs, default=default, owner=owner)
+
+
+def of(
+    fd: int, name: str, old: Entry | Folder | None, new: Entry | Folder, captured: Identity | None
+) -> Carried:
+    """Return what `new` takes over as `name` in the folder `fd`, where `old` was captured, which was `captured`."""
+    if isinstance(new, Entry) and new.kind is Kind.LINK:
+        return NOTHING
     if isinstance(old, Folder) is not isinstance(new, Folder) or old is None:
-        return _inherited(fd, is_folder=isinstance(new, Folder))
+        return _inherited(fd, new)
     with contextlib.suppress(OSError), _opened(fd, name) as inner:
-        seen = os.fstat(inner)
-        is_it = (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (old.uid, old.gid, old.mode)
-        # Another file in its place, perhaps one whose attributes not everybody may read: nothing is taken from it.
-        if is_it and not stat.S_ISLNK(seen.st_mode):
-            closer = (old.uid, old.gid) == (new.uid, new.gid) and not new.mode & 0o077 & ~old.mode
-            path = f"/proc/self/fd/{inner}"
-            pairs = tuple(_read(path, with_user=closer))
-            return Carried(pairs, len(pairs) == len(os.listxattr(path)))
+        seen, path = os.fstat(inner), f"/proc/self/fd/{inner}"
+        if stat.S_ISLNK(seen.st_mode) or not (names := os.listxattr(path)):
+            return NOTHING
+        if identity(seen) != captured or seen.st_uid != new.uid:
+            return Carried(is_whole=False)
+        closer = seen.st_gid == new.gid and not new.mode & 0o077 & ~seen.st_mode
+        pairs = tuple(_read(path, names, with_user=closer))
+        return Carried(pairs, len(pairs) == len(names))
     return NOTHING
 
 
-def _read(path: str, *, with_user: bool) -> Iterator[tuple[str, bytes]]:
-    for name in os.listxattr(path):
+def _read(path: str, names: list[str], *, with_user: bool) -> Iterator[tuple[str, bytes]]:
+    for name in names:
         if name in _LABELS or name == DEFAULT or (with_user and name.startswith(_USER)):
             yield name, os.getxattr(path, name)
         elif name == ACCESS:
             yield name, _within_mask(os.getxattr(path, name))
 
 
-def _inherited(fd: int, *, is_folder: bool) -> Carried:
-    """Return what the kernel would give to something new in the folder `fd`: it is made elsewhere."""
+def _inherited(fd: int, new: Entry | Folder) -> Carried:
+    """Return what the kernel would give to something new in the folder `fd` of its own owner: it is made elsewhere."""
     try:
         default = os.getxattr(fd, DEFAULT)
     except OSError as error:
         if error.errno not in _NONE:
             raise
         return NOTHING
-    return Carried(((ACCESS, default), *(((DEFAULT, default),) if is_folder else ())))
+    owner = os.fstat(fd).st_uid
+    if new.uid != owner:
+        return NOTHING
+    return _made_of(default, owner, is_folder=isinstance(new, Folder))
 
 
 def _within_mask(acl: bytes) -> bytes:

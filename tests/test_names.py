@@ -66,5 +66,5 @@ def test_wide_characters_keep_columns_straight(capsys: pytest.CaptureFixture[str
 def test_the_caret_stands_below_its_column() -> None:
     """Wide characters before it move the caret by two."""
     finding = Finding("x", Severity.ERROR, "a", 1, 4, "m", "文库: x", None)
-    lines = list(words.findings([finding]))
+    lines = list(words.findings([finding], lambda text: text))
     assert (lines[1], lines[2]) == ("    文库: x", "         ^")

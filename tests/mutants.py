@@ -72,6 +72,7 @@ TESTS = {
 EQUAL: dict[tuple[str, str], str] = {
     ("root/restore.py", "self._fd = -1"): "any number below 0 says that nothing is open",
     ("root/restore.py", "if self._fd >= 1:"): "0 is standard input",
+    ("root/restore.py", "if isinstance(step.new, Folder) and os.geteuid() != 1 and step.new.mode & 0o300 != 0o300:"): "root sets the mode that is there",
     ("validators/yamlresolve.py", "_LONGEST_NUMBER = 400"): "a bound on time: any longer number is beyond 64 bits",
     ("validators/yamlresolve.py", 'if len(text) < 8 or text[4:5] != "-":'): "the pattern below asks for as much",
     ("validators/yamlresolve.py", 'if between is not None and (between[ -1] == " ") == (zone is not None):'): "all are spaces",

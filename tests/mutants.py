@@ -173,8 +173,9 @@ def _unread(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, int]
     """Yield the places of what matters to nothing at run time: annotations, imports for the type checker, caches."""
     for node in ast.walk(tree):
         noted: list[ast.AST | None] = [getattr(node, "annotation", None), getattr(node, "returns", None)]
-        # How much a cache holds changes no result.
-        noted += [one for one in getattr(node, "decorator_list", []) if "cache" in ast.unparse(one)]
+        for one in getattr(node, "decorator_list", []):
+            if "cache" in ast.unparse(one):  # how much it holds changes no result
+                yield (one.lineno, 0), (one.end_lineno + 1, 0)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             noted.append(node)
         for one in noted:

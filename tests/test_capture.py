@@ -41,7 +41,7 @@ def back(place: Place, id_: str) -> None:
 
 
 def test_executables_and_full_modes(place: Place) -> None:
-    """Every permission bit of files and folders comes back, the set-id and sticky ones too."""
+    """Every permission bit of files and folders comes back; the set-id bits of files where they are asked for."""
     modes = [0o644, 0o600, 0o755, 0o400, 0o000, 0o111, 0o4755, 0o2750, 0o666, 0o1644]
     place.write(
         {f"f{mode:o}": "x" for mode in modes} | {f"d{mode:o}/x": "y" for mode in (0o755, 0o700, 0o2775, 0o1777)}

@@ -1,6 +1,6 @@
 """Change the program a little, many times, and say which changes no test of the module notices.
 
-python tests/mutants.py [--sample N] [--seed N] [--jobs N] [MODULE ...]     (make mutants ARGS='...')
+python tests/mutants.py [--sample N] [--seed N] [--jobs N] [--tests NAMES] [MODULE ...]     (make mutants ARGS='...')
 
 MODULE is a path below configvault/, or the beginning of one: `root/`, `core/metadata.py`. Each mutation is made by
 cosmic-ray in a copy of the project, where only the tests of the module run. What survives is printed as a diff.
@@ -255,7 +255,12 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed, other mutations")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--tests", metavar="NAMES", help="these alone, as in 'capture restore'; default: the module's"
+    )
     asked = parser.parse_args()
+    if asked.tests:
+        TESTS.update({start: asked.tests for start in [*TESTS, *asked.modules]})
     chosen = modules(asked.modules)
     every = [mutation for module in chosen for mutation in mutations(module)]
     sample = sampled(every, asked.sample, asked.seed)

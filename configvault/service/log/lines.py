@@ -27,7 +27,9 @@ def opened(path: str) -> IO[bytes]:
         return file
     import importlib
 
-    unpacked: IO[bytes] = importlib.import_module(kind).open(file)
+    # Given the file itself, they would leave it open when they are closed.
+    file.close()
+    unpacked: IO[bytes] = importlib.import_module(kind).open(path)
     return unpacked
 
 

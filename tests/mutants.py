@@ -260,7 +260,7 @@ def main() -> int:
     )
     asked = parser.parse_args()
     if asked.tests:
-        TESTS.update({start: asked.tests for start in [*TESTS, *asked.modules]})
+        TESTS.update(dict.fromkeys([*TESTS, *asked.modules], asked.tests))
     chosen = modules(asked.modules)
     every = [mutation for module in chosen for mutation in mutations(module)]
     sample = sampled(every, asked.sample, asked.seed)

@@ -133,6 +133,12 @@ def test_of_owners_with_as_many_files_the_first_is_the_default(
     assert document(root).get("defaults") == default
 
 
+def test_the_root_folders_owner_wins_a_tie_with_smaller_numbers() -> None:
+    """With as many files of its own as of somebody else's, nothing has to be said of its own."""
+    root = Folder(0o755, 50, 50, {"a": file(0o644, 33, 44), "b": file(0o644, 50, 50)})
+    assert document(root)["paths"] == {"a": {"gid": 44, "uid": 33}}
+
+
 @pytest.mark.parametrize(
     ("modes", "default"), [((0o600, 0o640), "0600"), ((0o644, 0o600), None), ((0o600, 0o600, 0o644), "0600")]
 )

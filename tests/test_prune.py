@@ -13,7 +13,7 @@ from hosts import Host, bare, git, refs
 from sites import look
 
 from configvault.core.outcome import Outcome, UpkeepOutcome
-from configvault.usecases import record, upkeep
+from configvault.usecases import record, rollback, upkeep
 from configvault.usecases.site import Site
 
 
@@ -288,3 +288,48 @@ def test_a_copy_of_a_replica_takes_cut_history(tmp_path: Path) -> None:
         host.configure(replicas=[{"url": f"{url}/new.git"}])
         host.ok("replicate")
     assert len(git(new, "rev-list", "main").split()) == 7
+
+
+def pruned(place: Path) -> tuple[Host, list[str]]:
+    """Return a host and the commits of its four snapshots, oldest first; the two in the middle are pruned."""
+    host = aged(place, count=4)
+    host.ok("pin", host.ids()[-1], "first")
+    commits = [one["commit"] for one in reversed(host.ok("list")["snapshots"])]
+    host.ok("prune", "--keep-last", "1")
+    return host, commits
+
+
+def test_rollback_to_a_pruned_one_leaves_the_newer_ones(tmp_path: Path) -> None:
+    """Going back to a pruned snapshot by its commit leaves what is newer, and nothing older than it."""
+    host, commits = pruned(tmp_path / "host")
+    assert host.ok("rollback", commits[1], "-n")["left"] == [host.ids()[0]]
+    host.ok("rollback", commits[1])
+    listed = host.ok("list")["snapshots"]
+    assert [one["rolled_back"] for one in listed] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("answer", "day"),
+    [(("confirm",), 3), (("cancel",), 1), (("snapshot",), 1)],
+    ids=["confirm", "cancel", "expire"],
+)
+def test_rollback_to_a_pruned_one_waits_for_its_confirmation(
+    tmp_path: Path, answer: tuple[str, ...], day: int
+) -> None:
+    """A rollback to a pruned snapshot that waits is confirmed, cancelled and undone in time like any other."""
+    host, commits = pruned(tmp_path / "host")
+    site = host.site()
+    rollback.rollback(
+        at(site, 1) if answer == ("snapshot",) else site, rollback.Request(commits[1], confirm_s=300.0)
+    )
+    host.ok(*answer)
+    assert (host.root / "a.yaml").read_text() == f"day: {day}\n"
+    assert host.ok("status")["pending"] is None
+
+
+@pytest.mark.parametrize("words", [("pin", "name"), ("annotate", "-m", "words")])
+def test_nothing_is_said_of_a_pruned_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A pruned snapshot gets no pin and no annotation, which nothing would show; the error says what helps."""
+    host, commits = pruned(tmp_path / "host")
+    done = host.run(words[0], commits[1], *words[1:])
+    assert (done.code, "was pruned" in done.err, commits[1][:12] in done.err) == (4, True, True)

@@ -17,12 +17,24 @@ def pin(site: Site, reference: str, name: str) -> Snapshot:
 
     Raises:
         UsageError: the name cannot be used, or another snapshot has it.
+        UnknownReferenceError: there is no such snapshot, or it was pruned.
     """
     check_name(name)
     with writing(site):
-        snapshot = references.resolve(site, reference)
+        snapshot = _kept(site, reference)
         pin_snapshot(site, snapshot, name)
         return site.vault.at(snapshot.commit)
+
+
+def _kept(site: Site, reference: str) -> Snapshot:
+    """Return the snapshot that `reference` names; of one that was pruned nothing could be seen that is said of it."""
+    snapshot = references.resolve(site, reference)
+    if not site.vault.has_tag(snapshot):
+        raise UnknownReferenceError(
+            f"{snapshot.id} was pruned, it is no snapshot any more",
+            f"configvault rollback {snapshot.commit[:12]}, which records its content anew",
+        )
+    return snapshot
 
 
 def check_name(name: str) -> None:
@@ -68,7 +80,7 @@ def annotate(site: Site, reference: str, text: str) -> Snapshot:
     if not text.strip():
         raise UsageError("the annotation is empty", "configvault annotate REF -m 'why it was done'")
     with writing(site):
-        snapshot = references.resolve(site, reference)
+        snapshot = _kept(site, reference)
         annotate_snapshot(site, snapshot, text.strip())
         return site.vault.at(snapshot.commit)
 

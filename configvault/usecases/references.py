@@ -63,6 +63,19 @@ def resolve_any(site: Site, text: str, live: Live | None = None) -> Snapshot | R
     )
 
 
+def recorded(site: Site, id_: str) -> Snapshot | RejectedState:
+    """Return what was recorded under exactly this id; a snapshot that was pruned since is its commit.
+
+    Raises:
+        UnknownReferenceError: it is not there any more.
+    """
+    if ID.fullmatch(id_) and site.vault.named(id_) is None:
+        for snapshot in site.vault.log(f"--grep=^Configvault-Id: {id_}", pruned=True):
+            if snapshot.id == id_:
+                return snapshot
+    return resolve_any(site, id_)
+
+
 def _beginning(site: Site, text: str) -> list[Snapshot]:
     """Return the snapshots whose ids begin with `text`, newest first. Costs those and one more."""
     if not _BEGINNING.fullmatch(text):

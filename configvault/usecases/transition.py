@@ -15,6 +15,7 @@ A target from outside the vault needs nothing else: `aim` takes any state, its b
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -200,8 +201,13 @@ def attainable(
 
 def left_behind(site: Site, target: Snapshot) -> Iterator[str]:
     """Yield the snapshots newer than `target` with another content: the ones that are left by going back to it."""
+    end: str | None = target.commit
+    if not site.vault.has_tag(target):
+        # It was pruned, so the list of snapshots does not lead to it: what is older begins with the next that does.
+        older = itertools.dropwhile(lambda one: one.commit != target.commit, site.vault.log(pruned=True))
+        end = next((one.commit for one in older if site.vault.has_tag(one)), None)
     for snapshot in site.vault.log():
-        if snapshot.commit == target.commit:
+        if snapshot.commit == end:
             return
         if snapshot.tree != target.tree and not snapshot.rolled_back:
             yield snapshot.id
@@ -395,7 +401,7 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
 
     What was edited by hand since is kept in the vault first.
     """
-    back = references.resolve_any(site, way.safety)
+    back = references.recorded(site, way.safety)
     live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
     wanted = site.vault.tree(back.tree, live.seen)
     aimed = aim(site, live, wanted, any_owner=way.any_owner, allow_setid=way.allow_setid)
@@ -427,7 +433,7 @@ def target_of(site: Site, journal: Journal, snapshot: Snapshot | None) -> Snapsh
     """Return what a journal's change goes to; what was pruned since is its own commit."""
     if snapshot is not None and snapshot.target is not None:
         with contextlib.suppress(ConfigvaultError):  # pruned since
-            return references.resolve_any(site, snapshot.target).as_snapshot()
+            return references.recorded(site, snapshot.target).as_snapshot()
     rejected = next((one for one in site.vault.rejected() if one.commit == journal.commit), None)
     return rejected.as_snapshot() if rejected else site.vault.at(journal.commit)
 

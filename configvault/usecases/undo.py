@@ -40,12 +40,12 @@ def undo(site: Site, pending: Pending, why: str) -> RollbackOutcome:
 
 def outcome_of(site: Site, pending: Pending, end: RollbackEnd) -> RollbackOutcome:
     """Return what is known of a rollback that waits or waited."""
-    target = references.resolve_any(site, pending.target)
+    target = references.recorded(site, pending.target)
     recorded = site.vault.named(pending.recorded) if pending.recorded else None
     changes = _changes(site, pending.safety, target)
     return RollbackOutcome(end, target.as_snapshot(), pending.safety, recorded, changes)
 
 
 def _changes(site: Site, safety: str, target: Snapshot | RejectedState) -> tuple[Change, ...]:
-    before = site.vault.tree(references.resolve_any(site, safety).tree)
+    before = site.vault.tree(references.recorded(site, safety).tree)
     return compare.changes(before, site.vault.tree(target.tree, before))

@@ -20,7 +20,7 @@ import plugins
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from opinion import BROKEN, ILL, POISON, Model
+from opinion import BROKEN, BUSY, FAILED, ILL, POISON, UNKNOWN, USAGE, Model
 from play import Real
 
 FILES = ("a.yaml", "b.txt", "d/c.yaml", "d/e/f.txt")
@@ -30,12 +30,16 @@ PATHS = st.sampled_from([*FILES, *FOLDERS, LINK])
 NUMBERS = st.integers(0, 3)
 IGNORED = st.sampled_from([(), ("*.txt",), ("a.*",), ("d/c*",), ("e",), ("d",), ("link", "d/e/f*")])
 REFERENCES = st.tuples(
-    st.sampled_from(["id", "prefix", "commit", "latest", "previous", "good", "pin", "rejected", "at"]),
+    st.sampled_from(
+        ["id", "prefix", "commit", "latest", "previous", "good", "pin", "rejected", "at", "pruned"]
+    ),
     st.integers(0, 7),
 )
 THEN = st.sampled_from(["nothing", "snapshot", "look"])
+ROOTS = st.sampled_from(["lost", "kept", "elsewhere"])
 NAMES = st.sampled_from(["one", "two"])
 WAITS = timedelta(minutes=5)
+REFUSALS = (FAILED, USAGE, UNKNOWN, BUSY)
 FSCK_EVERY = 8
 LAST = 4
 
@@ -61,11 +65,14 @@ class Play(RuleBasedStateMachine):
             (self.real.root / folder).mkdir()
         for path, text in plugins.GOOD.items():
             (self.real.root / path).write_text(text)
-        (self.real.root / "a.yaml").write_bytes(b"v: 0\n")
+        (self.real.root / "d" / "e").mkdir(parents=True)
+        for path in FILES:
+            (self.real.root / path).write_bytes(b"v: 0\n")
         self.real.git_init_replica()
         self.model = Model(self.real.tree(), self.real.now, frozenset(plugins.GOOD))
         self.reactions(undo, on_invalid, reload, on_failure)
         self.do(("init",), lambda model: model.init())
+        self.send("replicate")
 
     def teardown(self) -> None:
         """Look at everything once more, restore what is kept for real, and clean up."""
@@ -113,7 +120,7 @@ class Play(RuleBasedStateMachine):
         self.pass_time(timedelta(seconds=7))
         act = act or (lambda: self.real.run(*words))
         shown = " ".join(words)
-        if self.fuse is None or not may_be_killed:
+        if self.fuse is None or not may_be_killed or say(self.model.copy()) in REFUSALS:
             expected = say(self.model)
             code = act()
             note(f"{self.real.now:%H:%M:%S} {shown}: exit {code}")
@@ -145,20 +152,18 @@ class Play(RuleBasedStateMachine):
         model = self.model
         every = [*reversed(model.vault.snapshots)]
         one = every[number % len(every)]
+        if kind == "pruned" and model.vault.pruned:
+            return model.commits[sorted(model.vault.pruned)[number % len(model.vault.pruned)]]
         if kind == "prefix":
             return one.id[: len(one.id) - number % 5]
         if kind == "commit":
             return model.commits[one.id][: 40 if number % 2 else 12]
-        if kind == "pin":
-            return (
-                f"pin:{sorted(model.vault.pins)[number % len(model.vault.pins)]}"
-                if model.vault.pins
-                else "pin:none"
-            )
-        if kind == "rejected":
-            ids = sorted(model.vault.rejected)
-            return ids[number % len(ids)] if ids else "rejected_20240101_000000"
-        return one.id if kind == "id" else kind
+        pins, rejected = sorted(model.vault.pins), sorted(model.vault.rejected)
+        if kind == "pin" and (pins or number == 0):
+            return f"pin:{pins[number % len(pins)] if pins else 'none'}"
+        if kind == "rejected" and (rejected or number == 0):
+            return rejected[number % len(rejected)] if rejected else "rejected_20240101_000000"
+        return kind if kind in ("latest", "previous", "good", "at") else one.id
 
     # --- the root changes
 
@@ -166,9 +171,10 @@ class Play(RuleBasedStateMachine):
         """Change the root and the model."""
         root = dict(self.model.root)
         if node:
-            for above in reversed(Path(path).parents[:-1]):
-                if root.get(str(above), ("",))[0] != "folder":
-                    return
+            for above in reversed([str(one) for one in Path(path).parents][:-1]):
+                if above not in root:
+                    root[above] = ("folder", 0o755, b"")
+                    self.real.put(above, root[above])
             self.real.put(path, node)  # type: ignore[arg-type]
             if node[0] != "folder":
                 root = {one: was for one, was in root.items() if not one.startswith(path + "/")}
@@ -201,22 +207,6 @@ class Play(RuleBasedStateMachine):
         """Return whether there is a file."""
         return self.model.root.get(path, ("",))[0] == "file"
 
-    @rule(path=PATHS)
-    def remove(self, path: str) -> None:
-        """Somebody removes something."""
-        self.put(path)
-
-    @rule(path=st.sampled_from(FOLDERS))
-    def make_folder(self, path: str) -> None:
-        """Somebody makes a folder."""
-        if path not in self.model.root:
-            self.put(path, "folder", 0o755, b"")
-
-    @rule(to=st.sampled_from(["a.yaml", "d", "nowhere"]))
-    def link(self, to: str) -> None:
-        """Somebody makes a link."""
-        self.put(LINK, "link", 0o777, to.encode())
-
     @rule(path=st.sampled_from([".", *FILES, *FOLDERS]), private=st.booleans())
     def chmod(self, path: str, private: bool) -> None:
         """Somebody changes a mode."""
@@ -226,12 +216,20 @@ class Play(RuleBasedStateMachine):
             (self.real.root / path).chmod(mode)
             self.model.root = {**self.model.root, path: (sort, mode, content)}
 
-    @rule()
-    def wipe(self) -> None:
-        """Somebody removes everything."""
-        for path in sorted(self.model.root, reverse=True):
-            if path != ".":
-                self.put(path)
+    @rule(path=PATHS | st.just("."))
+    def remove(self, path: str) -> None:
+        """Somebody removes something, or all."""
+        for one in sorted(self.model.root, reverse=True) if path == "." else [path]:
+            if one != ".":
+                self.put(one)
+
+    @rule(path=st.sampled_from([*FOLDERS, LINK, "b.txt"]), to=st.sampled_from(["a.yaml", "d", "nowhere"]))
+    def make(self, path: str, to: str) -> None:
+        """Somebody makes a folder, or a link."""
+        if path not in FOLDERS:
+            self.put(path, "link", 0o777, to.encode())
+        elif path not in self.model.root:
+            self.put(path, "folder", 0o755, b"")
 
     # --- the surroundings change
 
@@ -240,23 +238,24 @@ class Play(RuleBasedStateMachine):
         self.model.config = replace(self.model.config, **changes)
         self.real.configure(self.model.config)
 
-    @rule(patterns=IGNORED)
-    def ignore(self, patterns: tuple[str, ...]) -> None:
-        """Other files are ignored from now on."""
+    @rule(patterns=IGNORED, then=st.sampled_from(["nothing", "spoil", "recover"]), root=ROOTS)
+    def ignore(self, patterns: tuple[str, ...], then: str, root: str) -> None:
+        """Other files are ignored from now on, and something goes wrong before anything is recorded."""
         self.configure(ignore=patterns)
-
-    @rule(profile=st.sampled_from(["generic", "coze"]))
-    def profile(self, profile: str) -> None:
-        """Another profile judges from now on."""
-        self.configure(profile=profile)
+        if then == "recover" and self.model.replica is not None:
+            self.lose_and_recover(root)
+        elif then == "spoil":
+            [path, *_] = (path for path in ("a.yaml", "d/c.yaml") if not self.model.ignored(path))
+            self.spoil(path, BROKEN, "look")
 
     @rule(
+        profile=st.sampled_from(["generic", "coze"]),
         name=st.sampled_from(["yaml-syntax", "mass-removal", "link"]),
         severity=st.sampled_from(["warning", "off", "error"]),
     )
-    def severity(self, name: str, severity: str) -> None:
-        """A rule has another severity from now on."""
-        self.configure(rules=((name, severity),))
+    def rules(self, profile: str, name: str, severity: str) -> None:
+        """Another profile is used from now on, and a rule has another severity."""
+        self.configure(profile=profile, rules=((name, severity),))
 
     @rule(undo=st.booleans(), on_invalid=st.booleans(), reload=st.booleans(), on_failure=st.booleans())
     def reactions(self, undo: bool, on_invalid: bool, reload: bool, on_failure: bool) -> None:
@@ -271,9 +270,14 @@ class Play(RuleBasedStateMachine):
         """Time passes, or somebody sets the clock."""
         self.pass_time(timedelta(seconds=by))
 
-    @rule(call=st.integers(0, 150))
-    def strike(self, call: int) -> None:
-        """The next command is killed before its state-changing call of that number."""
+    @rule(call=st.integers(0, 20))
+    def strike_soon(self, call: int) -> None:
+        """The next command that changes something is killed before its state-changing call of that number."""
+        self.fuse = call
+
+    @rule(call=st.integers(21, 90))
+    def strike_late(self, call: int) -> None:
+        """The same at a later call."""
         self.fuse = call
 
     # --- commands
@@ -299,10 +303,33 @@ class Play(RuleBasedStateMachine):
         """`rollback --path`."""
         self.go_back(reference, path, force=force)
 
-    @rule(reference=REFERENCES, path=st.none() | PATHS, force=st.booleans(), reload=st.booleans())
-    def rollback_confirm(self, reference: tuple[str, int], path: str | None, force: bool, reload: bool) -> None:
-        """`rollback --confirm`."""
+    @rule(
+        reference=REFERENCES,
+        path=st.none() | PATHS,
+        force=st.booleans(),
+        reload=st.booleans(),
+        then=st.sampled_from(["nothing", "confirm", "cancel", "expire"]),
+    )
+    def rollback_confirm(
+        self, reference: tuple[str, int], path: str | None, force: bool, reload: bool, then: str
+    ) -> None:
+        """`rollback --confirm`, and what becomes of it."""
         self.go_back(reference, path, force=force, reload=reload, confirm=True)
+        if then != "nothing" and self.model.pending is not None:
+            self.holds()
+            self.answer(then)
+
+    @precondition(lambda self: self.model.pending is not None)
+    @rule(how=st.sampled_from(["confirm", "cancel", "expire"]))
+    def answer(self, how: str) -> None:
+        """`confirm`, `cancel`, or nothing until the time is over."""
+        if how == "expire":
+            self.pass_time(WAITS)
+            self.look()
+        elif how == "confirm":
+            self.do(("confirm",), lambda model: model.confirm())
+        else:
+            self.do(("cancel",), lambda model: model.cancel())
 
     def go_back(
         self,
@@ -334,40 +361,26 @@ class Play(RuleBasedStateMachine):
 
         self.do(tuple(words), say, act if confirm else None)
 
-    @precondition(lambda self: self.model.pending is not None)
-    @rule()
-    def confirm(self) -> None:
-        """`confirm`."""
-        self.do(("confirm",), lambda model: model.confirm())
-
-    @precondition(lambda self: self.model.pending is not None)
-    @rule()
-    def cancel(self) -> None:
-        """`cancel`."""
-        self.do(("cancel",), lambda model: model.cancel())
-
-    @rule()
-    def reload(self) -> None:
-        """`reload`."""
-        self.do(("reload",), lambda model: model.reload())
-
-    @rule(reference=REFERENCES, name=NAMES)
-    def pin(self, reference: tuple[str, int], name: str) -> None:
-        """`pin`."""
+    @rule(verb=st.sampled_from(["pin", "pin", "unpin", "annotate"]), reference=REFERENCES, name=NAMES)
+    def label(self, verb: str, reference: tuple[str, int], name: str) -> None:
+        """`pin`, `unpin` and `annotate`."""
         named = self.name(reference)
-        self.do(("pin", named, name), lambda model: model.pin(named, name))
+        if verb == "pin":
+            self.do(("pin", named, name), lambda model: model.pin(named, name))
+        elif verb == "unpin":
+            self.do(("unpin", name), lambda model: model.unpin(name))
+        else:
+            self.do(("annotate", named, "-m", name), lambda model: model.annotate(named, name))
 
-    @precondition(lambda self: self.model.vault.pins)
-    @rule(name=NAMES)
-    def unpin(self, name: str) -> None:
-        """`unpin`."""
-        self.do(("unpin", name), lambda model: model.unpin(name))
-
-    @rule(reference=REFERENCES, number=NUMBERS)
-    def annotate(self, reference: tuple[str, int], number: int) -> None:
-        """`annotate`."""
-        named, text = self.name(reference), f"words {number}"
-        self.do(("annotate", named, "-m", text), lambda model: model.annotate(named, text))
+    @rule(verb=st.sampled_from(["replicate", "replicate", "replicate", "reload", "status"]))
+    def send(self, verb: str) -> None:
+        """`replicate`, `reload`, and `status` by a process of its own."""
+        if verb == "reload":
+            self.do(("reload",), lambda model: model.reload())
+        elif verb == "status":
+            self.compare_process()
+        else:
+            self.do(("replicate",), lambda model: model.replicate(), may_be_killed=False)
 
     @precondition(lambda self: self.model.vault.rejected)
     @rule(number=st.integers(0, 3))
@@ -376,18 +389,19 @@ class Play(RuleBasedStateMachine):
         id_ = self.name(("rejected", number))
         self.do(("rejected", "drop", id_), lambda model: model.drop(id_))
 
-    @rule(keep_last=st.integers(1, 3))
-    def prune(self, keep_last: int) -> None:
+    @rule(keep_last=st.integers(1, 3), keep_good=st.none() | st.integers(1, 2))
+    def prune(self, keep_last: int, keep_good: int | None) -> None:
         """`prune`."""
-        self.do(("prune", "--keep-last", str(keep_last)), lambda model: model.prune(keep_last))
-
-    @rule()
-    def replicate(self) -> None:
-        """`replicate`."""
-        self.do(("replicate",), lambda model: model.replicate(), may_be_killed=False)
+        words = [
+            "prune",
+            "--keep-last",
+            str(keep_last),
+            *(["--keep-good", str(keep_good)] if keep_good else []),
+        ]
+        self.do(tuple(words), lambda model: model.prune(keep_last, keep_good))
 
     @precondition(lambda self: self.model.replica is not None)
-    @rule(root=st.sampled_from(["lost", "kept", "elsewhere"]))
+    @rule(root=ROOTS)
     def lose_and_recover(self, root: str) -> None:
         """The disk with the vault is lost; `recover` brings it back from the replica, with `--force` over a root."""
         self.real.lose(root=root == "lost")
@@ -402,8 +416,7 @@ class Play(RuleBasedStateMachine):
         self.do(words, lambda model: model.recover(force=force), may_be_killed=False)
         self.real.configure(self.model.config)
 
-    @rule()
-    def process(self) -> None:
+    def compare_process(self) -> None:
         """The real command line, by the real clock, shows the same."""
         there, here = (run("status") for run in (self.real.process, self.real.document))
         same = ("live", "latest", "loaded", "good", "degraded")

@@ -331,8 +331,10 @@ class Model:
         if self.errors(wanted) and not force:
             return REFUSED
         if self.restored(wanted) == self.root:
-            is_latest = self.live() == self.vault.latest.tree
-            return DONE if not reload or self._load(self.vault.latest if is_latest else None) else RELOAD_FAILED
+            latest = self.vault.latest if self.live() == self.vault.latest.tree else None
+            # The service is not restarted for what it has loaded already.
+            loaded = latest is not None and latest.id == self.vault.loaded
+            return DONE if not reload or loaded or self._load(latest) else RELOAD_FAILED
         safety, _ = self._record("pre-rollback")
         points, self.points = self.points, None  # from here on it is carried out whatever happens
         recorded = None
@@ -432,7 +434,7 @@ class Model:
         """Give a snapshot a name."""
         self.lock()
         found = self.resolve(reference)
-        if found is None or not found.is_snapshot:
+        if found is None or not found.is_snapshot or found.id in self.vault.pruned:
             return UNKNOWN
         if self.vault.pins.get(name, found.id) != found.id:
             return USAGE
@@ -448,7 +450,7 @@ class Model:
         """Say something of a snapshot."""
         self.lock()
         found = self.resolve(reference)
-        if found is None or not found.is_snapshot:
+        if found is None or not found.is_snapshot or found.id in self.vault.pruned:
             return UNKNOWN
         self.vault.notes[found.id] = (*self.vault.notes.get(found.id, ()), text)
         return DONE
@@ -463,11 +465,14 @@ class Model:
         del self.vault.rejected[id_]
         return DONE
 
-    def reasons(self, keep_last: int) -> dict[str, set[str]]:
+    def reasons(self, keep_last: int, keep_good: int | None = None) -> dict[str, set[str]]:
         """Return why `prune --keep-last` keeps each snapshot; an empty set: it goes."""
         live, listed, waits = self.live(), self.vault.listed(), self.pending
         is_live = next((one.id for one in listed if one.tree == live), None)
         pending = {waits.target, waits.safety, waits.recorded} if waits else set()
+        good = [one.id for one in listed if one.id in self.vault.good]
+        if keep_good is not None:
+            good = [id_ for id_ in good if id_ not in self.vault.left][:keep_good]
         found: dict[str, set[str]] = {}
         for number, one in enumerate(listed):
             said = {
@@ -477,16 +482,16 @@ class Model:
                 "pending": one.id in pending,
                 "last": number < keep_last,
                 "from the future": one.at > self.now,
-                "good": one.id in self.vault.good,
+                "good": one.id in good,
             }
             pins = {f"pin:{name}" for name, id_ in self.vault.pins.items() if id_ == one.id}
             found[one.id] = {word for word, true in said.items() if true} | pins
         return found
 
-    def prune(self, keep_last: int) -> int:
+    def prune(self, keep_last: int, keep_good: int | None) -> int:
         """Thin out."""
         self.lock()
-        self.vault.pruned |= {id_ for id_, why in self.reasons(keep_last).items() if not why}
+        self.vault.pruned |= {id_ for id_, why in self.reasons(keep_last, keep_good).items() if not why}
         return DONE
 
     # --- replicas

@@ -33,11 +33,15 @@ class File:
 
 @frozen
 class Unit:
-    """A service with its files; `packaged` is the unit file that a package has installed, None if it is ours."""
+    """A service with its files; `packaged` is the unit file that a package has installed, None if it is ours.
+
+    `places` are the folders that it is granted: without one of them systemd does not start it.
+    """
 
     name: str
     files: tuple[File, ...]
     packaged: str | None = None
+    places: tuple[str, ...] = ()
 
 
 def name_of(asked: str | None, config_path: str) -> str:
@@ -82,9 +86,11 @@ def unit(
     drop_in = File(
         f"{SYSTEM}/{name}.d/{DROP_IN}", _drop_in(settings, config_path, name, needs, witness=witness)
     )
+    granted = (*needs.writable, *needs.bound, *needs.readable)
     if packaged is not None:
-        return Unit(name, (drop_in,), packaged)
-    return Unit(name, (File(f"{SYSTEM}/{file}", template(file).replace(_PROGRAM, program)), drop_in))
+        return Unit(name, (drop_in,), packaged, granted)
+    own = File(f"{SYSTEM}/{file}", template(file).replace(_PROGRAM, program))
+    return Unit(name, (own, drop_in), None, granted)
 
 
 def paths(name: str) -> Unit:

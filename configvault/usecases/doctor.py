@@ -212,7 +212,7 @@ def _inotify(site: Site) -> Checks:
 def _daemon(site: Site) -> Checks:
     found = daemon_of(site.vault)
     if not found.running:
-        remedy = "systemctl enable --now configvault, or run configvault run"
+        remedy = "configvault unit install --now, or without systemd: configvault run"
         yield Checked("daemon", Health.WARNING, "the daemon does not run: changes are not recorded", remedy)
         return
     since = f"process {found.pid} since {found.since}"

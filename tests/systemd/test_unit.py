@@ -67,6 +67,20 @@ def test_wherever_the_root_is(root: str, vault: str) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
+def test_a_root_that_is_missing() -> None:
+    """Where there is nothing to grant nothing is installed, and what is missing is named."""
+    done = Guest().run(
+        f"""{PROTECTED}
+        protect /srv/deep/plugins /var/lib/configvault
+        rm -rf /srv/deep
+        fails configvault unit install --now 2> /tmp/said
+        grep -q 'error: /srv/deep does not exist' /tmp/said
+        [ -z "$(ls /etc/systemd/system | grep configvault)" ]
+        """
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
 def test_two_instances() -> None:
     """Two roots have a service each, named by their configurations; on one port they are told apart."""
     done = Guest().run(

@@ -94,7 +94,7 @@ def _daemon(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     daemon = found.daemon
     if not daemon.running:
         yield "daemon  does not run: changes are not recorded by themselves"
-        yield f"        hint: {hint('systemctl enable --now configvault')}"
+        yield f"        hint: {hint('configvault unit install --now')}"
         return
     since = f" since {words.when(datetime.fromisoformat(daemon.since))}" if daemon.since else ""
     yield f"daemon  runs as process {daemon.pid}{since}"

@@ -115,6 +115,12 @@ def _install(context: Context, args: argparse.Namespace, settings: Settings, uni
     from configvault.host import systemctl
 
     app.make_vault_place(settings)
+    missing = [path for path in unit.places if not os.path.exists(path)]
+    if missing:
+        raise ConfigvaultError(
+            f"{missing[0]} does not exist, so systemd could not grant it to the daemon",
+            "mount or create it, then: configvault unit install --now",
+        )
     written = systemctl.write(unit)
     name = unit.name.removesuffix(".service")
     if not context.json:

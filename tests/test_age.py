@@ -14,7 +14,7 @@ from sites import Place
 
 from benchmarks import age
 from configvault.core.model import Trigger
-from configvault.vault.repository import Note, _commit_body
+from configvault.vault.repository import Note, draft
 
 SNAPSHOTS = 300
 
@@ -42,7 +42,7 @@ def test_commits_are_those_the_program_writes(old: Place) -> None:
     with old.parts() as site:
         for one in site.vault.log(limit=SNAPSHOTS - 1):
             note = Note(one.taken_at, Trigger(one.trigger), one.actor, one.host, one.subject, target=one.target)
-            body = _commit_body(one.tree, one.parent, note, one.id, "")
+            body = draft(one.tree, one.parent, note, one.id, "").body
             assert site.vault.objects.read(one.commit) == body
 
 

@@ -24,6 +24,7 @@ from configvault.core.settle import EVERYTHING, Dirty
 from configvault.root import capture
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.vault import maintenance
+from configvault.vault.commits import Commits
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows Linux on x86_64 alone")
 
@@ -76,6 +77,7 @@ class Warm:
         self.place = Place(base)
         self.place.init({path_of(number): f"number: {number}\n" for number in range(files)})
         self.site = self.place.site()
+        self.site.vault.commit = Commits(self.site.vault)
         maintenance.pack(self.site.vault)
         self.seen = observe(self.site, Trigger.STARTUP, Look(), threading.Event())
         # Twice, so that everything is loaded, and so that there is something to go back to.

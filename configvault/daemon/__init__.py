@@ -70,10 +70,12 @@ def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
     """
     stop = threading.Event()
     settings = app.load_settings(path, environ)
+    if not once:
+        _forget_repositories()
     site = _open(path, settings, environ, stop)
     prepare_leases()
     with _only_one(site):
-        return _once(site, stop) if once else _Daemon(path, environ, site, stop).run()
+        return _once(site, stop) if once else _Daemon(path, environ, _lasting(site), stop).run()
 
 
 def reconfigure(path: str, environ: Mapping[str, str]) -> int:
@@ -102,6 +104,23 @@ def reconfigure(path: str, environ: Mapping[str, str]) -> int:
         f"the daemon, process {before.pid}, has not read its configuration within {_ANSWER_S:g} s",
         "systemctl restart configvault",
     )
+
+
+def _forget_repositories() -> None:
+    """Take from this process what a hook or a shell set for another repository, before there is a second thread.
+
+    GitPython asks GIT_COMMON_DIR and the like where a repository is, whatever path it is given.
+    """
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        del os.environ[name]
+
+
+def _lasting(site: Site) -> Site:
+    """Have GitPython make the commits: of all who write only the daemon lives long enough for what it takes to load."""
+    from configvault.vault.commits import Commits
+
+    site.vault.commit = Commits(site.vault)
+    return site
 
 
 def _open(path: str, settings: Settings, environ: Mapping[str, str], stop: threading.Event) -> Site:
@@ -296,7 +315,7 @@ class _Daemon:
                     "root and vault cannot change while the daemon runs",
                     "restart it: systemctl restart configvault",
                 )
-            site = _open(self._path, settings, self._environ, self._stop)
+            site = _lasting(_open(self._path, settings, self._environ, self._stop))
         except ConfigvaultError as error:
             faults = "; ".join((error.message, *getattr(error, "faults", ())))
             self._site.tell(FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint))

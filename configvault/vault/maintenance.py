@@ -1,56 +1,32 @@
-"""What git itself does to the vault, seldom and under the lock: create it, check it, pack it.
-
-The only module that uses GitPython. A `Repo` keeps git children and memory, so each function opens and closes its own.
-"""
+"""What git itself does to the vault, seldom and under the lock: create it, check it, pack it."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.errors import IntegrityError
 from configvault.disk import durable
+
+if TYPE_CHECKING:
+    from configvault.vault.repository import Vault
 
 # Long enough that no writer can still be about to lead a ref to it.
 _UNREACHABLE = "2.weeks.ago"
 
-if TYPE_CHECKING:
-    import git
-
-    from configvault.vault.repository import Vault
-
-
-@contextlib.contextmanager
-def _repo(vault: Vault) -> Iterator[git.Git]:
-    # GitPython adds to the process's environment and takes nothing away: what a hook or a shell set for another
-    # repository (GIT_OBJECT_DIRECTORY, GIT_CONFIG_COUNT, ...) would reach git.
-    inherited = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GIT_")}
-    try:
-        import git
-
-        command = git.Git(vault.path)
-        command.update_environment(**vault.git.env)
-        yield command
-    except git.GitCommandNotFound:
-        raise ConfigvaultError("git is not installed or not on PATH", "apt-get install git") from None
-    finally:
-        os.environ.update(inherited)
-
 
 def init(vault: Vault) -> None:
     """Make the directory of `vault` a bare repository with a branch `main`, owing nothing to templates."""
-    with _repo(vault) as git:
-        git.init("--bare", "--quiet", "--template=", "--initial-branch=main", vault.path)
-        for key, value in (
-            ("core.logAllRefUpdates", "false"),
-            ("gc.auto", "0"),
-            ("core.fsync", "all"),
-            # So that `git log --stat` shows names that are not ASCII as they are.
-            ("core.quotePath", "false"),
-        ):
-            git.config(key, value)
+    vault.git.run(["init", "--bare", "--quiet", "--template=", "--initial-branch=main", vault.path])
+    for key, value in (
+        ("core.logAllRefUpdates", "false"),
+        ("gc.auto", "0"),
+        ("core.fsync", "all"),
+        # So that `git log --stat` shows names that are not ASCII as they are.
+        ("core.quotePath", "false"),
+    ):
+        vault.git.run(["config", key, value])
     for name in ("objects", "objects/pack", "refs", "refs/heads", "refs/tags"):
         os.makedirs(os.path.join(vault.path, name), 0o700, exist_ok=True)
     vault.git.run(["symbolic-ref", "HEAD", "refs/heads/main"])
@@ -62,19 +38,12 @@ def check(vault: Vault) -> None:
     Raises:
         IntegrityError: it names what is damaged.
     """
-    import git
-
-    with _repo(vault) as command:
-        try:
-            command.fsck("--strict", "--full", "--no-dangling", "--no-progress")
-        except git.GitCommandError as error:
-            said = (str(error.stderr) + str(error.stdout)).strip().strip("'").splitlines()
-            what = next(
-                (line.strip() for line in said if "error" in line or "missing" in line), "unknown damage"
-            )
-            raise IntegrityError(
-                f"git fsck finds: {what}", "restore the vault from a replica or a copy"
-            ) from None
+    args = ["fsck", "--strict", "--full", "--no-dangling", "--no-progress"]
+    checked = vault.git.result(args, ok=range(-255, 256))
+    if checked.returncode:
+        said = (checked.stderr + checked.stdout).decode(errors="replace").splitlines()
+        what = next((line.strip() for line in said if "error" in line or "missing" in line), "unknown damage")
+        raise IntegrityError(f"git fsck finds: {what}", "restore the vault from a replica or a copy")
 
 
 def release(vault: Vault) -> None:
@@ -113,8 +82,7 @@ def bytes_beside(vault: Vault, commits: Iterable[str], main: str | None) -> int:
 
 def free(vault: Vault) -> None:
     """Remove loose objects to which nothing leads any more; the caller holds the lock and has finished what was begun."""
-    with _repo(vault) as git:
-        git.prune("--expire", "now")
+    vault.git.run(["prune", "--expire", "now"])
 
 
 def _names(folder: str) -> list[str]:
@@ -126,14 +94,11 @@ def _names(folder: str) -> list[str]:
 
 def pack(vault: Vault, *, all_into_one: bool = False) -> None:
     """Put loose objects and refs into packs; what no ref leads to is dropped after two weeks."""
-    with _repo(vault) as git:
-        if all_into_one:
-            git.repack("-A", "-d", "-q", "-l", f"--unpack-unreachable={_UNREACHABLE}")
-        else:
-            git.repack("-d", "-q", "-l")
-        git.execute([*vault.git.argv("prune-packed", "-q")])
-        git.prune("--expire", _UNREACHABLE)
-        git.pack_refs("--all")
-        # Vaults of before show names that are not ASCII as octal numbers until they are packed once.
-        git.config("core.quotePath", "false")
+    how = ["-A", f"--unpack-unreachable={_UNREACHABLE}"] if all_into_one else []
+    vault.git.run(["repack", *how, "-d", "-q", "-l"])
+    vault.git.run(["prune-packed", "-q"])
+    vault.git.run(["prune", "--expire", _UNREACHABLE])
+    vault.git.run(["pack-refs", "--all"])
+    # Vaults of before show names that are not ASCII as octal numbers until they are packed once.
+    vault.git.run(["config", "core.quotePath", "false"])
     durable.sync_file_system(vault.path)

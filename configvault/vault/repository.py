@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
@@ -23,7 +23,7 @@ from configvault.disk import durable
 from configvault.vault import marks as marks_of
 from configvault.vault import messages, shallow, statefiles, trees
 from configvault.vault.git import Git
-from configvault.vault.objects import Objects, from_bytes, unique
+from configvault.vault.objects import NewObject, Objects, from_bytes, unique
 from configvault.vault.refs import Refs
 from configvault.vault.stage import Stage
 
@@ -51,6 +51,29 @@ class Note:
     more: tuple[tuple[str, str], ...] = ()
 
 
+@frozen
+class Draft:
+    """A commit that is to be made."""
+
+    tree: str
+    parent: str | None
+    author: str
+    at: datetime
+    message: str
+
+    @property
+    def body(self) -> bytes:
+        """Return its body, the same bytes that git and GitPython write."""
+        stamp = f"{int(self.at.timestamp())} {self.at:%z}"
+        lines = [f"tree {self.tree}", *([f"parent {self.parent}"] if self.parent else [])]
+        lines += [f"author {self.author} {stamp}", f"committer {IDENTITY} {stamp}", ""]
+        return "\n".join([*lines, self.message]).encode()
+
+
+Commit = Callable[[Draft, Collection[NewObject]], str]
+"""Writes objects and then a commit of the tree that is among them, on disk when it returns the commit's id."""
+
+
 class Vault:
     """The vault at `path`, which must exist (see `open_vault` and `create_vault`)."""
 
@@ -62,6 +85,8 @@ class Vault:
         self.objects = Objects(path, self.git)
         self.refs = Refs(path)
         self.sign: Callable[[bytes], bytes | None] | None = None
+        # A process that lasts has `commits.Commits` do it; see there.
+        self.commit: Commit = self._write_commit
         # One operation asks for the same commit many times, and what has an id never changes.
         self._at = lru_cache(8)(self._snapshot_of)
         self._marks_of = lru_cache(1)(self._read_marks)
@@ -318,9 +343,16 @@ class Vault:
             self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
             self.refs.settle(REJECTED)
 
-    def _signed(self, body: bytes) -> gitformat.Object:
+    def signed(self, body: bytes) -> NewObject:
+        """Return the commit with this body, signed if that is configured and possible."""
         signature = self.sign(body) if self.sign is not None else None
-        return gitformat.make("commit", gitformat.signed(body, signature) if signature else body)
+        commit = gitformat.make("commit", gitformat.signed(body, signature) if signature else body)
+        return from_bytes(commit.type, commit.id, commit.body)
+
+    def _write_commit(self, draft: Draft, along: Collection[NewObject]) -> str:
+        commit = self.signed(draft.body)
+        self.objects.write([*along, commit])
+        return commit.id
 
     def _taken(self, ref: str) -> bool:
         return self.refs.read(ref) is not None
@@ -343,10 +375,8 @@ class Vault:
             objects = {id_: new for id_, new in objects.items() if id_ != state.id}
             blob = gitformat.make("blob", text)
             objects = {**objects, blob.id: from_bytes("blob", blob.id, text)}
-        commit = self._signed(_commit_body(tree.id, parent, note, id_, body))
-        last = {obj.id: from_bytes(obj.type, obj.id, obj.body) for obj in (tree, commit)}
-        self.objects.write(list({**objects, **last}.values()))
-        return commit.id
+        objects = {**objects, tree.id: from_bytes(tree.type, tree.id, tree.body)}
+        return self.commit(draft(tree.id, parent, note, id_, body), list(objects.values()))
 
     # --- marks
 
@@ -381,11 +411,10 @@ class Vault:
         }
         ids = {name: blob if isinstance(blob, str) else blob.id for name, blob in blobs.items()}
         tree = gitformat.tree((0o100644, name, id_) for name, id_ in ids.items())
-        commit = self._signed(_commit_body(tree.id, tip, note, None, ""))
         stored = set(self._mark_files(tip).values()) if tip is not None else set()
         texts = [blob for blob in blobs.values() if not isinstance(blob, str) and blob.id not in stored]
-        self.objects.write([from_bytes(obj.type, obj.id, obj.body) for obj in (*texts, tree, commit)])
-        self.refs.write(marks_of.REF, commit.id, tip)
+        along = [from_bytes(obj.type, obj.id, obj.body) for obj in (*texts, tree)]
+        self.refs.write(marks_of.REF, self.commit(draft(tree.id, tip, note, None, ""), along), tip)
 
     # --- after a crash
 
@@ -430,8 +459,8 @@ def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
     return replace(snapshot, good=good, rolled_back=rolled_back, pins=pins, annotations=annotations)
 
 
-def _commit_body(tree: str, parent: str | None, note: Note, id_: str | None, body: str) -> bytes:
-    stamp = f"{int(note.at.timestamp())} {note.at:%z}"
+def draft(tree: str, parent: str | None, note: Note, id_: str | None, body: str) -> Draft:
+    """Return the commit that is to be made of a note."""
     trailers = {
         "Id": id_,
         "Trigger": note.trigger,
@@ -442,12 +471,11 @@ def _commit_body(tree: str, parent: str | None, note: Note, id_: str | None, bod
         "Plugins": ", ".join(note.plugins),
         **dict(note.more),
     }
-    lines = [f"tree {tree}", *([f"parent {parent}"] if parent else [])]
     # What is restored by itself is nobody's change.
     known = messages.author(note.actor, note.host) if note.trigger != Trigger.RESTORE else None
-    lines += [f"author {known or IDENTITY} {stamp}", f"committer {IDENTITY} {stamp}", ""]
-    text = "\n".join([*lines, messages.write(note.subject, body, trailers)])
-    return text.encode("utf-8", "backslashreplace")
+    # Names may hold bytes that are no text.
+    message = messages.write(note.subject, body, trailers).encode("utf-8", "backslashreplace").decode()
+    return Draft(tree, parent, known or IDENTITY, note.at, message)
 
 
 def _as_log(commit: str, body: bytes) -> bytes:

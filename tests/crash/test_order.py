@@ -14,9 +14,10 @@ from scenes import World
 
 pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x86_64 Linux only")
 
-# May be lost: the lock (only its flock counts), what need not be read and validated again, scratch files without a name.
+# May be lost: the lock (only its flock counts), what need not be read and validated again, what only a running daemon
+# reads, scratch files without a name.
 MAY_BE_LOST = (
-    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
+    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts|outcomes)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
     r"|/#\d+ \(deleted\)$"
 )
 

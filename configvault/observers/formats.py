@@ -9,10 +9,14 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from configvault.core.escapes import one_line
+
 Body = Mapping[str, Any]
 
 _COLOURS = {"info": "#2e7d32", "warning": "#b26a00", "error": "#c62828"}
 _LONGEST_TEXT = 3000
+# They have no escape of their own; these signs look the same and mean nothing.
+_FULL_WIDTH = str.maketrans({"<": "\uff1c", ">": "\uff1e", "@": "\uff20"})
 
 
 def body(format_: str, told: Body) -> bytes:
@@ -36,7 +40,7 @@ def text(told: Body) -> str:
     """Return the lines that people read."""
     lines = [f"[configvault] {told['event']} on {told['host']}: {told['root']}", str(told["title"])]
     lines += [_finding(one) for one in _findings(told["outcome"])[:5]]
-    return "\n".join(lines)[:_LONGEST_TEXT]
+    return "\n".join(map(one_line, lines))[:_LONGEST_TEXT]
 
 
 def _findings(outcome: Body) -> list[Body]:
@@ -59,12 +63,17 @@ def _slack(told: Body) -> Body:
     return {"text": first, "attachments": [{"color": _COLOURS[told["level"]], "text": rest, "fallback": rest}]}
 
 
+def _unmarked(told: Body) -> str:
+    """Return the text without what Feishu, DingTalk and WeCom read as a mention or a link: `<at user_id="all">`, `<@all>`, `@all`."""
+    return text(told).translate(_FULL_WIDTH)
+
+
 def _feishu(told: Body) -> Body:
-    return {"msg_type": "text", "content": {"text": text(told)}}
+    return {"msg_type": "text", "content": {"text": _unmarked(told)}}
 
 
 def _msgtype(told: Body) -> Body:
-    return {"msgtype": "text", "text": {"content": text(told)}}
+    return {"msgtype": "text", "text": {"content": _unmarked(told)}}
 
 
 FORMATS: Mapping[str, Callable[[Body], Body]] = {

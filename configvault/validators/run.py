@@ -13,7 +13,7 @@ from typing import TypeVar
 from configvault.core.leftout import TOO_LARGE, TOO_MANY
 from configvault.core.model import Entry, Finding, Folder, Kind, State
 from configvault.core.settings import ValidateSettings
-from configvault.validators import budget
+from configvault.validators import budget, changed
 from configvault.validators.budget import TooCostlyError
 from configvault.validators.faults import Fault
 from configvault.validators.files import Files, Found
@@ -123,7 +123,7 @@ class Run:
 
     def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
         """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
-        if not (found := tuple(faults)):
+        if not (found := changed.preferring(faults, path, entry, self.state.before, self.state.read)):
             return
         key = (path, entry.blob, found)
         if key in self._told_before:

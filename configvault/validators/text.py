@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from configvault.validators.faults import Fault
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BEGIN = re.compile(r"^<<<<<<< ", re.MULTILINE)
-_END = re.compile(r"^>>>>>>> ", re.MULTILINE)
+# One of them is enough: who took out the others by hand may have forgotten it.
+_MARKER = re.compile(r"^(?:<{7}|>{7})(?=[ \r\n]|\Z)", re.MULTILINE)
 _SAVE = "save the file as UTF-8 without a byte order mark"
 
 
@@ -45,8 +45,8 @@ def decode(data: bytes) -> Text:
 
 def _conflict(text: str) -> list[Fault]:
     """Return the first place where somebody left a merge unfinished."""
-    begin = _BEGIN.search(text) if "<<<<<<< " in text else None
-    if begin is None or not _END.search(text, begin.end()):
+    begin = _MARKER.search(text) if "<<<<<<<" in text or ">>>>>>>" in text else None
+    if begin is None:
         return []
     line = text.count("\n", 0, begin.start()) + 1
     return [

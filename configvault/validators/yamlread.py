@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from configvault.validators import yamlresolve
+from configvault.validators import indentation, yamlresolve
 from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
@@ -26,6 +26,11 @@ MOST_TAG_LINES = 100
 _TAG_LINES = re.compile(r"^%TAG", re.MULTILINE)
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What yaml.v3 does not know as an escape and libyaml does. Source: the scanners of gopkg.in/yaml.v3 3.0.1 and libyaml 0.2.5,
+# their tables compared as a whole: they differ in `\/`, which only libyaml takes, and in `\'`, which only yaml.v3 takes.
+_ESCAPES = re.compile(r"\\(.)", re.DOTALL)
+_MOST_REPAIRS = 50
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 
@@ -70,7 +75,16 @@ def read_every(text: str) -> Reading:
     return _read(text, _EveryBuilder)
 
 
-def _read(text: str, builder: type[_Builder]) -> Reading:
+def _with_apostrophe(error: yaml.YAMLError, text: str) -> str | None:
+    """Return `text` with the escape that only yaml.v3 knows written as two apostrophes, which changes no place in it."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or "unknown escape" not in str(getattr(error, "problem", "")):
+        return None
+    at = mark.index
+    return text[:at] + "''" + text[at + 2 :] if text[at : at + 2] == "\\'" else None
+
+
+def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> Reading:
     reading = Reading()
     if text.count("%TAG") > MOST_TAG_LINES and len(_TAG_LINES.findall(text)) > MOST_TAG_LINES:
         # libyaml compares each with all before it.
@@ -80,6 +94,11 @@ def _read(text: str, builder: type[_Builder]) -> Reading:
         return reading
     try:
         builder(text, reading).run()
+    except yaml.scanner.ScannerError as error:
+        repaired = _with_apostrophe(error, text) if repairs and builder is _Builder else None
+        if repaired is not None:
+            return _read(repaired, builder, repairs - 1)
+        reading.refuse(_syntax(error, text))
     except _RefusedError as error:
         reading.refuse(error.fault)
     except yaml.YAMLError as error:
@@ -108,13 +127,14 @@ def _syntax(error: yaml.YAMLError, text: str) -> Fault:
     context = str(getattr(error, "context", None) or "")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     where = At(mark.line + 1, mark.column + 1) if mark is not None else None
-    if mark is None:
-        match = re.search(r"position (\d+)", str(error))
-        problem = "a control character is not allowed here" if "#x" in str(error) else problem
-        where = place(text, int(match[1])) if match else None
+    if mark is None and (control := _CONTROL.search(text)):
+        # libyaml counts bytes up to it.
+        problem, where = "a control character is not allowed here", place(text, control.start())
     if "maximum nesting depth" in problem:
         return fault("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
     said = f"{problem} {context}".strip()
+    if where is not None and (slip := indentation.slip(text, where.line, where.column, problem)) is not None:
+        return fault("yaml-syntax", At(slip.line, slip.column), f"no valid YAML: {said}", slip.hint)
     hint = next((advice for part, advice in _HINTS if part in said), "mend the line, or restore the file")
     return fault("yaml-syntax", where, f"no valid YAML: {said}", hint)
 
@@ -132,6 +152,7 @@ class _Builder:
 
     def __init__(self, text: str, reading: Reading) -> None:
         self._loader = _LOADER(text)
+        self._text = text
         self._reading = reading
         self._anchors: dict[str, Node] = {}
         self._sizes: dict[int, int] = {}
@@ -194,9 +215,13 @@ class _Builder:
     def _scalar(self, event: Any) -> Scalar:
         mark, tag, text = event.start_mark, event.tag, event.value
         quoted = bool(event.style)
+        if event.style == '"':
+            self._escapes(mark, event.end_mark)
         line, column = mark.line + 1, mark.column + 1
         if tag and tag != "!":
             short = yamlresolve.short_tag(tag)
+            if short == "!!binary" and (decoded := yamlresolve.from_base64(text)) is not None:
+                return Scalar(decoded, "!!str", decoded, line, column, quoted)
             try:
                 kind, value = yamlresolve.tagged(short, text)
             except yamlresolve.UnresolvableError:
@@ -213,6 +238,15 @@ class _Builder:
         else:
             kind, value = yamlresolve.plain(text)
         return Scalar(text, kind, value, line, column, quoted)
+
+    def _escapes(self, start: Any, end: Any) -> None:
+        """Refuse an escape in double quotes that the service's reader does not know."""
+        written = self._text[start.index : end.index]
+        for match in _ESCAPES.finditer(written) if "\\/" in written else ():
+            if match[1] == "/":
+                where = place(self._text, start.index + match.start())
+                message = r"no valid YAML: the service's reader does not know the escape \/"
+                raise _RefusedError(fault("yaml-syntax", where, message, "write / without the backslash"))
 
     def _start(self, event: Any, is_mapping: bool) -> None:
         mark = event.start_mark
@@ -327,3 +361,6 @@ class _EveryBuilder(_Builder):
     def _takes(self, source: Node) -> bool:
         # `<<: !include other.yaml`: what it includes is for the reader of that tag to know.
         return bool(source.tag) and not source.tag.startswith("!!")
+
+    def _escapes(self, start: Any, end: Any) -> None:
+        """Take every escape of YAML."""

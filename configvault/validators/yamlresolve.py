@@ -6,6 +6,8 @@ Source: gopkg.in/yaml.v3 3.0.1, resolve.go, tried against it. `yes` and `12:30` 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import datetime
 import math
 import re
@@ -78,6 +80,15 @@ def tagged(tag: str, text: str) -> tuple[str, Value]:
     if found != tag:
         raise UnresolvableError(tag)
     return found, value
+
+
+def from_base64(text: str) -> str | None:
+    """Return what base64 stands for, None where it is none; as Go does, over line ends but over no spaces."""
+    try:
+        data = base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data.decode("utf-8", "replace")
 
 
 def _number_or_time(text: str) -> tuple[str, Value]:

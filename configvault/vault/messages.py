@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 
+from configvault.core.escapes import one_line
 from configvault.core.model import Finding, RejectedState, Severity, Snapshot
 
 # One record of `git log`: commit, tree, parents, committer date, body; NUL and RS cannot be in any of them.
@@ -19,8 +20,8 @@ _TRAILER = re.compile(f"^{_PREFIX}(.*?): (.*)$", re.MULTILINE)
 
 def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
     """Return a commit message; a trailer without a value is left out, line ends in values become spaces."""
-    subject = " ".join(subject.split())
-    lines = [f"{_PREFIX}{key}: {' '.join(value.split())}" for key, value in trailers.items() if value]
+    subject = one_line(" ".join(subject.split()))
+    lines = [f"{_PREFIX}{key}: {one_line(' '.join(value.split()))}" for key, value in trailers.items() if value]
     return "\n\n".join(part for part in (subject, body.strip(), "\n".join(lines)) if part) + "\n"
 
 
@@ -48,7 +49,8 @@ def parse_log(output: bytes) -> Iterable[tuple[str, str, str | None, datetime, s
 
 def _trailers(body: str) -> dict[str, str]:
     last = body.rstrip("\n").rpartition("\n\n")[2]
-    return dict(_TRAILER.findall(last))
+    # A replica may hold what somebody else wrote.
+    return {key: one_line(value) for key, value in _TRAILER.findall(last)}
 
 
 def snapshots(output: bytes) -> Iterable[Snapshot]:
@@ -64,7 +66,7 @@ def snapshots(output: bytes) -> Iterable[Snapshot]:
                 trigger=trailers.get("Trigger", ""),
                 actor=trailers.get("Actor", ""),
                 host=trailers.get("Host", ""),
-                subject=body.split("\n", 1)[0],
+                subject=one_line(body.split("\n", 1)[0]),
                 reason=trailers.get("Reason"),
                 target=trailers.get("Target"),
                 plugins=_names(trailers.get("Plugins", "")),
@@ -92,7 +94,7 @@ def rejected(output: bytes) -> Iterable[RejectedState]:
                 taken_at=taken_at,
                 trigger=trailers.get("Trigger", ""),
                 actor=trailers.get("Actor", ""),
-                subject=body.split("\n", 1)[0],
+                subject=one_line(body.split("\n", 1)[0]),
                 findings=tuple(_findings(body)),
                 plugins=_names(trailers.get("Plugins", "")),
             )

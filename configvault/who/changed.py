@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from configvault.core.escapes import one_part
 from configvault.core.frozen import frozen
 from configvault.core.model import Change
 from configvault.core.secrets.redactor import Redactor
@@ -52,5 +53,5 @@ def _wrote(writer: Writer) -> str:
     if writer.login is not None:
         how.append("login" if writer.login == writer.uid else f"login, as {people.name(writer.uid)}")
     if writer.command:
-        how.append(_hide(writer.command)[:_LONGEST_COMMAND])
+        how.append(one_part(_hide(writer.command)[:_LONGEST_COMMAND]))
     return people.described(uid, *how, f"process {writer.pid}")

@@ -39,9 +39,8 @@ def root(_: References, node: Mapping, __: str) -> Iterator[Fault]:
     version = text(node.get("openapi"))
     if not version:
         what = "a Swagger 2.0 document has no" if "swagger" in node.entries else "the document has no"
-        yield fault(
-            "openapi-version", place(node, "openapi"), f"{what} openapi version{_DROPPED}", "openapi: 3.0.1"
-        )
+        at = node.key("swagger") if "swagger" in node.entries else place(node, "openapi")
+        yield fault("openapi-version", at, f"{what} openapi version{_DROPPED}", "openapi: 3.0.1")
     elif not _VERSION.fullmatch(version):
         message = f"openapi {quote_value(version)} is not 3.0.x, which is what the service is made for"
         yield fault("openapi-version", place(node, "openapi"), message, "openapi: 3.0.1")

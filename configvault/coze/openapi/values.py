@@ -112,7 +112,8 @@ def is_binary(node: Scalar) -> bool:
     if node.tag != "!!binary":
         return True
     try:
-        base64.b64decode(node.text, validate=True)
+        # As Go does, over line ends but over no spaces.
+        base64.b64decode(node.text.replace("\n", "").replace("\r", ""), validate=True)
     except (binascii.Error, ValueError):
         return False
     return True

@@ -1,0 +1,146 @@
+"""Build a state from the entries of an archive or a repository, one by one, refusing what no directory could be."""
+
+from __future__ import annotations
+
+import posixpath
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import frozen
+from configvault.core.model import Entry, Folder
+from configvault.core.names import is_forbidden
+
+DEEPEST = 200
+
+
+class HostileError(ConfigvaultError):
+    """What was offered holds something that is never deployed; nothing was changed."""
+
+    kind = "candidate"
+
+
+@frozen
+class Limits:
+    """How much is taken: files and folders in all, bytes in one file, and bytes of all files."""
+
+    files: int
+    file_bytes: int
+    bytes: int = 1 << 30
+
+
+class Tree:
+    """A state being put together. `where` names the archive or repository in errors."""
+
+    def __init__(self, where: str, limits: Limits) -> None:
+        """Begin with nothing."""
+        self.where = where
+        self._limits = limits
+        self._entries: dict[str, Entry | None] = {}
+        self._modes: dict[str, int] = {}
+        self._bytes = 0
+
+    def parts(self, name: str) -> list[str] | None:
+        """Return the parts of an entry's name, None where git or configvault reserves it and it is left out.
+
+        Raises:
+            HostileError: it is absolute, leads out, or no name at all.
+        """
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if name.startswith("/") or ".." in parts or "\0" in name:
+            raise self.refused(name, "leads out of the directory")
+        if len(parts) > DEEPEST:
+            raise self.refused(name[:80] + "…", f"lies more than {DEEPEST} folders deep")
+        return None if any(is_forbidden(part) for part in parts) else parts
+
+    def refused(self, name: str, why: str) -> HostileError:
+        """Return the error that refuses the entry `name`."""
+        return HostileError(
+            f"{self.where} holds {name!r}, which {why}: it is not deployed",
+            "take it out of the candidate, then deploy again",
+        )
+
+    def check_size(self, name: str, size: int) -> None:
+        """Refuse a file before its bytes are read, if it is too large, or all are.
+
+        Raises:
+            HostileError: it names the limit.
+        """
+        if size > self._limits.file_bytes:
+            limit = self._limits.file_bytes
+            raise self.refused(name, f"has {size} bytes, more than validate.max_file_size = {limit}")
+        self._bytes += size
+        if self._bytes > self._limits.bytes:
+            raise HostileError(
+                f"{self.where} holds more than {self._limits.bytes} bytes in all: it is not deployed",
+                "deploy less at once: --path takes single files",
+            )
+
+    def add(self, name: str, parts: list[str], entry: Entry) -> None:
+        """Add a file or a link.
+
+        Raises:
+            HostileError: something has that name already, or there are too many.
+        """
+        path = "/".join(parts)
+        if not parts or path in self._entries:
+            raise self.refused(name, "it holds twice")
+        self._entries[path] = entry
+        self._count()
+
+    def add_link(self, name: str, parts: list[str], target: str, entry: Entry) -> None:
+        """Add a link that stays inside.
+
+        Raises:
+            HostileError: as `add`, and where it leads out.
+        """
+        inside = posixpath.normpath(posixpath.join("/".join(parts[:-1]), target))
+        if target.startswith("/") or inside == ".." or inside.startswith("../"):
+            raise self.refused(name, f"is a link that leads out of the directory, to {target[:80]!r}")
+        self.add(name, parts, entry)
+
+    def add_folder(self, name: str, parts: list[str], mode: int) -> None:
+        """Add a folder; the top itself may be named, once.
+
+        Raises:
+            HostileError: as `add`.
+        """
+        path = "/".join(parts)
+        if path in self._modes or self._entries.get(path) is not None:
+            raise self.refused(name, "it holds twice")
+        self._modes[path] = mode
+        self._entries.setdefault(path, None)
+        self._count()
+
+    def find(self, parts: list[str]) -> Entry | None:
+        """Return the file that was added under that name, None if none was."""
+        return self._entries.get("/".join(parts))
+
+    def _count(self) -> None:
+        if len(self._entries) > self._limits.files:
+            raise HostileError(
+                f"{self.where} holds more than validate.max_files = {self._limits.files} entries: it is not deployed",
+                "is it the right directory? raise validate.max_files if so",
+            )
+
+    def folder(self, uid: int, gid: int) -> Folder:
+        """Return everything that was added as a state; folders that were not named have mode 0755.
+
+        Raises:
+            HostileError: a file lies where a folder is needed.
+        """
+        top: dict[str, dict[str, Entry | Folder]] = {"": {}}
+        for path, entry in self._entries.items():
+            parts = path.split("/") if path else []
+            for depth in range(1, len(parts) if entry is not None else len(parts) + 1):
+                parent = "/".join(parts[:depth])
+                if self._entries.get(parent) is not None:
+                    raise self.refused(path, f"lies in {parent!r}, which is a file there")
+                top.setdefault(parent, {})
+            if entry is not None:
+                folder = "/".join(parts[:-1])
+                top.setdefault(folder, {})[parts[-1]] = entry
+        for path in sorted(top, key=lambda one: one.count("/"), reverse=True):
+            if path:
+                parent, _, name = path.rpartition("/")
+                mode = self._modes.get(path, 0o755)
+                top[parent][name] = Folder(mode, uid, gid, top[path])
+        return Folder(self._modes.get("", 0o755), uid, gid, top[""])

@@ -1,0 +1,66 @@
+"""A state that is offered to become live, and where it came from."""
+
+from __future__ import annotations
+
+from configvault.core.frozen import frozen
+from configvault.core.model import Entry, Folder, Kind
+
+
+@frozen
+class Source:
+    """Where a candidate came from: `kind` is directory, tar, git or edit.
+
+    `location` is a path or a URL without secrets, `commit` the git commit.
+    """
+
+    kind: str
+    location: str
+    commit: str | None = None
+
+    def __str__(self) -> str:
+        """Return it as it stands in a trailer."""
+        return f"{self.location} commit {self.commit}" if self.commit else self.location
+
+
+@frozen
+class Candidate:
+    """A state from outside: what its files are and, as far as its source says, whose."""
+
+    state: Folder
+    source: Source
+
+
+def adopt(offered: Folder, live: Folder, *, preserve: bool = False, keep_extra: bool = False) -> Folder:
+    """Return `offered` with the owners and modes that it gets in the root.
+
+    What is live keeps its own; what is new gets the owner of its folder, and 0644, or 0755 where it is executable or
+    a folder. With `preserve` all is as offered, with `keep_extra` what is live and not offered stays.
+    """
+    attributes = offered.attributes[1:] if preserve else live.attributes[1:]
+    return _folder(offered, live, attributes, preserve=preserve, keep_extra=keep_extra)
+
+
+def _folder(
+    offered: Folder, live: Folder | None, attributes: tuple[int, int, int], *, preserve: bool, keep_extra: bool
+) -> Folder:
+    _, uid, gid = attributes
+    entries: dict[str, Entry | Folder] = {}
+    for name, new in offered.entries.items():
+        old = live.entries.get(name) if live is not None else None
+        if isinstance(new, Folder):
+            there = old if isinstance(old, Folder) else None
+            own = new.attributes[1:] if preserve else there.attributes[1:] if there else (0o755, uid, gid)
+            entries[name] = _folder(new, there, own, preserve=preserve, keep_extra=keep_extra)
+        else:
+            entries[name] = new if preserve else _entry(new, old, uid, gid)
+    if keep_extra and live is not None:
+        entries |= {name: old for name, old in live.entries.items() if name not in entries}
+    is_same = live is not None and attributes == live.attributes[1:] and entries == live.entries
+    return live if is_same and live is not None else Folder(*attributes, entries)
+
+
+def _entry(new: Entry, old: Entry | Folder | None, uid: int, gid: int) -> Entry:
+    if isinstance(old, Entry) and old.kind is new.kind:
+        return new._replace(mode=old.mode, uid=old.uid, gid=old.gid)
+    mode = 0o777 if new.kind is Kind.LINK else 0o755 if new.mode & 0o111 else 0o644
+    return new._replace(mode=mode, uid=uid, gid=gid)

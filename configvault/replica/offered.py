@@ -1,0 +1,136 @@
+"""A git repository that states are deployed from: what its ref names, fetched into a repository of its own, bounded."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+
+from configvault.core.errors import ConfigvaultError
+from configvault.replica import program, reasons
+from configvault.replica.address import Address
+from configvault.replica.program import Git
+
+# Nothing else: `ext::` runs programs, plain http and git can be answered by anybody on the way.
+PROTOCOLS = "https:ssh:file"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_REF = "refs/configvault/candidate"
+_MEASURE_S = 0.25
+
+
+class Offered:
+    """A repository at `address`, whose history is not this vault's. `trusted`: whose signatures count, empty: anybody's."""
+
+    def __init__(self, address: Address, trusted: str = "", stop: threading.Event | None = None) -> None:
+        """Talk to nobody yet."""
+        self._address = address
+        self._trusted = trusted
+        self._stop = stop
+
+    @property
+    def name(self) -> str:
+        """Return its URL without secrets."""
+        return self._address.shown
+
+    def tip(self, git: Git, ref: str) -> str:
+        """Return the commit that `ref` names there now; cheap, nothing is fetched.
+
+        Raises:
+            ConfigvaultError: it cannot be asked, or there is no such ref.
+        """
+        if _COMMIT.fullmatch(ref):
+            return ref
+        ran = self._run(git, ["ls-remote", "--quiet", self._address.url, ref, f"{ref}^{{}}"], self._stop)
+        if ran.code != 0:
+            raise self._failure(ran)
+        found = {name: id_ for id_, _, name in (line.partition("\t") for line in ran.out.splitlines())}
+        names = (ref, f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
+        commit = next((found[name] for name in names if name in found), None)
+        if commit is None:
+            raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {self._address.url}")
+        return commit
+
+    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
+        """Fetch what `ref` names, without history, into the empty repository `folder`; return its commit.
+
+        Args:
+            git: works on that repository.
+            ref: a branch, a tag or a commit.
+            folder: where it is measured.
+            most_bytes: past this the fetch is ended.
+
+        Raises:
+            ConfigvaultError: it could not be fetched, is too large, or nobody trusted has signed it.
+        """
+        args = ["-c", "fetch.fsckObjects=true", "fetch", "--depth=1", "--no-tags", "--no-write-fetch-head"]
+        args += ["--no-auto-gc", "--no-recurse-submodules", "--quiet", self._address.url, f"+{ref}:{_REF}"]
+        size = _Size(folder, most_bytes, self._stop)
+        ran = self._run(git, args, size)
+        if size.is_over:
+            raise ConfigvaultError(
+                f"{self.name} sends more than {most_bytes} bytes for {ref!r}: it was not fetched",
+                "is it the right repository? a smaller one takes only the plugin directory",
+            )
+        if ran.code != 0:
+            raise self._failure(ran)
+        commit = self._asked(git, ["rev-parse", "--verify", f"{_REF}^{{commit}}"]).strip()
+        if self._trusted:
+            self._check_signature(git, commit, folder)
+        return commit
+
+    def _check_signature(self, git: Git, commit: str, folder: str) -> None:
+        path = os.path.join(folder, "allowed-signers")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(self._trusted)
+        settings = ["-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={path}"]
+        said = self._asked(git, [*settings, "log", "-1", "--format=%G?", commit]).strip()
+        if said != "G":
+            why = "is not signed" if said == "N" else "has no signature of a key in source.trusted"
+            raise ConfigvaultError(f"commit {commit[:12]} of {self.name} {why}", "sign it: git commit -S")
+
+    def _asked(self, git: Git, args: list[str]) -> str:
+        ran = self._run(git, args, self._stop)
+        if ran.code != 0:
+            raise self._failure(ran)
+        return ran.out
+
+    def _run(self, git: Git, args: list[str], stop: threading.Event | _Size | None) -> program.Ran:
+        git.env["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
+        return program.run(git, self._address, args, timeout_s=self._address.timeout_s, stop=stop)  # type: ignore[arg-type]
+
+    def _failure(self, ran: program.Ran) -> ConfigvaultError:
+        if ran.code is None:
+            return ConfigvaultError(
+                f"{self.name} did not answer within {self._address.timeout_s:g}s", "see whether it hangs"
+            )
+        trouble = reasons.reason(f"{ran.err}\n{ran.out}", self._address)
+        return ConfigvaultError(f"cannot fetch from {self.name}: {trouble.words}", trouble.hint)
+
+
+class _Size:
+    """Says that a fetch is to be stopped: asked to, or since the folder has grown past the bound."""
+
+    def __init__(self, folder: str, most: int, stop: threading.Event | None) -> None:
+        self._folder = folder
+        self._most = most
+        self._stop = stop
+        self._next_s = 0.0
+        self.is_over = False
+
+    def is_set(self) -> bool:
+        """Return whether to stop."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + _MEASURE_S
+            self.is_over = self.is_over or self._measured() > self._most
+        return self.is_over or (self._stop is not None and self._stop.is_set())
+
+    def _measured(self) -> int:
+        total = 0
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(folder, name)).st_size
+                except FileNotFoundError:
+                    continue
+        return total

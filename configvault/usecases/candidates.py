@@ -1,0 +1,204 @@
+"""Read what is offered to become live: a directory, a tar file or stream, a git repository. The root is not touched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Protocol
+
+from configvault.candidate import tarball
+from configvault.candidate.tree import Limits, Tree
+from configvault.core.candidates import Candidate, Source
+from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.gitformat import hasher
+from configvault.core.model import Entry, Kind
+from configvault.root.capture import Root
+from configvault.usecases.site import Site
+from configvault.vault.git import Git
+from configvault.vault.objects import Objects
+from configvault.vault.stage import Stage
+
+STDIN = "-"
+# As git takes `host:path` for ssh.
+_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:.+")
+_ROW = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
+_MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
+_SCHEMES = ("https", "ssh", "file")
+
+
+class Offered(Protocol):
+    """A git repository that states are deployed from."""
+
+    @property
+    def name(self) -> str:
+        """Return its URL without secrets."""
+        ...
+
+    def tip(self, git: Git, ref: str) -> str:
+        """Return the commit that `ref` names there now."""
+        ...
+
+    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
+        """Fetch what `ref` names into the empty repository `folder`, and return its commit."""
+        ...
+
+
+def is_url(text: str) -> bool:
+    """Return whether a SOURCE is a git URL rather than a path."""
+    return "://" in text or _SCP.fullmatch(text) is not None
+
+
+def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
+    """Read `source` once, its bytes into `stage`.
+
+    Args:
+        site: whose limits and ignored names hold.
+        source: a directory, a tar file, `-` for a tar stream on `stdin`, or `GIT-URL[#REF[:SUBDIR]]`.
+        stage: where the bytes go.
+        stdin: the stream that `-` stands for.
+
+    Raises:
+        UsageError: it is none of these.
+        ConfigvaultError: it cannot be read, or holds what is never deployed.
+    """
+    if source == STDIN:
+        return Candidate(
+            tarball.read(stdin, "standard input", stage, _limits(site)), Source("tar", "standard input")
+        )
+    if is_url(source):
+        return _from_git(site, source, stage)
+    path = os.path.abspath(source)
+    if os.path.isdir(path):
+        return Candidate(Root(path, site.root.names).capture(None, stage), Source("directory", path))
+    try:
+        with open(path, "rb") as file:
+            return Candidate(tarball.read(file, path, stage, _limits(site)), Source("tar", path))
+    except FileNotFoundError:
+        raise UsageError(
+            f"{source!r} is no directory, no file and no git URL",
+            "name a directory, a tar file, - for standard input, or https://HOST/REPO.git#REF",
+        ) from None
+    except IsADirectoryError as error:
+        raise ConfigvaultError(f"cannot read {path}: {error.strerror}", "name a directory or a tar file") from error
+
+
+def _limits(site: Site) -> Limits:
+    return Limits(site.settings.validate.max_files, site.settings.validate.max_file_size)
+
+
+def split(source: str) -> tuple[str, str, str]:
+    """Return the URL, the ref and the folder of `GIT-URL[#REF[:SUBDIR]]`.
+
+    Raises:
+        UsageError: the URL is of a kind that is not fetched from.
+    """
+    url, _, rest = source.partition("#")
+    ref, _, folder = rest.partition(":")
+    scheme = url.partition("://")[0] if "://" in url else "ssh"
+    if scheme not in _SCHEMES:
+        raise UsageError(
+            f"nothing is deployed from {scheme}:// URLs", f"use {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}"
+        )
+    parts = [part for part in folder.split("/") if part not in ("", ".")]
+    if ".." in parts or ref.startswith("-"):
+        raise UsageError(f"{rest!r} is no ref and folder", "write URL#REF or URL#REF:FOLDER")
+    return url, ref or "HEAD", "/".join(parts)
+
+
+def _from_git(site: Site, source: str, stage: Stage) -> Candidate:
+    url, ref, folder = split(source)
+    offered = site.offered(url)
+    limits = _limits(site)
+    with quarantine(site) as (place, git):
+        commit = offered.fetch(git, ref, place, limits.bytes)
+        where = f"{offered.name} at {commit[:12]}"
+        tree = Tree(where, limits)
+        # The ids must be known to git before anything is believed of them: what is read is hashed again.
+        objects = Objects(place, git)
+        try:
+            for row in _rows(git, f"{commit}:{folder}", where, limits):
+                _add(tree, row, objects, stage)
+        finally:
+            objects.close()
+    return Candidate(tree.folder(os.geteuid(), os.getegid()), Source("git", _shown(offered.name, ref, folder), commit))
+
+
+def _shown(url: str, ref: str, folder: str) -> str:
+    return url + (f"#{ref}" if ref != "HEAD" or folder else "") + (f":{folder}" if folder else "")
+
+
+@contextlib.contextmanager
+def quarantine(site: Site) -> Iterator[tuple[str, Git]]:
+    """Make an empty repository that is gone afterwards: what is fetched comes into the vault only if it is accepted."""
+    with tempfile.TemporaryDirectory(dir=site.vault.state, prefix="candidate-") as place:
+        git = Git(place, site.environ)
+        git.run(["init", "--quiet", "--bare", "--template=", place])
+        yield place, git
+
+
+def _rows(git: Git, tree: str, where: str, limits: Limits) -> Iterator[tuple[str, bytes, str, int]]:
+    """Yield name, mode, id and size of each entry below `tree`; a tree bomb is ended at the limits."""
+    process = git.spawn("ls-tree", "-r", "-t", "-l", "-z", "--full-tree", tree)
+    assert process.stdout is not None
+    count, rest = 0, b""
+    try:
+        while piece := process.stdout.read(1 << 16):
+            *rows, rest = (rest + piece).split(b"\0")
+            for row in rows:
+                found = _ROW.fullmatch(row)
+                if found is None:
+                    raise ConfigvaultError(f"{where} holds an entry that git describes in an unknown way", None)
+                count += 1
+                if count > 2 * limits.files:
+                    raise ConfigvaultError(
+                        f"{where} holds more than validate.max_files = {limits.files} entries: it is not deployed",
+                        "name the folder of the plugins: URL#REF:FOLDER",
+                    )
+                mode, _, id_, size, name = found.groups()
+                yield os.fsdecode(name), mode, id_.decode(), int(size) if size != b"-" else 0
+    finally:
+        process.kill()
+        process.communicate()
+    if count == 0:
+        raise ConfigvaultError(
+            f"{where} has nothing in that folder, or no such folder", "name one that it has: URL#REF:FOLDER"
+        )
+
+
+def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: Stage) -> None:
+    name, mode, id_, size = row
+    parts = tree.parts(name)
+    if mode == b"160000":
+        raise tree.refused(name, "is a submodule")
+    if parts is None:
+        return
+    if mode == b"040000":
+        tree.add_folder(name, parts, 0o755)
+        return
+    tree.check_size(name, size)
+    kind = Kind.LINK if mode == b"120000" else Kind.FILE
+    said = hasher("blob", size)
+
+    def hashed() -> Iterator[bytes]:
+        for piece in objects.chunks(id_):
+            said.update(piece)
+            yield piece
+
+    stage_at = stage.append(hashed())
+    if stage_at[1] != size or said.hexdigest() != id_:
+        raise tree.refused(name, "is not what its repository says it is")
+    stage.keep(id_, stage_at)
+    entry = Entry(kind, _MODES.get(mode, 0o644), os.geteuid(), os.getegid(), id_, size)
+    if kind is Kind.LINK:
+        tree.add_link(name, parts, os.fsdecode(stage.read(id_)), entry)
+    else:
+        tree.add(name, parts, entry)
+
+
+def standard_input() -> IO[bytes]:
+    """Return standard input as bytes."""
+    return sys.stdin.buffer

@@ -1,0 +1,145 @@
+"""Make a candidate live: validate it first, whole, and only then change the root. A refused one never touches it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from configvault.core.candidates import Candidate, Source, adopt
+from configvault.core.errors import UsageError
+from configvault.core.frozen import frozen
+from configvault.core.model import Finding, State, Trigger, Verdict
+from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd
+from configvault.core.rendering.subject import describe, plugins_touched
+from configvault.usecases import scan, transition
+from configvault.usecases.confirm import refuse_second
+from configvault.usecases.recording import OVERRIDABLE, summary
+from configvault.usecases.rollback import check_expected, chosen
+from configvault.usecases.site import Site
+from configvault.usecases.transition import Aim, Finished, Purpose
+from configvault.usecases.writing import writing
+from configvault.vault.stage import Stage
+
+Offer = Callable[[Stage], Candidate]
+"""Reads what is offered, once, its bytes into the stage."""
+
+
+@frozen
+class Request:
+    """What the operator asks for; as for a rollback, but that `force` overrides `mass-removal` and owners alone.
+
+    An invalid state is never made live by it: what is live has to be a snapshot. `keep_extra` removes nothing,
+    `preserve` takes owners and modes from the source.
+    """
+
+    paths: tuple[str, ...] = ()
+    expect: str | None = None
+    reload: bool = True
+    force: bool = False
+    reason: str | None = None
+    confirm_s: float | None = None
+    keep_extra: bool = False
+    preserve: bool = False
+    trigger: str = Trigger.DEPLOY
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A candidate beside live: where it came from, what the root would become, what the rules say of that."""
+
+    source: Source
+    aim: Aim
+    verdict: Verdict
+    errors: tuple[Finding, ...]
+
+
+def dry_run(site: Site, request: Request, offer: Offer, stage: Stage) -> tuple[DeployOutcome, Aim]:
+    """Say what the deployment would do, and change nothing, not even the vault; its bytes are in `stage`."""
+    found = _validated(site, request, offer, stage)
+    end = DeployEnd.REJECTED if found.errors else DeployEnd.PLANNED if found.aim.steps.steps else DeployEnd.UNCHANGED
+    return _outcome(end, found), found.aim
+
+
+def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
+    """Make what is offered live, if the rules accept it, and tell what came of it.
+
+    Raises:
+        BusyError: the latest snapshot is not the expected one, a rollback waits for its confirmation, or somebody
+            holds the lock.
+        ConfigvaultError: the candidate cannot be read or is hostile, or the root could not be changed.
+    """
+    started = site.now()
+    with site.vault.stage() as stage:
+        # Fetching and unpacking may take long, and need no lock: nobody waits for that.
+        candidate = offer(stage)
+        with writing(site):
+            refuse_second(site)
+            found = _validated(site, request, lambda _: candidate, stage)
+            if found.errors:
+                outcome = _rejected(site, request, found, stage)
+            elif found.aim.steps.steps:
+                outcome = _carry_out(site, request, found, stage)
+            else:
+                outcome = _outcome(DeployEnd.UNCHANGED, found)
+    outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
+    site.tell(outcome)
+    return outcome
+
+
+def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Judged:
+    candidate = offer(stage)
+    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
+    check_expected(site, request.expect)
+    wanted = adopt(candidate.state, live.state, preserve=request.preserve, keep_extra=request.keep_extra)
+    wanted = chosen(request.paths, live.state, wanted, candidate.source.location, site.root.path)
+    if not wanted.entries and live.state.entries and not request.force:
+        raise UsageError(
+            f"{candidate.source} holds no file: everything in the root would go",
+            "is it the right directory? --force deploys it all the same",
+        )
+    aimed = transition.aim(site, live, wanted, any_owner=request.force, stage=stage)
+    # Bytes are in the stage or, where the root has the same, in the vault.
+    verdict = site.validator.validate(State(aimed.state, replace(live, stage=stage).read, live.before))
+    errors = tuple(one for one in verdict.errors if not (request.force and one.rule in OVERRIDABLE))
+    return _Judged(candidate.source, aimed, verdict, errors)
+
+
+def _rejected(site: Site, request: Request, found: _Judged, stage: Stage) -> DeployOutcome:
+    """Keep what was refused, with the reasons and where it came from."""
+    aimed = found.aim
+    live = aimed.live
+    touched = plugins_touched(aimed.changes, replace(live, stage=stage).read, live.state, aimed.state)
+    note = site.note(request.trigger, f"Refuse: {summary(found.errors[0])}", request.reason, plugins=touched)
+    note = replace(note, more=(("Source", str(found.source)),))
+    kept = site.vault.reject(aimed.state, live.before, stage, note, found.verdict.findings)
+    return _outcome(DeployEnd.REJECTED, found, rejected=kept)
+
+
+def _carry_out(site: Site, request: Request, found: _Judged, stage: Stage) -> DeployOutcome:
+    aimed = found.aim
+    read = replace(aimed.live, stage=stage).read
+    purpose = Purpose(
+        request.trigger,
+        lambda _: describe(aimed.changes, read, aimed.live.state, aimed.state),
+        request.reason,
+        reload=request.reload,
+        undo=site.settings.deploy.on_reload_failure == "undo",
+        confirm_s=request.confirm_s,
+        more=(("Source", str(found.source)),),
+    )
+    done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
+    return _finished(found, done)
+
+
+def _finished(found: _Judged, done: Finished) -> DeployOutcome:
+    assert done.snapshot is not None
+    end = DeployEnd.RELOAD_FAILED if done.failed else DeployEnd.DEPLOYED
+    plain = _outcome(end, found)
+    change = done.onto(replace(plain.change, target=done.snapshot))
+    if change.outcome is RollbackEnd.UNDONE:
+        end = DeployEnd.UNDONE
+    return replace(plain, outcome=end, change=change, deployed=done.snapshot)
+
+
+def _outcome(end: DeployEnd, found: _Judged, **more: object) -> DeployOutcome:
+    return DeployOutcome.of(end, found.source, found.aim.changes, found.verdict.findings, **more)

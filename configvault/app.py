@@ -21,7 +21,7 @@ from configvault.core.model import Change, Folder, HealthReport, ReloadReport, S
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
-from configvault.usecases.site import Ran, Remote, Site
+from configvault.usecases.site import Offered, Ran, Remote, Site
 from configvault.vault import statefiles
 from configvault.vault.opening import create_vault, exists, open_vault, require_adoptable
 
@@ -189,9 +189,30 @@ def open_site(
         wait_s=wait_s,
         machine=machine,
         remotes=partial(remotes, settings, settings.host or machine, stop),
+        offered=partial(_offered, settings, stop),
         signers=partial(allowed_signers, settings, environ),
         rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
     )
+
+
+def _offered(settings: Settings, stop: threading.Event | None, url: str) -> Offered:
+    """Return the repository at `url`, with the login and the trusted keys where it is the configured source."""
+    from configvault.replica import address, offered
+    from configvault.vault import signing
+
+    one, trusted = ReplicaSettings(url), ""
+    if settings.source is not None and settings.source.url == url:
+        source = settings.source
+        one = ReplicaSettings(
+            url,
+            source.timeout,
+            key=source.key,
+            known_hosts=source.known_hosts,
+            user=source.user,
+            token=source.token,
+        )
+        trusted = signing.allowed_signers(source.trusted) if source.trusted else ""
+    return offered.Offered(address.resolve(one, ""), trusted, stop)
 
 
 def remotes(settings: Settings, host: str, stop: threading.Event | None = None) -> tuple[Remote, ...]:

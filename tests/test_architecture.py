@@ -25,6 +25,7 @@ LAYERS: dict[str, set[str]] = {
     "config": {"core", "disk"},
     "who": {"core"},
     "replica": {"core"},
+    "candidate": {"core"},
     "web": {"core"},
     # The root and the vault are what this program is: use cases call them directly.
     "root": {"core", "disk"},
@@ -35,7 +36,7 @@ LAYERS: dict[str, set[str]] = {
     "host": {"core", "disk", "calls"},
     "observers": {"core", "calls"},
     # What comes in several kinds (validators, service, observers, replica) is a protocol on the site.
-    "usecases": {"core", "disk", "root", "vault"},
+    "usecases": {"core", "disk", "root", "vault", "candidate"},
     "app": {
         *("core", "disk", "calls", "config", "who", "replica"),
         *("root", "vault", "validators", "coze", "service", "observers", "usecases"),
@@ -72,6 +73,7 @@ WRITERS = {
     "disk": "what others name: files that survive a power cut, locks",
     "config/initial.py": "a first config file",
     "vault": "the vault",
+    "replica/offered.py": "a temporary repository of its own",
     "web/server.py": "its own unix socket, when it closes",
     "cli/commands/demo.py": "a temporary folder of its own",
     "cli/commands/test.py": "the JUnit file that it is asked for",

@@ -108,32 +108,40 @@ def _keep(sink: Sink, pieces: Iterator[bytes], size: int, kind: Kind, member: ta
     return Entry(kind, mode, member.uid, member.gid, blob, size)
 
 
-def _unpacked(file: IO[bytes]) -> IO[bytes]:
+class _Readable(Protocol):
+    """All that tarfile needs of a stream."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read so many bytes."""
+        ...
+
+
+def _unpacked(file: IO[bytes]) -> _Readable:
     """Return the archive without its compression, told by its first bytes."""
     import io
 
-    buffered = io.BufferedReader(file) if not isinstance(file, io.BufferedReader) else file  # type: ignore[type-var, arg-type]
+    buffered = io.BufferedReader(file) if not isinstance(file, io.BufferedReader) else file  # type: ignore[type-var]
     start = buffered.peek(2)[:2]
     kind = _MAGIC.get(start)
     if kind == "gzip":
         import gzip
 
-        return gzip.GzipFile(fileobj=buffered)  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=buffered)
     if kind == "bz2":
         import bz2
 
-        return bz2.BZ2File(buffered)  # type: ignore[return-value]
+        return bz2.BZ2File(buffered)
     if kind == "lzma":
         import lzma
 
-        return lzma.LZMAFile(buffered)  # type: ignore[return-value]
-    return buffered  # type: ignore[return-value]
+        return lzma.LZMAFile(buffered)
+    return buffered
 
 
 class _Bounded:
     """A stream that ends in an error past the bound: a few kilobytes may unpack to anything."""
 
-    def __init__(self, file: IO[bytes], where: str, limits: Limits) -> None:
+    def __init__(self, file: _Readable, where: str, limits: Limits) -> None:
         self._file = file
         self._where = where
         # Each entry has a header, and is filled up to whole blocks.

@@ -12,7 +12,7 @@ from configvault.cli.output import printable, width
 from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
 
 if TYPE_CHECKING:
-    from configvault.core.outcome import Lines, RecordOutcome, RollbackOutcome
+    from configvault.core.outcome import DeployOutcome, Lines, RecordOutcome, RollbackOutcome
 
 SIGNS = {ChangeKind.ADDED: "+", ChangeKind.MODIFIED: "~", ChangeKind.REMOVED: "-", ChangeKind.METADATA: "m"}
 _WIDEST_EXCERPT = 100
@@ -134,11 +134,16 @@ _ENDS = {
 
 def rolled_back(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
     """Yield what came of a rollback, but for the findings and the changed files."""
-    from configvault.core.outcome import RollbackEnd
-
     yield f"{_ENDS[outcome.outcome]} {outcome.target.id}: {printable(outcome.target.subject)}"
     if outcome.left:
         yield f"  leaves {_few(outcome.left)}"
+    yield from changed(outcome, hint)
+
+
+def changed(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
+    """Yield how the root was changed and how the service took it."""
+    from configvault.core.outcome import RollbackEnd
+
     if outcome.safety and outcome.outcome is not RollbackEnd.UNCHANGED:
         yield f"  what was live is kept as {outcome.safety}"
     if outcome.recorded is not None:
@@ -174,6 +179,25 @@ def _few(ids: Sequence[str]) -> str:
     if len(ids) <= MOST_IDS:
         return ", ".join(ids)
     return f"{len(ids)} snapshots, {ids[0]} to {ids[-1]}"
+
+
+_DEPLOYMENTS = {
+    "deployed": "deployed",
+    "unchanged": "nothing to deploy, live already equals",
+    "planned": "would deploy",
+    "rejected": "rejected, the root is untouched:",
+    "undone": "undone: the root is as it was before the deployment of",
+    "reload_failed": "deployed, but the service reload FAILED:",
+}
+
+
+def deployed(outcome: DeployOutcome, hint: Hint) -> Iterator[str]:
+    """Yield what came of a deployment, but for the findings and the changed files."""
+    yield f"{_DEPLOYMENTS[outcome.outcome]} {printable(str(outcome.source))}"
+    if outcome.rejected is not None:
+        yield f"  {verdict(outcome.findings)}; the candidate is kept as {outcome.rejected.id}"
+    if outcome.change is not None:
+        yield from changed(outcome.change, hint)
 
 
 def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[str]:

@@ -169,6 +169,13 @@ def git_url(text: str) -> str:
     return text
 
 
+def source_url(text: str) -> str:
+    """Return a URL that is deployed from: https, ssh, file, or `user@host:path`."""
+    if text.partition("://")[0] in ("http", "git") or text.startswith("/"):
+        raise ValueError("use https://, ssh://, file:// or user@host:path")
+    return git_url(text)
+
+
 def jmespath(text: str) -> str:
     """Return an expression that compiles."""
     from jmespath import compile as compile_
@@ -234,6 +241,7 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "url-template": url_template,
     "address": address,
     "git-url": git_url,
+    "source-url": source_url,
     "jmespath": jmespath,
     "name": name,
     "host": host,

@@ -294,6 +294,9 @@ class Trigger(enum.StrEnum):
     RESTORE = "restore"
     RECOVER = "recover"
     IMPORT = "import"
+    DEPLOY = "deploy"
+    EDIT = "edit"
+    PULL = "pull"
 
 
 @frozen
@@ -316,6 +319,7 @@ class Snapshot:
     pins: tuple[str, ...] = ()
     annotations: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
+    source: str | None = None
 
     def as_snapshot(self) -> Snapshot:
         """Return itself; a rejected state has the same method."""

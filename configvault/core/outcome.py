@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from configvault.core.candidates import Source
 from configvault.core.frozen import frozen
 from configvault.core.model import (
     Change,
@@ -111,6 +112,41 @@ class RollbackOutcome:
     bare: tuple[str, ...] = ()
     no_set_id: tuple[str, ...] = ()
     lines: tuple[Lines, ...] = ()
+
+
+class DeployEnd(enum.StrEnum):
+    """How a deployment ended."""
+
+    DEPLOYED = "deployed"
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+    REJECTED = "rejected"
+    UNDONE = "undone"
+    RELOAD_FAILED = "reload_failed"
+
+    @classmethod
+    def of(cls, end: RollbackEnd) -> DeployEnd:
+        """Return how a deployment ended whose change of the root ended so."""
+        return cls.DEPLOYED if end is RollbackEnd.ROLLED_BACK else cls(end.value)
+
+
+@frozen
+class DeployOutcome:
+    """What came of deploying what `source` offered.
+
+    `rejected` is where a refused candidate is kept, `deployed` the snapshot that records an accepted one, also where it
+    was undone. `findings` are those that it brings, `standing` counts the warnings that stood before it. `change` says how the root was changed and how the service took it; None where it was not.
+    """
+
+    outcome: DeployEnd
+    source: Source
+    changes: tuple[Change, ...]
+    findings: tuple[Finding, ...]
+    rejected: RejectedState | None = None
+    deployed: Snapshot | None = None
+    change: RollbackOutcome | None = None
+    elapsed_seconds: float | None = None
+    standing: int = 0
 
 
 @frozen
@@ -293,6 +329,7 @@ Outcome = (
     RecordOutcome
     | PostponedOutcome
     | RollbackOutcome
+    | DeployOutcome
     | ReloadOutcome
     | RolloutOutcome
     | RecoveryOutcome

@@ -20,7 +20,7 @@ Body = str | dict[str, Any] | list[Any] | None
 SEVERITIES = ("error", "warning", "off")
 EVENTS = (
     "recorded", "rejected", "rolled_back", "reload_failed", "undone", "degraded", "restored", "pending", "failed",
-    "recovered", "rolled_out", "rollout_failed",
+    "recovered", "rolled_out", "rollout_failed", "deployed",
 )  # fmt: skip
 NOTIFY_FORMATS = ("json", "slack", "feishu", "dingtalk", "wecom")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -265,6 +265,35 @@ class RollbackSettings:
 
 
 @frozen
+class DeploySettings:
+    """What follows a deployment whose reload or health failed: keep or undo."""
+
+    on_reload_failure: str = field(default="undo", metadata=allowed(choices=("keep", "undo")))
+
+
+@frozen
+class SourceSettings:
+    """Where candidates are pulled from: a git repository, its branch or tag, and the folder in it (None: all of it).
+
+    `key`, `known_hosts`, `user`, `token` and `timeout` as for a replica. `trusted` are ssh public keys: where there is
+    one, only commits that one of them has signed are deployed. `on_drift`: what becomes of changes that somebody made
+    in the root (report: they hold the deployment; overwrite: they are kept in the vault and replaced).
+    """
+
+    url: str = field(metadata=allowed("source-url"))
+    ref: str = field(default="main", metadata=allowed("name"))
+    path: str | None = field(default=None, metadata=allowed("name"))
+    every: float = field(default=60.0, metadata=allowed(above=0))
+    timeout: float = field(default=60.0, metadata=allowed(above=0))
+    key: str | None = field(default=None, metadata=allowed("path"))
+    known_hosts: str | None = field(default=None, metadata=allowed("path"))
+    user: str | None = field(default=None, metadata=allowed("name"))
+    token: str | None = field(default=None, repr=False, metadata=allowed("name", secret=True))
+    trusted: tuple[str, ...] = field(default=(), metadata=allowed("public-key", single=True))
+    on_drift: str = field(default="report", metadata=allowed(choices=("report", "overwrite")))
+
+
+@frozen
 class Keep:
     """How much of something to keep: the newest `keep_last`, and all within the last `keep_within` seconds.
 
@@ -379,6 +408,8 @@ class Settings:
     reload: ReloadSettings = ReloadSettings()
     health: tuple[HealthCheck, ...] = ()
     rollback: RollbackSettings = RollbackSettings()
+    deploy: DeploySettings = DeploySettings()
+    source: SourceSettings | None = None
     rollout: RolloutSettings | None = None
     service_log: ServiceLogSettings | None = None
     retention: RetentionSettings = RetentionSettings()

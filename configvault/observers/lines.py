@@ -10,6 +10,8 @@ from configvault.core.outcome import (
     CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
+    DeployEnd,
+    DeployOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -100,6 +102,30 @@ def _rollback(outcome: RollbackOutcome) -> Line:
         "foreign": outcome.foreign,
     }
     return Line(level, event, values | _changes(outcome.changes) | _taken(outcome.reload, outcome.health))
+
+
+def _deploy(outcome: DeployOutcome) -> Line:
+    event, level = {
+        DeployEnd.DEPLOYED: ("deploy.done", "info"),
+        DeployEnd.UNCHANGED: ("deploy.unchanged", "info"),
+        DeployEnd.PLANNED: ("deploy.planned", "debug"),
+        DeployEnd.REJECTED: ("deploy.rejected", "warning"),
+        DeployEnd.UNDONE: ("deploy.undone", "error"),
+        DeployEnd.RELOAD_FAILED: ("reload.failed", "error"),
+    }[outcome.outcome]
+    values: dict[str, Any] = {
+        "trigger": "deploy",
+        "source": str(outcome.source),
+        "rejected": outcome.rejected.id if outcome.rejected else None,
+        "recorded": outcome.deployed.id if outcome.deployed else None,
+    }
+    if outcome.outcome is DeployEnd.REJECTED:
+        return Line(level, event, values | _findings(outcome.findings))
+    values |= _changes(outcome.changes)
+    if outcome.change is not None:
+        values["safety"] = outcome.change.safety
+        values |= _taken(outcome.change.reload, outcome.change.health)
+    return Line(level, event, values)
 
 
 def _taken(reload: ReloadReport | None, health: tuple[HealthReport, ...]) -> dict[str, Any]:
@@ -208,6 +234,7 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     RecordOutcome: _record,
     PostponedOutcome: _postponed,
     RollbackOutcome: _rollback,
+    DeployOutcome: _deploy,
     ReloadOutcome: _reload,
     RolloutOutcome: _rollout,
     RecoveryOutcome: _recovery,

@@ -21,6 +21,7 @@ from configvault.core.outcome import (
     CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
+    DeployOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -81,6 +82,9 @@ class Metrics:
         )
         self._rollbacks = Counter(
             "configvault_rollbacks", "Rollbacks by how they ended.", ["outcome"], registry=registry
+        )
+        self._deployments = Counter(
+            "configvault_deployments", "Deployments by how they ended.", ["outcome"], registry=registry
         )
         self._rollback_seconds = Histogram(
             "configvault_rollback_duration_seconds",
@@ -211,6 +215,11 @@ class Metrics:
         if outcome.reload is not None:
             self._loaded(outcome.reload, outcome.health)
 
+    def _deployed(self, outcome: DeployOutcome) -> None:
+        self._deployments.labels(outcome.outcome.value).inc()
+        if outcome.change is not None and outcome.change.reload is not None:
+            self._loaded(outcome.change.reload, outcome.change.health)
+
     def _reloaded(self, outcome: ReloadOutcome) -> None:
         self._loaded(outcome.reload, outcome.health)
 
@@ -276,6 +285,7 @@ ROWS: dict[type, Callable[..., None]] = {
     RecordOutcome: Metrics._recorded,
     PostponedOutcome: Metrics._gauged,
     RollbackOutcome: Metrics._rolled_back,
+    DeployOutcome: Metrics._deployed,
     ReloadOutcome: Metrics._reloaded,
     RolloutOutcome: Metrics._rolled_out,
     RecoveryOutcome: Metrics._recovered,

@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import IO
 
 from configvault.candidate import tarball
 from configvault.candidate.tree import Limits, Tree
@@ -28,23 +28,6 @@ _SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:.+")
 _ROW = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
 _MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
 _SCHEMES = ("https", "ssh", "file")
-
-
-class Offered(Protocol):
-    """A git repository that states are deployed from."""
-
-    @property
-    def name(self) -> str:
-        """Return its URL without secrets."""
-        ...
-
-    def tip(self, git: Git, ref: str) -> str:
-        """Return the commit that `ref` names there now."""
-        ...
-
-    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
-        """Fetch what `ref` names into the empty repository `folder`, and return its commit."""
-        ...
 
 
 def is_url(text: str) -> bool:
@@ -83,7 +66,9 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
             "name a directory, a tar file, - for standard input, or https://HOST/REPO.git#REF",
         ) from None
     except IsADirectoryError as error:
-        raise ConfigvaultError(f"cannot read {path}: {error.strerror}", "name a directory or a tar file") from error
+        raise ConfigvaultError(
+            f"cannot read {path}: {error.strerror}", "name a directory or a tar file"
+        ) from error
 
 
 def _limits(site: Site) -> Limits:
@@ -111,6 +96,7 @@ def split(source: str) -> tuple[str, str, str]:
 
 def _from_git(site: Site, source: str, stage: Stage) -> Candidate:
     url, ref, folder = split(source)
+    assert site.offered is not None
     offered = site.offered(url)
     limits = _limits(site)
     with quarantine(site) as (place, git):
@@ -124,7 +110,9 @@ def _from_git(site: Site, source: str, stage: Stage) -> Candidate:
                 _add(tree, row, objects, stage)
         finally:
             objects.close()
-    return Candidate(tree.folder(os.geteuid(), os.getegid()), Source("git", _shown(offered.name, ref, folder), commit))
+    return Candidate(
+        tree.folder(os.geteuid(), os.getegid()), Source("git", _shown(offered.name, ref, folder), commit)
+    )
 
 
 def _shown(url: str, ref: str, folder: str) -> str:

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 from configvault.core.candidates import Candidate, Source, adopt
 from configvault.core.errors import UsageError
 from configvault.core.frozen import frozen
-from configvault.core.model import Finding, State, Trigger, Verdict
-from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd
+from configvault.core.model import Finding, RejectedState, State, Trigger, Verdict
+from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
 from configvault.usecases import scan, transition
 from configvault.usecases.confirm import refuse_second
 from configvault.usecases.recording import OVERRIDABLE, summary
 from configvault.usecases.rollback import check_expected, chosen
 from configvault.usecases.site import Site
+from configvault.usecases.standing import divide
 from configvault.usecases.transition import Aim, Finished, Purpose
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
@@ -44,19 +45,30 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """A candidate beside live: where it came from, what the root would become, what the rules say of that."""
+class _Validated:
+    """A candidate beside live: where it came from, what the root would become, what the rules say of that.
+
+    `findings` are those that it brings, `standing` counts the warnings that stood before it.
+    """
 
     source: Source
     aim: Aim
     verdict: Verdict
     errors: tuple[Finding, ...]
+    findings: tuple[Finding, ...]
+    standing: int
 
 
 def dry_run(site: Site, request: Request, offer: Offer, stage: Stage) -> tuple[DeployOutcome, Aim]:
     """Say what the deployment would do, and change nothing, not even the vault; its bytes are in `stage`."""
     found = _validated(site, request, offer, stage)
-    end = DeployEnd.REJECTED if found.errors else DeployEnd.PLANNED if found.aim.steps.steps else DeployEnd.UNCHANGED
+    end = (
+        DeployEnd.REJECTED
+        if found.errors
+        else DeployEnd.PLANNED
+        if found.aim.steps.steps
+        else DeployEnd.UNCHANGED
+    )
     return _outcome(end, found), found.aim
 
 
@@ -86,12 +98,12 @@ def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
     return outcome
 
 
-def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Judged:
+def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Validated:
     candidate = offer(stage)
-    live = scan.live(site, stage) if site.root.exists() else scan.missing_root(site)
+    live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
     check_expected(site, request.expect)
     wanted = adopt(candidate.state, live.state, preserve=request.preserve, keep_extra=request.keep_extra)
-    wanted = chosen(request.paths, live.state, wanted, candidate.source.location, site.root.path)
+    wanted = chosen(request.paths, live.state, wanted, str(candidate.source), "configvault deploy SOURCE -n")
     if not wanted.entries and live.state.entries and not request.force:
         raise UsageError(
             f"{candidate.source} holds no file: everything in the root would go",
@@ -99,12 +111,14 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Jud
         )
     aimed = transition.aim(site, live, wanted, any_owner=request.force, stage=stage)
     # Bytes are in the stage or, where the root has the same, in the vault.
-    verdict = site.validator.validate(State(aimed.state, replace(live, stage=stage).read, live.before))
+    read = replace(live, stage=stage).read
+    verdict = site.validator.validate(State(aimed.state, read, live.before))
     errors = tuple(one for one in verdict.errors if not (request.force and one.rule in OVERRIDABLE))
-    return _Judged(candidate.source, aimed, verdict, errors)
+    findings, standing = divide(site, verdict.findings, live.before, read)
+    return _Validated(candidate.source, aimed, verdict, errors, findings, standing)
 
 
-def _rejected(site: Site, request: Request, found: _Judged, stage: Stage) -> DeployOutcome:
+def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> DeployOutcome:
     """Keep what was refused, with the reasons and where it came from."""
     aimed = found.aim
     live = aimed.live
@@ -115,7 +129,7 @@ def _rejected(site: Site, request: Request, found: _Judged, stage: Stage) -> Dep
     return _outcome(DeployEnd.REJECTED, found, rejected=kept)
 
 
-def _carry_out(site: Site, request: Request, found: _Judged, stage: Stage) -> DeployOutcome:
+def _carry_out(site: Site, request: Request, found: _Validated, stage: Stage) -> DeployOutcome:
     aimed = found.aim
     read = replace(aimed.live, stage=stage).read
     purpose = Purpose(
@@ -131,15 +145,20 @@ def _carry_out(site: Site, request: Request, found: _Judged, stage: Stage) -> De
     return _finished(found, done)
 
 
-def _finished(found: _Judged, done: Finished) -> DeployOutcome:
+def _finished(found: _Validated, done: Finished) -> DeployOutcome:
     assert done.snapshot is not None
-    end = DeployEnd.RELOAD_FAILED if done.failed else DeployEnd.DEPLOYED
-    plain = _outcome(end, found)
-    change = done.onto(replace(plain.change, target=done.snapshot))
-    if change.outcome is RollbackEnd.UNDONE:
-        end = DeployEnd.UNDONE
-    return replace(plain, outcome=end, change=change, deployed=done.snapshot)
+    change = done.onto(
+        RollbackOutcome(
+            RollbackEnd.ROLLED_BACK,
+            done.snapshot,
+            changes=found.aim.changes,
+            other_owners=found.aim.other_owners,
+        )
+    )
+    return replace(_outcome(DeployEnd.of(change.outcome), found), change=change, deployed=done.snapshot)
 
 
-def _outcome(end: DeployEnd, found: _Judged, **more: object) -> DeployOutcome:
-    return DeployOutcome.of(end, found.source, found.aim.changes, found.verdict.findings, **more)
+def _outcome(end: DeployEnd, found: _Validated, rejected: RejectedState | None = None) -> DeployOutcome:
+    return DeployOutcome(
+        end, found.source, found.aim.changes, found.findings, rejected, standing=found.standing
+    )

@@ -66,7 +66,7 @@ def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[F
 
 def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str | None) -> RecordOutcome:
     changes = live.changes
-    subject = f"Refuse: {_summary(verdict.errors[0])}"
+    subject = f"Refuse: {summary(verdict.errors[0])}"
     newest = site.vault.rejected(1)
     touched = plugins_touched(changes, live.read, live.before, live.state)
     actor = site.actor_of(trigger, changes, live.state)
@@ -79,7 +79,8 @@ def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     return RecordOutcome(Recording.REJECTED, trigger, live.latest, state, changes, verdict.findings, repeated)
 
 
-def _summary(finding: Finding) -> str:
+def summary(finding: Finding) -> str:
+    """Return a finding in a few words: its rule and its place."""
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
     return f"{finding.rule} in {place}"
 

@@ -97,10 +97,10 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
 def _plan(site: Site, request: Request, stage: Stage) -> _Plan:
     there = scan.live(site, stage, whole=False) if site.root.exists() else None
     found = _target(site, request, there)
-    _check_expected(site, request)
+    check_expected(site, request.expect)
     live = there if there is not None else scan.missing_root(site)
     whole = site.vault.tree(found.tree, live.seen)
-    wanted = _chosen(request.paths, live.state, whole, found.id)
+    wanted = chosen(request.paths, live.state, whole, found.id, f"configvault show {found.id} --stat")
     aimed = transition.aim(site, live, wanted, any_owner=request.force, allow_setid=request.allow_setid)
     verdict = site.validator.validate(State(aimed.state, live.read))
     if not verdict.accepted and not request.force:
@@ -123,25 +123,35 @@ def _target(site: Site, request: Request, live: Live | None) -> Snapshot | Rejec
     return found
 
 
-def _check_expected(site: Site, request: Request) -> None:
-    if request.expect is None:
+def check_expected(site: Site, expect: str | None) -> None:
+    """Refuse to go on where the latest snapshot is not `expect`: somebody was faster.
+
+    Raises:
+        BusyError: it names both.
+    """
+    if expect is None:
         return
     latest = site.vault.latest()
-    if latest is None or references.resolve(site, request.expect).id != latest.id:
+    if latest is None or references.resolve(site, expect).id != latest.id:
         now = latest.id if latest else "none"
         raise BusyError(
-            f"the latest snapshot is {now}, not the expected {request.expect}",
+            f"the latest snapshot is {now}, not the expected {expect}",
             "look at what changed: configvault list, configvault diff",
         )
 
 
-def _chosen(paths: tuple[str, ...], live: Folder, target: Folder, id_: str) -> Folder:
+def chosen(paths: tuple[str, ...], live: Folder, target: Folder, where: str, hint: str) -> Folder:
+    """Return `live` with only these `paths` as in `target`; all of `target` where none is named.
+
+    Raises:
+        UsageError: one of them is neither in `target`, which is called `where`, nor in the root.
+    """
     if not paths:
         return target
     cleaned = [_inside(path) for path in paths]
     for path in cleaned:
         if target.find(path) is None and live.find(path) is None:
-            raise UsageError(f"{path!r} is neither in {id_} nor in the root", f"configvault show {id_} --stat")
+            raise UsageError(f"{path!r} is neither in {where} nor in the root", hint)
     return compare.graft(live, target, cleaned)
 
 

@@ -50,6 +50,23 @@ class Validator(Protocol):
         ...
 
 
+class Offered(Protocol):
+    """A git repository that states are deployed from. `name` is fit to print."""
+
+    @property
+    def name(self) -> str:
+        """Return its URL without secrets."""
+        ...
+
+    def tip(self, git: Git, ref: str) -> str:
+        """Return the commit that `ref` names there now; raises ConfigvaultError."""
+        ...
+
+    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
+        """Fetch what `ref` names into the empty repository `folder`, return its commit; raises ConfigvaultError."""
+        ...
+
+
 class CheckHealth(Protocol):
     """Asks the service whether it is well."""
 
@@ -132,6 +149,7 @@ class Site:
     machine: str = ""
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
+    offered: Callable[[str], Offered] | None = None
     signers: Callable[[], str] = str
     in_place: Callable[[str], str] = str
     rollout: Rollout | None = None

@@ -74,7 +74,7 @@ class Purpose:
     under which the state is kept already, where no snapshot is to be made of it; `unless_latest`: nor where the
     latest snapshot is that state, after live was kept. `target` is the id of what is restored, `back_to` the snapshot behind which newer ones are left. `forgiven` is a rollback whose own marks are
     taken back. `reload`: the service is told; `undo`: the root goes back where the service does not take it.
-    `confirm_s` is for how long it then waits for a confirmation.
+    `confirm_s` is for how long it then waits for a confirmation, `more` are further trailers of the commit.
     """
 
     trigger: str
@@ -88,6 +88,7 @@ class Purpose:
     reload: bool = True
     undo: bool = False
     confirm_s: float | None = None
+    more: tuple[tuple[str, str], ...] = ()
 
 
 @frozen
@@ -224,13 +225,8 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
     """
     _check_owners(aimed, both_ways=purpose.undo or purpose.confirm_s is not None)
     safety = keep_live(site, aimed.live)
-    confirm = None
-    if purpose.confirm_s is not None:
-        if safety is None:
-            raise ConfigvaultError(
-                "there is nothing to go back to: the root is missing", "roll back without --confirm"
-            )
-        confirm = _pending(site, aimed, purpose, safety)
+    if purpose.confirm_s is not None and safety is None:
+        raise ConfigvaultError("there is nothing to go back to: the root is missing", "leave --confirm out")
     commit, publish = purpose.kept_as, False
     left: tuple[str, ...] = ()
     if purpose.unless_latest:
@@ -240,6 +236,7 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
     if commit is None:
         commit, publish = _prepare(site, aimed, purpose, safety), True
         left = tuple(left_behind(site, purpose.back_to)) if purpose.back_to is not None else ()
+    confirm = _pending(site, aimed, purpose, safety, commit) if safety is not None else None
     journal = Journal(
         staging.new_token(),
         commit,
@@ -259,17 +256,19 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
     return journal
 
 
-def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str) -> Pending:
-    assert purpose.confirm_s is not None
-    assert purpose.target is not None
+def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str, commit: str) -> Pending | None:
+    """Return what will wait for a confirmation; what came from outside has no target but its own snapshot."""
+    if purpose.confirm_s is None:
+        return None
     until = site.now() + timedelta(seconds=purpose.confirm_s)
+    target = purpose.target or site.vault.at(commit).id
     token = secrets.token_hex(6)
     return Pending(
         token,
         until,
         purpose.confirm_s,
         site.actor,
-        purpose.target,
+        target,
         safety,
         any_owner=aimed.any_owner,
         allow_setid=aimed.allow_setid,
@@ -279,9 +278,11 @@ def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str) -> Pending:
 def _prepare(site: Site, aimed: Aim, purpose: Purpose, safety: str | None) -> str:
     """Put the commit of the snapshot that records the new state on disk; no ref leads to it yet."""
     live = aimed.live
-    touched = plugins_touched(aimed.changes, live.read, live.state, aimed.state)
+    stage = aimed.stage or live.stage
+    read = replace(live, stage=stage).read
+    touched = plugins_touched(aimed.changes, read, live.state, aimed.state)
     note = site.note(purpose.trigger, purpose.subject(safety), purpose.reason, purpose.target, touched)
-    return site.vault.prepare(aimed.state, live.before, aimed.stage or live.stage, note).commit
+    return site.vault.prepare(aimed.state, live.before, stage, replace(note, more=purpose.more)).commit
 
 
 def _check_owners(aimed: Aim, *, both_ways: bool) -> None:
@@ -408,13 +409,18 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
     is_snapshot = isinstance(back, Snapshot)
     purpose = Purpose(
         Trigger.UNDO,
-        lambda _: f"Undo the rollback to {way.target}: {why}",
+        lambda _: f"Undo {what_of(way.target, way.recorded)}: {why}",
         target=back.id,
         kept_as=None if is_snapshot else back.commit,
         back_to=back if isinstance(back, Snapshot) else None,
         forgiven=way.recorded,
     )
     return finish(site, begin(site, aimed, purpose), stage, aimed)
+
+
+def what_of(target: str, recorded: str | None) -> str:
+    """Return what a change that can be undone is called: a deployment's target is its own snapshot."""
+    return f"the deployment {target}" if target == recorded else f"the rollback to {target}"
 
 
 def _undone(site: Site, journal: Journal, snapshot: Snapshot | None, stage: Stage) -> Finished:

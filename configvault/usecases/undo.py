@@ -20,13 +20,14 @@ def undo_overdue(site: Site) -> None:
     pending = statefiles.pending(site.vault.state)
     if pending is None or pending.until > site.now():
         return
+    what = transition.what_of(pending.target, pending.recorded)
     try:
         outcome = undo(site, pending, TOO_LATE)
-        words = f"undid the rollback to {pending.target}: {TOO_LATE}"
+        words = f"undid {what}: {TOO_LATE}"
     except UnknownReferenceError as error:
         # Nobody can do this any more: to try again for ever would keep everybody from writing.
         statefiles.end_pending(site.vault.state, UNDONE, None)
-        outcome, words = None, f"cannot undo the rollback to {pending.target}: {error.message}"
+        outcome, words = None, f"cannot undo {what}: {error.message}"
     site.tell(RecoveryOutcome(words, outcome))
 
 

@@ -70,6 +70,7 @@ def snapshots(output: bytes) -> Iterable[Snapshot]:
                 reason=trailers.get("Reason"),
                 target=trailers.get("Target"),
                 plugins=_names(trailers.get("Plugins", "")),
+                source=trailers.get("Source"),
             )
 
 

@@ -90,6 +90,38 @@ def test_rollback_of_unrecorded_work(place: Path, fault: Fault, sample: int | No
     assert struck(scene, world, world.fork(*rollback), fault, sample, "old") == []
 
 
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_deploy(place: Path, fault: Fault, sample: int | None) -> None:
+    """A deployment that is struck anywhere leaves the root wholly as it was or wholly as it was offered."""
+    scene, world = scenes.make(place, lambda _: None)
+    offered = place.with_name("offered")
+    scenes.old_state(offered)
+    scenes.new_state(offered)
+    deploy = ("deploy", str(offered), "--preserve")
+    status, document = world.call(*deploy)
+    assert (status, document["outcome"]) == (0, "deployed"), document
+    world.states["new"] = scenes.state_of(world.root)
+    scene.set()
+    assert struck(scene, world, world.fork(*deploy), fault, sample, "new") == []
+
+
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True)], ids=str)
+def test_refused_deploy(place: Path, fault: Fault, sample: int | None) -> None:
+    """A candidate that is refused never touches the root, wherever that is struck."""
+    scene, world = scenes.make(place, lambda _: None)
+    offered = place.with_name("offered")
+    offered.mkdir()
+    (offered / "broken.yaml").write_text("a: [")
+
+    def check(strike: Strike) -> str | None:
+        if scenes.state_of(world.root) != world.states["old"]:
+            return "the root was touched"
+        return scenes.wrong(world, must_be="old")
+
+    losses = crash.series(scene, world.fork("deploy", str(offered)), fault, check, sample=sample)
+    assert [str(loss) for loss in losses] == []
+
+
 INTERRUPTED = {
     "prepared": 0.5,
     "switched in part": 0.7,

@@ -68,6 +68,14 @@ def test_rollback(tmp_path: Path) -> None:
     assert out_of_order(world, "rollback", min(world.reported)) == []
 
 
+def test_deploy(tmp_path: Path) -> None:
+    """What came from outside is in the vault and synced before the root is touched, as for a rollback."""
+    _, world = scenes.make(tmp_path / "place", lambda _: None)
+    scenes.old_state(tmp_path / "offered")
+    scenes.new_state(tmp_path / "offered")
+    assert out_of_order(world, "deploy", str(tmp_path / "offered")) == []
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98])
 def test_recovery(tmp_path: Path, share: float) -> None:
     """What a killed rollback had renamed and not synced is on disk before the command after it reports success."""

@@ -62,6 +62,13 @@ COMMANDS = (
         "  configvault rollback latest --path pluginproduct/plugin_meta.yaml\n"
         "  configvault rollback good --confirm 5m",
     ),
+    Command(
+        "deploy", "deploy", "validate a directory, a tar file or a git commit, then make it live",
+        "  configvault deploy ./plugin -n\n"
+        "  configvault deploy ./plugin --confirm=5m -m 'weather 2.0'\n"
+        "  tar c -C plugin . | ssh web-1 configvault deploy -\n"
+        "  configvault deploy 'https://git.example/team/plugins.git#main:backend/conf/plugin'",
+    ),
     Command("confirm", "confirm", "keep a rollback that waits for its confirmation", "  configvault confirm"),
     Command("cancel", "cancel", "undo a rollback that waits for its confirmation", "  configvault cancel"),
     Command("reload", "reload", "have the service load what is live, and check its health", "  configvault reload"),

@@ -84,11 +84,16 @@ def show(
     if args.name_only or args.stat:
         output.lines(stat(diffs) if args.stat else (printable(one.change.path) for one in diffs), asked=True)
         return
+    print_diffs(context, diffs)
+
+
+def print_diffs(context: Context, diffs: Iterable[FileDiff]) -> None:
+    """Print whole differences."""
     for one in diffs:
         for line in one.header:
-            output.line(line, "head", asked=True)
+            context.output.line(line, "head", asked=True)
         for line in one.lines:
-            output.line(line, _STYLES.get(line[:1]), asked=True)
+            context.output.line(line, _STYLES.get(line[:1]), asked=True)
 
 
 def stat(diffs: Iterable[FileDiff]) -> Iterator[str]:

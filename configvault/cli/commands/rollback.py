@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context, inside
@@ -29,12 +30,22 @@ _CANDIDATES = 10
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("reference", nargs="?", metavar="REF", help="what to restore; none: list the newest")
+    parser.add_argument("--at", metavar="TIME", help="what was the latest then: '2023-12-01 14:00', '2h ago'")
+    declare_change(parser, "restore")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="also restore what today's rules refuse, and what cannot be given to its owner",
+    )
+
+
+def declare_change(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add the arguments of whatever changes the root; `verb` says what it does with files."""
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument(
-        "--path", action="append", metavar="P", default=[], help="restore only this file or folder"
+        "--path", action="append", metavar="P", default=[], help=f"{verb} only this file or folder"
     )
-    parser.add_argument("--at", metavar="TIME", help="what was the latest then: '2023-12-01 14:00', '2h ago'")
-    parser.add_argument("--expect", metavar="ID", help="refuse if the latest snapshot is another one by now")
+    parser.add_argument("--expect", metavar="ID", help="abort if ID is no longer the latest snapshot")
     parser.add_argument(
         "--confirm",
         metavar="TIME",
@@ -42,12 +53,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         const=DEFAULT_CONFIRM,
         help=f"undo it unless `configvault confirm` comes within that time (default {DEFAULT_CONFIRM})",
     )
-    parser.add_argument("--no-reload", action="store_true", help="do not tell the service")
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="also restore what today's rules refuse, and what cannot be given to its owner",
-    )
+    parser.add_argument("--no-reload", action="store_true", help="do not reload the service")
     parser.add_argument(
         "--allow-setid", action="store_true", help="give files the set-user-id and set-group-id bits they had"
     )
@@ -56,9 +62,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Restore and print what came of it; without a daemon also wait for the confirmation."""
-    from configvault.usecases import confirm, rollback
+    from configvault.usecases import rollback
 
-    confirm_s = _confirm_s(args)
+    within_s = confirm_s(args)
     if args.reference is None and args.at is None:
         return _candidates(context)
     if args.reference is not None and args.at is not None:
@@ -72,27 +78,37 @@ def run(context: Context, args: argparse.Namespace) -> int:
         not args.no_reload,
         args.force,
         args.message,
-        confirm_s,
+        within_s,
         args.allow_setid,
     )
-    try:
+
+    def act() -> int:
         outcome = (rollback.dry_run if args.dry_run else rollback.rollback)(site, request)
         if outcome.pending_until is not None:
-            outcome = _waited_for(context, site, outcome)
+            outcome = waited_for(context, site, outcome, lambda: show(context, outcome))
+        show(context, outcome)
+        return EXIT_CODES[outcome.outcome]
+
+    return interruptible(context, site, act)
+
+
+def interruptible(context: Context, site: Site, act: Callable[[], int]) -> int:
+    """Return what `act` returns; where it is interrupted while a confirmation is pending, say so."""
+    from configvault.usecases import confirm
+
+    try:
+        return act()
     except KeyboardInterrupt:
         if confirm.due(site) is None:
             raise
         context.say_error(
-            "interrupted; the rollback still waits for its confirmation",
-            "configvault confirm, or configvault cancel",
+            "interrupted; the change is still pending", "configvault confirm, or configvault cancel"
         )
         return INTERRUPTED
-    show(context, outcome)
-    return EXIT_CODES[outcome.outcome]
 
 
-def _confirm_s(args: argparse.Namespace) -> float | None:
-    """Return how long the rollback waits for its confirmation, None if it does not."""
+def confirm_s(args: argparse.Namespace, positional: str = "reference") -> float | None:
+    """Return how long the change waits for its confirmation, None if it does not."""
     from configvault.core import units
 
     if args.confirm is None:
@@ -100,26 +116,28 @@ def _confirm_s(args: argparse.Namespace) -> float | None:
     try:
         seconds = units.duration(args.confirm)
     except ValueError:
-        if args.reference is not None:
+        if getattr(args, positional) is not None:
             raise UsageError(
-                f"--confirm {args.confirm!r} is no duration; allowed: {units.DURATIONS}",
-                "configvault rollback REF --confirm=5m",
+                f"--confirm {args.confirm!r} is no duration; allowed: {units.DURATIONS}", "--confirm=5m"
             ) from None
         # `rollback --confirm REF`: argparse took the reference for the time.
-        args.reference, seconds = args.confirm, units.duration(DEFAULT_CONFIRM)
+        setattr(args, positional, args.confirm)
+        seconds = units.duration(DEFAULT_CONFIRM)
     if not 1 <= seconds <= LONGEST_CONFIRM_S:
         raise UsageError(f"--confirm {args.confirm} is too short or too long", "from 1s to 7d")
     return seconds
 
 
-def _waited_for(context: Context, site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
-    """Leave the waiting to the daemon, or wait here where none runs."""
+def waited_for(
+    context: Context, site: Site, outcome: RollbackOutcome, shown: Callable[[], None]
+) -> RollbackOutcome:
+    """Leave the waiting to the daemon, or wait here where none runs, after `shown` has printed how it stands."""
     from configvault.usecases import confirm, status
 
     if status.daemon(site.vault).running:
         return outcome
     if not context.json:
-        show(context, outcome)
+        shown()
         undo = context.hint("configvault cancel")
         context.output.line(f"waiting for it, since no daemon does; to undo it at once: {undo}")
         sys.stdout.flush()

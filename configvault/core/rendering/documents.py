@@ -13,7 +13,13 @@ from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
 
 if TYPE_CHECKING:
-    from configvault.core.outcome import RecordOutcome, ReloadOutcome, RollbackOutcome, RolloutOutcome
+    from configvault.core.outcome import (
+        DeployOutcome,
+        RecordOutcome,
+        ReloadOutcome,
+        RollbackOutcome,
+        RolloutOutcome,
+    )
     from configvault.core.replicas import ReplicaStatus
 
 Document = dict[str, Any]
@@ -38,6 +44,7 @@ def snapshot(value: Snapshot, changes: Iterable[Change] | None = None) -> Docume
         "target": value.target,
         "annotations": list(value.annotations),
         "plugins": list(value.plugins),
+        "source": value.source,
     }
     if changes is None:
         del document["changes"]
@@ -75,6 +82,7 @@ def rejected(value: RejectedState) -> Document:
         "annotations": [],
         "findings": [finding(one) for one in value.findings],
         "plugins": list(value.plugins),
+        "source": None,
     }
 
 
@@ -124,6 +132,42 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "without_attributes": list(outcome.bare),
         "without_setid": list(outcome.no_set_id),
     }
+
+
+def deployed(outcome: DeployOutcome) -> Document:
+    """Return what `deploy`, `edit` and `pull` print: as a rollback, with where it came from."""
+    change_ = rolled_back(outcome.change) if outcome.change is not None else _NOTHING_DONE
+    return change_ | {
+        "outcome": outcome.outcome.value,
+        "target": snapshot(outcome.deployed) if outcome.deployed else None,
+        "source": asdict(outcome.source),
+        "changes": [change(one) for one in outcome.changes],
+        "rejected": outcome.rejected.id if outcome.rejected else None,
+        "findings": [finding(one) for one in outcome.findings],
+        "elapsed_seconds": outcome.elapsed_seconds,
+    }
+
+
+# What `rolled_back` says of a root that was not changed.
+_NOTHING_DONE: Document = {
+    "outcome": None,
+    "target": None,
+    "safety": None,
+    "recorded": None,
+    "changes": [],
+    "reload": None,
+    "health": [],
+    "pending_until": None,
+    "elapsed_seconds": None,
+    "left": [],
+    "findings": [],
+    "in_place": [],
+    "hard_links": [],
+    "kept_folders": [],
+    "foreign": None,
+    "other_owners": [],
+    "aside": {},
+}
 
 
 def reloaded(outcome: ReloadOutcome) -> Document:

@@ -16,6 +16,8 @@ from configvault.core.outcome import (
     CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
+    DeployEnd,
+    DeployOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -99,6 +101,29 @@ _ENDS = {
     RollbackEnd.PLANNED: ("planned", INFO, "would roll back to"),
     RollbackEnd.UNDONE: ("undone", ERROR, "undid the rollback to"),
     RollbackEnd.RELOAD_FAILED: ("reload_failed", ERROR, "restored, but the service did not take it:"),
+}
+
+
+def _deployed(outcome: DeployOutcome) -> Event:
+    name, level, words = _DEPLOYMENTS[outcome.outcome]
+    title = f"{words} {outcome.source}"
+    if outcome.rejected is not None:
+        title = f"{title}, kept as {outcome.rejected.id}: {outcome.rejected.subject}"
+    elif outcome.deployed is not None:
+        title = f"{title} as {outcome.deployed.id}: {outcome.deployed.subject}"
+    change = outcome.change
+    if change is not None and change.reload is not None and (why := _untaken(change.reload, change.health)):
+        title = f"{title} ({why})"
+    return Event(name, level, title, documents.deployed(outcome))
+
+
+_DEPLOYMENTS = {
+    DeployEnd.DEPLOYED: ("deployed", INFO, "deployed"),
+    DeployEnd.UNCHANGED: ("unchanged", INFO, "live already equals"),
+    DeployEnd.PLANNED: ("planned", INFO, "would deploy"),
+    DeployEnd.REJECTED: ("rejected", ERROR, "refused to deploy"),
+    DeployEnd.UNDONE: ("undone", ERROR, "undid the deployment of"),
+    DeployEnd.RELOAD_FAILED: ("reload_failed", ERROR, "deployed, but the service did not take it:"),
 }
 
 
@@ -211,6 +236,7 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     RecordOutcome: _recorded,
     PostponedOutcome: _postponed,
     RollbackOutcome: _rolled_back,
+    DeployOutcome: _deployed,
     ReloadOutcome: _reloaded,
     RolloutOutcome: _rolled_out,
     RecoveryOutcome: _recovered,

@@ -167,7 +167,7 @@ def test_interrupted_while_it_waits(place: Place) -> None:
     place.ok("snapshot")  # the lock is free again: it has come to wait
     os.kill(waits.pid, signal.SIGINT)
     ended = waits.wait()
-    assert (ended.status, "still waits" in ended.err) == (130, True), ended
+    assert (ended.status, "still pending" in ended.err) == (130, True), ended
     assert place.ok("cancel")["outcome"] == "undone"
 
 

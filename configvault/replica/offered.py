@@ -80,7 +80,7 @@ class Offered:
         return commit
 
     def _check_signature(self, git: Git, commit: str, folder: str) -> None:
-        path = os.path.join(folder, "allowed-signers")
+        path = os.path.join(folder, "candidate-signers")
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._trusted)
         settings = ["-c", "gpg.format=ssh", "-c", f"gpg.ssh.allowedSignersFile={path}"]

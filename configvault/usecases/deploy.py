@@ -21,6 +21,8 @@ from configvault.usecases.transition import Aim, Finished, Purpose
 from configvault.usecases.writing import writing
 from configvault.vault.stage import Stage
 
+__all__ = ["Request", "Stage", "deploy", "dry_run"]
+
 Offer = Callable[[Stage], Candidate]
 """Reads what is offered, once, its bytes into the stage."""
 

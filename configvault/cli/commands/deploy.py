@@ -13,8 +13,8 @@ from configvault.core.outcome import DeployEnd, DeployOutcome
 
 if TYPE_CHECKING:
     from configvault.core.candidates import Candidate
+    from configvault.usecases.deploy import Stage
     from configvault.usecases.transition import Aim
-    from configvault.vault.stage import Stage
 
 EXIT_CODES = {
     DeployEnd.DEPLOYED: 0,

@@ -449,10 +449,10 @@ def test_what_is_no_configuration_is_said(tmp_path: Path, body: bytes, fault: st
 
 
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
-    """Without a file the hint is the command that writes it, at that place."""
+    """Without a file the hint is the command that writes it; whoever prints the hint adds the place."""
     with pytest.raises(ConfigError, match="no configuration at") as caught:
         config.load(tmp_path / "none.yaml", {})
-    assert caught.value.hint == f"configvault init --config {tmp_path}/none.yaml --root DIR --vault DIR"
+    assert caught.value.hint == "configvault init --root DIR"
 
 
 def test_a_folder_or_huge_file_is_no_configuration(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ NAMES = "|".join(sorted({name for one in COMMANDS for name in (one.name, *one.al
 COMMAND = re.compile(rf"configvault (?:{NAMES})\b(?:(?:'[^']*'|\"[^\"]*\"|[^,;`'\"]))*")
 STANDS_FOR = {
     "REF": "latest", "NAME": "stable", "PATH": "a.yaml", "DIR": "/nonexistent", "URL": "/nonexistent/replica.git",
-    "FILE": "/nonexistent", "N": "1", "PLACE": "/nonexistent/place", "{}": "latest",
+    "FILE": "/nonexistent", "N": "1", "DIRECTORY": ".", "SOURCE": ".", "PLACE": "/nonexistent/place", "{}": "latest",
 }  # fmt: skip
 # These would not come back, or change the machine: that they can be understood has to do.
 # A tour shows how it starts a daemon.

@@ -16,8 +16,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from configvault import config, who
+from configvault.core import metadata
 from configvault.core.errors import UsageError
-from configvault.core.model import Change, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
+from configvault.core.model import Change, Finding, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from configvault.validators import Rule, Validator
     from configvault.vault.repository import Vault
     from configvault.vault.signing import Signer
+    from configvault.vault.verdicts import Kept
     from configvault.who.writers import Writers
 
 
@@ -98,12 +100,17 @@ def validator(settings: ValidateSettings, environ: Mapping[str, str]) -> Validat
     if settings.profile == "generic":
         return Validator(settings, environ, generic.validate)
     from configvault.coze import directory
+    from configvault.coze.memory import CODECS
 
-    return Validator(settings, environ, directory.validate)
+    return Validator(settings, environ, directory.validate, CODECS)
 
 
 class LazyValidator:
-    """The validator of a profile; the validators and their libraries are loaded with the first state."""
+    """The validator of a profile; the validators and their libraries are loaded with the first state.
+
+    A whole state that another process has validated by the same rules is not validated again, where it is not compared
+    with another one: nothing is loaded for that.
+    """
 
     def __init__(
         self, settings: ValidateSettings, environ: Mapping[str, str], memory: str | None = None
@@ -113,22 +120,50 @@ class LazyValidator:
         self._environ = environ
         self._memory = memory
         self._real: Validator | None = None
+        self._rules = ""
+        self._trees: dict[str, tuple[Finding, ...]] | None = None
+        self._kept: Kept | None = None
 
     def validate(self, state: State, within_s: float | None = None) -> Verdict:
         """Return the verdict on `state`; what is not validated `within_s` seconds is not accepted."""
+        # What other programs and packages say may change without any rule of ours.
+        alone = self._memory is not None and state.before is None and not self._settings.commands
+        # What was left out of the state is no part of its tree.
+        if alone and not state.tree.summary.leaves_out and not _has_external():
+            known = self._known_trees()
+            tree = metadata.snapshot_tree(state.tree).id
+            if (found := known.pop(tree, None)) is None:
+                found = self._loaded().validate(state, within_s).findings
+                if not self._loaded().is_settled:
+                    return Verdict(found)
+            # What is asked for again is kept longest.
+            known[tree] = found
+            return Verdict(found)
         return self._loaded().validate(state, within_s)
 
     def validate_again(self, state: State) -> Verdict:
         """Return the verdict on a state that was validated before, without programs of the site's own."""
         return self._loaded().validate_again(state)
 
+    def _known_trees(self) -> dict[str, tuple[Finding, ...]]:
+        from configvault.vault import verdicts
+
+        if self._trees is None:
+            assert self._memory is not None
+            self._rules = _rules(self._settings)
+            self._trees = verdicts.trees(self._memory, self._rules)
+        while len(self._trees) > verdicts.MOST_TREES:
+            del self._trees[next(iter(self._trees))]
+        return self._trees
+
     def _loaded(self) -> Validator:
         if self._real is None:
-            from configvault.vault import verdicts
-
             self._real = validator(self._settings, self._environ)
             if self._memory is not None:
-                self._real.clean |= verdicts.load(self._memory, self._real.rules)
+                from configvault.vault import verdicts
+
+                self._known_trees()
+                self._real.recall(verdicts.load(self._memory, self._rules).rest)
         return self._real
 
     def lacking(self) -> Mapping[str, str]:
@@ -136,11 +171,34 @@ class LazyValidator:
         return lacking(self._settings)
 
     def remember(self) -> None:
-        """Keep for other processes which folders need not be validated again."""
+        """Keep for other processes what was found, where any of it is new."""
         if self._real is not None and self._memory is not None:
             from configvault.vault import verdicts
 
-            verdicts.save(self._memory, self._real.rules, self._real.clean)
+            kept = verdicts.Kept(self._known_trees(), self._real.memory())
+            if kept != self._kept:
+                verdicts.save(self._memory, self._rules, kept)
+                self._kept = verdicts.Kept(dict(kept.trees), kept.rest)
+
+
+def _rules(settings: ValidateSettings) -> str:
+    """Return everything but the files themselves that decides what is found in them."""
+    import importlib.util
+    import sys
+
+    import yaml
+
+    import configvault
+
+    optional = importlib.util.find_spec("openapi_spec_validator") is not None
+    return repr((settings, configvault.__version__, yaml.__version__, sys.version, optional))
+
+
+@lru_cache(1)
+def _has_external() -> bool:
+    from importlib.metadata import entry_points
+
+    return bool(entry_points(group="configvault.validators"))
 
 
 def open_site(

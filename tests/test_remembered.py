@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
+import plugins
 import pytest
 from harness.daemon import Watched
 from hypothesis import given
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 from sites import Place
 from states import Blobs, Content, Link, folder
 
+from configvault import app
 from configvault.app import validator
 from configvault.core import metadata
-from configvault.core.model import Entry, Folder, Stamp, State
+from configvault.core.model import Entry, Finding, Folder, Severity, Stamp, State
 from configvault.core.settings import ValidateSettings
 from configvault.root import capture
 from configvault.usecases import scan
@@ -114,19 +117,32 @@ def test_the_daemon_leaves_its_stamps(tmp_path: Path) -> None:
     assert metadata.snapshot_tree(kept).id == place.git("rev-parse", "main^{tree}").strip()
 
 
-def test_clean_folders_are_for_one_set_of_rules(tmp_path: Path) -> None:
-    """What was found clean by other rules, or by a file that is no such list, is not believed."""
-    path = str(tmp_path / "verdicts")
-    verdicts.save(path, "these rules", {"a" * 40, "b" * 40})
-    assert verdicts.load(path, "these rules") == {"a" * 40, "b" * 40}
-    assert verdicts.load(path, "other rules") == set()
-    (tmp_path / "verdicts").write_bytes((tmp_path / "verdicts").read_bytes()[:-20])
-    assert len(verdicts.load(path, "these rules")) == 1
-    assert verdicts.load(str(tmp_path / "missing"), "these rules") == set()
+def test_verdicts_are_for_one_set_of_rules(tmp_path: Path) -> None:
+    """What was found by other rules, or by a file that is damaged anywhere, is not believed."""
+    path = tmp_path / "verdicts"
+    finding = Finding("yaml-syntax", Severity.ERROR, "a.yaml", 1, None, "no", None, "yes")
+    kept = verdicts.Kept({"a" * 40: (finding,), "b" * 40: ()}, {"clean": ["c" * 40]})
+    verdicts.save(str(path), "these rules", kept)
+    assert verdicts.load(str(path), "these rules") == kept
+    assert verdicts.trees(str(path), "these rules") == kept.trees
     assert (
-        validator(ValidateSettings(profile="generic"), {}).rules
-        != validator(ValidateSettings(profile="generic", max_file_size=1), {}).rules
+        verdicts.load(str(path), "other rules")
+        == verdicts.load(str(tmp_path / "missing"), "")
+        == verdicts.Kept()
     )
+    assert verdicts.trees(str(path), "other rules") == {}
+    whole = path.read_bytes()
+    for length in range(len(whole) - 1):
+        path.write_bytes(whole[:length])
+        assert verdicts.load(str(path), "these rules") in (kept, verdicts.Kept())
+        assert verdicts.trees(str(path), "these rules") in (kept.trees, {})
+
+
+def test_only_the_newest_verdicts_are_kept(tmp_path: Path) -> None:
+    """The file does not grow with the history: of whole states so many are kept, those that were asked for last."""
+    trees = {f"{number:040x}": () for number in range(verdicts.MOST_TREES + 7)}
+    verdicts.save(str(tmp_path / "verdicts"), "", verdicts.Kept(trees))
+    assert list(verdicts.trees(str(tmp_path / "verdicts"), "")) == list(trees)[7:]
 
 
 def test_what_is_known_to_be_clean_is_not_read() -> None:
@@ -186,3 +202,52 @@ def test_the_log_goes_on_behind_the_newest(tmp_path: Path, monkeypatch: pytest.M
         place.git("tag", "-d", every[1], every[2])
         assert [one.id for one in site.vault.log(limit=3)] == [every[0], *every[3:5]]
         assert [one.id for one in site.vault.log(limit=9)] == [every[0], *every[3:]]
+
+
+COZE: dict[str, Content] = {**plugins.GOOD, "pluginproduct/unused.yaml": "a: 1\n"}
+
+
+def test_another_process_knows_the_findings(tmp_path: Path) -> None:
+    """A directory with standing warnings is validated once: the next process reads no file of it, and says the same."""
+    path, blobs = str(tmp_path / "verdicts"), Blobs()
+    tree = folder(COZE, blobs)
+    state = State(tree, blobs.read, tree)
+    first = app.LazyValidator(ValidateSettings(), {}, path)
+    found = first.validate(state)
+    assert (found.accepted, bool(found.findings)) == (True, True)
+    first.remember()
+    blobs.reads.clear()
+    second = app.LazyValidator(ValidateSettings(), {}, path)
+    assert second.validate(state) == found
+    assert blobs.reads == []
+    assert app.LazyValidator(ValidateSettings(), {}, str(tmp_path / "none")).validate(state) == found
+
+
+def test_a_whole_state_is_not_validated_again(tmp_path: Path) -> None:
+    """To go back to a state that was validated by these rules loads no validator; by other rules it is validated."""
+    path, blobs = str(tmp_path / "verdicts"), Blobs()
+    state = State(folder({**COZE, "pluginproduct/bad.yaml": "a: ["}, blobs), blobs.read)
+    first = app.LazyValidator(ValidateSettings(), {}, path)
+    found = first.validate(state)
+    assert not found.accepted
+    first.remember()
+    second = app.LazyValidator(ValidateSettings(), {}, path)
+    assert (second.validate(state), second._real) == (found, None)
+    strict = ValidateSettings(rules={"unreferenced-file": "error"})
+    assert len(app.LazyValidator(strict, {}, path).validate(state).errors) > len(found.errors)
+
+
+@given(
+    st.lists(st.sampled_from(sorted(COZE)), min_size=1, max_size=4),
+    st.sampled_from(("", "a: [", "{}", "a: 1\n")),
+)
+def test_a_process_that_remembers_says_the_same(names: list[str], text: str) -> None:
+    """Whatever was validated and written down before, the verdict is that of a new validator."""
+    with tempfile.TemporaryDirectory() as place:
+        path, blobs, files = f"{place}/verdicts", Blobs(), dict(COZE)
+        for name in names:
+            files[name] = text if files[name] != text else COZE[name]
+            state = State(folder(files, blobs), blobs.read)
+            lazy = app.LazyValidator(ValidateSettings(), {}, path)
+            assert lazy.validate(state) == validator(ValidateSettings(), {}).validate(state)
+            lazy.remember()

@@ -227,7 +227,8 @@ def _live(run: Run, entry: Entry) -> int | None:
     if entry.size > run.settings.max_file_size:
         return None
     try:
-        run.files.read(entry)
+        if not run.knows("meta", entry):
+            run.files.read(entry)
     except Exception:  # the state promises the bytes of its own tree only
         return None
     validated = run.once("meta", META, entry, meta.validate)

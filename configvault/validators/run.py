@@ -50,6 +50,7 @@ class Run:
         self._clean = clean
         self._told_before = told_before
         self.told: Told = {}
+        self.is_settled = True
 
     def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
         """Return what `act` returns; if it fails, say so of `path` and return None."""
@@ -117,9 +118,14 @@ class Run:
                     return error
                 raise
 
+    def knows(self, role: str, entry: Entry) -> bool:
+        """Return whether `once` would not have to read the bytes of `entry`."""
+        return (role, entry.blob) in self._known
+
     def forget(self, role: str, entry: Entry) -> None:
         """Have the bytes of `entry` validated anew the next time, as something was left open."""
         self._known.pop((role, entry.blob), None)
+        self.is_settled = False
 
     def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
         """Report `faults` of the file at `path`, whose bytes are those of `entry`."""

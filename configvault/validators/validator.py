@@ -7,18 +7,15 @@ folders on the way to it.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import yaml
-
-import configvault
 from configvault.core.model import Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
-from configvault.validators import budget, massremoval
+from configvault.validators import budget, massremoval, memory
 from configvault.validators.faults import Fault
+from configvault.validators.memory import Codec
 from configvault.validators.report import Report
 from configvault.validators.run import FILES, MANY_HINT, Known, Run, Told
 
@@ -38,15 +35,23 @@ class Validator:
     several threads at once.
     """
 
-    def __init__(self, settings: ValidateSettings, environ: Mapping[str, str], profile: Profile) -> None:
+    def __init__(
+        self,
+        settings: ValidateSettings,
+        environ: Mapping[str, str],
+        profile: Profile,
+        codecs: Mapping[str, Codec] | None = None,
+    ) -> None:
+        """Take the settings, the profile, and how what its passes find is written down (`codecs`, by role)."""
         self._settings = settings
         self._profile = profile
         self._environ = environ
         self._known: Known = {}
         self._told: Told = {}
         self.clean: set[str] = set()
-        # Everything but the file itself that may decide on a file.
-        self.rules = repr((settings, configvault.__version__, yaml.__version__, sys.version))
+        self._codecs = codecs or {}
+        # Whether the last verdict would be the same at another time.
+        self.is_settled = True
         self._external: list[EntryPoint] | None = None
         self._commands_said: tuple[str, tuple[Finding, ...]] | None = None
 
@@ -70,8 +75,22 @@ class Validator:
         with budget.of_a_state(within_s):
             run.guard("", lambda: self._validate(run, programs=programs))
         self._told = run.told
+        self.is_settled = run.is_settled and not any(
+            one.rule in memory.PASSING for one in report.verdict().findings
+        )
         self._forget(state.tree)
         return report.verdict()
+
+    def recall(self, document: Mapping[str, Any]) -> None:
+        """Know what `memory` returned in another process, by the same rules."""
+        clean, known, told = memory.recall(document, self._codecs)
+        self.clean |= clean
+        self._known = {**known, **self._known}
+        self._told = {**told, **self._told}
+
+    def memory(self) -> dict[str, Any]:
+        """Return what is known, as JSON."""
+        return memory.rows(self.clean, self._known, self._told, self._codecs)
 
     def _forget(self, tree: Folder) -> None:
         """Keep no more than is known of twice as much as `tree` holds, or a long life would remember everything."""

@@ -1,33 +1,78 @@
-"""Which folders one set of rules found nothing in, kept between processes so that they are not validated again.
+"""What one set of rules found, kept between processes so that it is not found again.
 
-Only a cache, by the id of a folder's git tree, so that it is true of any state that holds such a folder.
+Only a cache, and by content: by the id of a git tree or blob, so that it is true of whatever holds that tree or blob.
+Three lines: whose rules they are; whole states by their trees, for who asks about one of those again; the rest, which
+only who validates has to read. What the rest holds is for the validator to say.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Collection
+import json
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
 
+from configvault.core.frozen import frozen
+from configvault.core.model import Finding, Severity
 from configvault.disk import durable
 
-_ID = re.compile(r"[0-9a-f]{40}")
+# The states that somebody may go back to are among the newest.
+MOST_TREES = 50
+# Past so many bytes a line is left out: to read it would take longer than what it saves.
+_MOST_BYTES = 8 << 20
 
 
-def load(path: str, rules: str) -> set[str]:
-    """Return the ids that `save` wrote to the file `path` for these rules; none where they are of others."""
+@frozen
+class Kept:
+    """What was found: the findings on whole states by their trees, oldest first, and the validator's own rows."""
+
+    trees: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    rest: Mapping[str, Any] = field(default_factory=dict)
+
+
+def trees(path: str, rules: str) -> dict[str, tuple[Finding, ...]]:
+    """Return the findings on whole states that `save` wrote to the file `path` for these rules."""
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            said, *ids = file.read().split("\n")
-    except OSError:
-        return set()
-    return {id_ for id_ in ids if _ID.fullmatch(id_)} if said == _name(rules) else set()
+        with open(path, "rb") as file:
+            if file.readline().strip() != _name(rules):
+                return {}
+            return {tree: tuple(map(_finding, rows)) for tree, rows in json.loads(file.readline()).items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
-def save(path: str, rules: str, ids: Collection[str]) -> None:
-    """Write `ids` to the file `path`. It is not synced: what a power cut leaves of a line is no id."""
-    durable.write(path, "\n".join([_name(rules), *ids, ""]).encode(), sync=False)
+def load(path: str, rules: str) -> Kept:
+    """Return all that `save` wrote to the file `path` for these rules; nothing where it is of others, or damaged."""
+    try:
+        with open(path, "rb") as file:
+            name, _, rest = file.read().split(b"\n")[:3]
+            if name != _name(rules):
+                return Kept()
+            return Kept(trees(path, rules), dict(json.loads(rest)))
+    except (OSError, ValueError, TypeError):
+        return Kept()
 
 
-def _name(rules: str) -> str:
-    return hashlib.sha256(rules.encode("utf-8", "surrogateescape")).hexdigest()
+def save(path: str, rules: str, kept: Kept) -> None:
+    """Write `kept` to the file `path`. It is not synced: what a power cut leaves of it is no JSON."""
+    newest = dict(list(kept.trees.items())[-MOST_TREES:])
+    lines = [
+        json.dumps({tree: [_row(one) for one in found] for tree, found in newest.items()}),
+        json.dumps(kept.rest),
+    ]
+    fitting = [line if len(line) <= _MOST_BYTES else "{}" for line in lines]
+    durable.write(path, b"\n".join([_name(rules), *(line.encode() for line in fitting), b""]), sync=False)
+
+
+def _row(one: Finding) -> list[Any]:
+    return [one.rule, one.severity, one.path, one.line, one.column, one.message, one.excerpt, one.hint]
+
+
+def _finding(row: list[Any]) -> Finding:
+    rule, severity, *more = row
+    return Finding(rule, Severity(severity), *more)
+
+
+def _name(rules: str) -> bytes:
+    return hashlib.sha256(rules.encode("utf-8", "surrogateescape")).hexdigest().encode()

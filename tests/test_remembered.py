@@ -9,7 +9,7 @@ from pathlib import Path
 import plugins
 import pytest
 from harness.daemon import Watched
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sites import Place
 from states import Blobs, Content, Link, folder

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -18,6 +19,7 @@ import pytest
 from harness import commands, tracer
 from sites import Place
 
+from benchmarks import age
 from configvault.core.model import Trigger
 from configvault.core.outcome import Recording
 from configvault.core.settle import EVERYTHING, Dirty
@@ -199,3 +201,73 @@ def test_counts_see_everything(tmp_path: Path) -> None:
 
     size = path.stat().st_size
     assert warm.counted(act) == Counts(1, 1, 2, 2 * size, 1, 3, size)
+
+
+# --- age
+
+YOUNG, OLD = 100, 5_000
+# What an old history may take more: git reads ahead as far as a pipe holds, of which a young one has less. All names of an
+# old one would be 370,000 bytes, all commits two million.
+A_LOOK = 300_000
+AGED: dict[str, list[str]] = {
+    "list": ["list", "--limit", "20"],
+    "list --since": ["list", "--since", "5h ago"],
+    "list --all": ["list", "--all", "--limit", "20"],
+    "show a part of an id": ["show", "backup_20240301_112"],
+    "status": ["status"],
+    "rollback --at": ["rollback", "--at", "2024-03-01 09:00", "-n"],
+    "rollback previous": ["rollback", "previous", "-n"],
+    "rejected list of the newest": ["list", "--all", "--limit", "3"],
+}
+
+
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory: pytest.TempPathFactory, believing: object) -> dict[int, Warm]:
+    """Return places with vaults of both ages; the newest snapshot of each was taken at one time."""
+    places = {}
+    for snapshots in (YOUNG, OLD):
+        warm = Warm.__new__(Warm)
+        warm.place = Place(tmp_path_factory.mktemp("aged") / str(snapshots))
+        age.fill(warm.place.config, dict(os.environ), snapshots, datetime(2024, 3, 1, 12, tzinfo=UTC))
+        places[snapshots] = warm
+    return places
+
+
+@pytest.mark.parametrize("name", AGED)
+def test_no_look_grows_with_the_history(aged: dict[int, Warm], name: str) -> None:
+    """The same answer costs the same out of fifty times as many snapshots: files, syncs, processes, bytes."""
+    young, old = (
+        warm.counted(commands.forked(["-c", str(warm.place.config), *AGED[name]])) for warm in aged.values()
+    )
+    grown = old.above(
+        young._replace(
+            vault_bytes=young.vault_bytes + A_LOOK, child_bytes=young.child_bytes + 70_000, root_bytes=10_000
+        )
+    )
+    assert grown == {}, f"{young}\n{old}"
+
+
+@pytest.mark.parametrize("trigger", [Trigger.CHANGE, Trigger.SCHEDULE])
+def test_no_record_grows_with_the_history(aged: dict[int, Warm], trigger: Trigger) -> None:
+    """A changed file is recorded at the same cost after any number of snapshots, also once something was rolled back."""
+    counts = []
+    for warm in aged.values():
+        warm.site = warm.place.site()
+        warm.seen = observe(warm.site, Trigger.STARTUP, Look(), threading.Event())
+        warm.place.write({age.path_of(3): f"name: {trigger}\n"})
+        wanted = Dirty([os.path.dirname(age.path_of(3))]) if trigger is Trigger.CHANGE else EVERYTHING
+        counts.append(
+            warm.counted(
+                lambda warm=warm, wanted=wanted: _ends(lambda: warm.look(wanted, trigger), Recording.RECORDED)
+            )
+        )
+        warm.site.vault.close()
+    young, old = counts
+    # The old vault has twenty snapshots to compare with that were rolled back from, each found by its name; the young none.
+    most = young._replace(
+        vault_bytes=young.vault_bytes + A_LOOK + 20 * 8_000,
+        root_bytes=10_000,
+        vault_files=young.vault_files + 2 * 20 + 10,
+        child_bytes=70_000,
+    )
+    assert old.above(most) == {}, f"{young}\n{old}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from sites import Place
 
 from configvault.core import gitformat
+from configvault.usecases import upkeep
 from configvault.vault import marks as marks_of
 from configvault.vault.bymonth import ByMonth
 from configvault.vault.objects import from_bytes
@@ -105,3 +107,32 @@ def test_older_vaults_are_read_and_carried_over(tmp_path: Path) -> None:
     assert json.loads(place.git("show", f"{marks_of.REF}:marks.json"))["good"] == []
     place.fsck()
     place.ok("verify")
+
+
+def test_loose_refs_are_packed_where_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past a number all refs go into one file, and say what they said; below it nothing is done."""
+    place = Place(tmp_path / "place")
+    place.init({"a": "0\n"})
+    place.snapshot({"a": "1\n"})
+    before = place.git("for-each-ref")
+    with place.parts() as site:
+        upkeep.pack_refs(site)
+        assert site.vault.refs.loose() == 3
+        monkeypatch.setattr(upkeep, "MOST_LOOSE_REFS", 2)
+        upkeep.pack_refs(site)
+        assert site.vault.refs.loose() == 0
+    assert place.git("for-each-ref") == before
+    place.fsck()
+
+
+def test_what_a_killed_packing_left_is_removed(tmp_path: Path) -> None:
+    """After a holder of the lock was killed git's half-written packs go at once, but for one that is being written."""
+    place = Place(tmp_path / "place")
+    place.init({"a": "0\n"})
+    folder = place.vault / "objects" / "pack"
+    left = [folder / f"{name}_aBc123" for name in ("tmp_pack", "tmp_idx", "tmp_rev")]
+    for path in left:
+        path.write_bytes(b"half")
+    with left[0].open("rb"), place.parts() as site:
+        site.vault.mend(ended_well=False)
+        assert [path.exists() for path in left] == [True, False, False]

@@ -39,7 +39,7 @@ from configvault.root.trial import try_to_write
 from configvault.usecases import daemonstate, scan
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.usecases.site import Site
-from configvault.usecases.upkeep import keep_up, verify
+from configvault.usecases.upkeep import keep_up, pack_refs, verify
 from configvault.usecases.writing import writing
 from configvault.vault.statefiles import SCHEDULE
 
@@ -176,6 +176,7 @@ class Worker:
             self._attempt("record", self._rescan)
         if self._remember_s is not None and now_s >= self._remember_s:
             self._remember()
+            self._attempt("pack", lambda: pack_refs(self._site))
         if self._is_due("poll", self.sight.poll_s, now_s):
             self._attempt("poll", lambda: self.sight.poll(self._known))
         if self._is_due("restore", self._reactions.probation.due_s, now_s):

@@ -9,7 +9,6 @@ from configvault.core import metadata
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.frozen import frozen
 from configvault.core.model import Folder, Snapshot, Trigger
-from configvault.disk import durable
 from configvault.usecases import scan, transition
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
@@ -81,8 +80,9 @@ def recover_host(site: Site, source: Source, *, force: bool = False, allow_setid
         if not _is_above(site, refs[MAIN]):
             source.receive(site.vault.git)
             maintenance.release(site.vault)
-            # git syncs what it fetched, but not the folders that name it.
-            durable.sync_file_system(site.vault.path)
+            # One file instead of one for each snapshot; with it on disk is what git did not sync: the folders of what it
+            # fetched.
+            maintenance.pack_refs(site.vault)
         maintenance.check(site.vault)
         return _restore(site, source, site.vault.at(refs[MAIN]), stage, allow_setid=allow_setid)
 

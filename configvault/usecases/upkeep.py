@@ -64,6 +64,13 @@ def keep_up(site: Site) -> UpkeepOutcome:
     return outcome
 
 
+def pack_refs(site: Site) -> None:
+    """Pack the loose refs where there are many, for who records much between two times of the schedule."""
+    if site.vault.refs.loose() > MOST_LOOSE_REFS:
+        with writing(site):
+            maintenance.pack_refs(site.vault)
+
+
 def _outcome(packed: bool, dropped: tuple[str, ...], pruned: Pruned | None) -> UpkeepOutcome:
     if pruned is None:
         return UpkeepOutcome(packed, dropped)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from configvault.vault.refs import Refs
 
 _HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
+# As git's index-pack and pack-objects name what they write; nothing in the name says whose it is.
+_PACKS = ("tmp_pack_", "tmp_idx_", "tmp_rev_", "tmp_mtimes_")
 _HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
 
 
@@ -41,9 +43,13 @@ def remove_half_written(vault: str) -> None:
     folders = [os.path.join(vault, "configvault"), *(os.path.join(vault, "objects", name) for name in below)]
     for folder in folders:
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            if name.startswith(_PACKS) and not _is_open_somewhere(path):
+                os.unlink(path)
+                continue
             found = _HALF_WRITTEN.fullmatch(name)
             if found and not _is_alive(found[found.lastindex or 0]):
-                os.unlink(os.path.join(folder, name))
+                os.unlink(path)
 
 
 def _is_alive(pid: str) -> bool:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+import subprocess
+import traceback
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -185,3 +188,55 @@ def test_hard_links_are_named(tmp_path: Path) -> None:
         done = restoring(site, place, first, stage, lambda: None).run()
     assert done.hard_links == ["a"]
     assert ((place.root / "a").read_text(), (place.base / "second").read_text()) == ("1", "2")
+
+
+def as_nobody(act: Callable[[], None]) -> None:
+    """Call `act` in a fork that has no right at all: what it needs is loaded, so it may not be able to read Python."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            act()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+@pytest.mark.parametrize("fails", [False, True])
+def test_folders_that_forbid_their_owner_to_write(open_folder: Path, fails: bool) -> None:
+    """Who owns a read-only folder restores what is in it, and moves and replaces it; its mode is the snapshot's or the old one."""
+    place = Place(open_folder / "place")
+
+    def own(closed: dict[str, int]) -> None:
+        subprocess.run(["chown", "-R", "65534:65534", place.base], check=True)
+        for name, mode in closed.items():
+            (place.root / name).chmod(mode)
+
+    place.write({"closed/a": "1", "closed/inner/b": "1", "moved/c": "1", "changed/d": "1"})
+    own({"closed/inner": 0o500, "closed": 0o500, "moved": 0o500, "changed": 0o555})
+    first = place.init()
+    restored = look(place.root)
+    subprocess.run(["rm", "-r", place.root / "moved"], check=True)
+    place.write({"closed/a": "2", "closed/inner/b": "2", "new/e": "2", "changed/d": "2"})
+    own({"closed/inner": 0o550, "closed": 0o500, "new": 0o500, "changed": 0o500})
+    place.snapshot()
+    own({})
+    before = look(place.root)
+
+    def stop() -> None:
+        if fails:
+            raise OSError(28, "No space left on device")
+
+    def act() -> None:
+        with place.parts() as site, site.vault.stage() as stage, contextlib.suppress(OSError):
+            restoring(site, place, first, stage, stop).run()
+
+    as_nobody(act)
+    assert look(place.root) == (before if fails else restored)

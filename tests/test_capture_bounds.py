@@ -12,7 +12,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.gitformat import make
 from configvault.core.leftout import TOO_LARGE, TOO_MANY, UNCAPTURED
 from configvault.core.model import Entry, Folder
-from configvault.root.capture import DEEPEST, Limits, Root
+from configvault.root.capture import DEEPEST, Limits, Root, UnsettledError
 from configvault.root.names import Names
 from configvault.vault.stage import Stage
 
@@ -141,3 +141,17 @@ def test_folders_are_known_by_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     one.capture(None, None)
     assert (one.folders["e"], one.folders["d"] == before) == (before, False)
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["d/a"], "'d/a' is being written"),
+        (["b", "a"], "'a' and 1 more is being written"),
+        (["c", "b", "a"], "'a' and 2 more is being written"),
+    ],
+)
+def test_what_did_not_hold_still_is_named(paths: list[str], said: str) -> None:
+    """The first by name, and how many more there are."""
+    error = UnsettledError(paths)
+    assert (str(error), error.paths) == (said, frozenset(paths))

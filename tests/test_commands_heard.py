@@ -82,5 +82,6 @@ def test_the_list_is_bounded(tmp_path: Path) -> None:
         assert os.path.getsize(tmp_path / "outcomes") <= MOST_BYTES + 11_000
     assert heard == list(range(60))
     assert list(reader.new()) == []
-    (tmp_path / "outcomes").open("ab").write(b'{"id": "cut')
+    with (tmp_path / "outcomes").open("ab") as file:
+        file.write(b'{"id": "cut')
     assert list(reader.new()) == []

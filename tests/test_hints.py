@@ -26,7 +26,7 @@ STANDS_FOR = {
 }  # fmt: skip
 # These would not come back, or change the machine: that they can be understood has to do.
 # A tour shows how it starts a daemon.
-PARSED_ONLY = {"run", "unit", "demo", "init", "recover", "fleet", "export", "rollout", "git"}
+PARSED_ONLY = {"run", "unit", "demo", "init", "recover", "fleet", "export", "rollout", "git", "import"}
 
 
 def texts() -> Iterator[tuple[str, str]]:

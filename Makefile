@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model hunt mutants test-crash test-crash-sample test-systemd test-packages bench man dist deb pins clean
+.PHONY: help setup demo test check format model hunt mutants test-crash test-crash-sample test-systemd test-packages bench soak man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -73,6 +73,9 @@ test-systemd: $(VENV)/.dev ## the units under a real systemd (root)
 
 hunt: $(VENV)/.dev ## look for inputs whose cost grows faster than their length (SECONDS=3600, ARGS='SEED SUBJECT...')
 	cd tests && PYTHONPATH=. ../$(BIN)/python growth.py $(or $(SECONDS),3600) $(ARGS)
+
+soak: $(VENV)/.dev ## 10,000 changes under a real daemon: what grows (an hour; ARGS=1000: a part)
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench: $(VENV)/.dev ## what things cost beside others, into docs/benchmarks/ (ARGS='--sizes 20,1000,10000,100000', '--quick', '--help')
 	$(BIN)/python -m benchmarks $(ARGS)

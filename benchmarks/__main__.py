@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import (
     PROJECT,
+    age,
     idle,
     listing,
     peers,
@@ -37,6 +38,7 @@ TOPICS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "storage": storage.run,
     "startup": startup.run,
     "listing": listing.run,
+    "age": age.run,
     "validation": validation.run,
     "servicelog": servicelog.run,
     "idle": idle.run,

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from benchmarks import measure
+from benchmarks.bench import BUDGET_S, Bench
+from benchmarks.measure import Contender, Row
+from benchmarks.ours import Ours
 from configvault import app
 from configvault.core import times
 from configvault.core.model import Finding, Severity, Trigger
@@ -193,3 +198,50 @@ def fill(config: Path, environ: Mapping[str, str], snapshots: int, at: datetime 
         Ager(site, snapshots).fill()
     finally:
         site.vault.close()
+
+
+# --- what commands cost at each age
+
+COMMANDS = {
+    "list --limit 20": ["list", "--limit", "20"],
+    "list --since": ["list", "--since", "6h ago"],
+    "list --good --limit 5": ["list", "--good", "--limit", "5"],
+    "list --all --limit 20": ["list", "--all", "--limit", "20"],
+    "list --path FILE --limit 2": ["list", "--path", path_of(1), "--limit", "2"],
+    "show latest": ["show", "latest"],
+    "status": ["status"],
+    "rollback --at TIME -n": ["rollback", "--at", "5h ago", "-n"],
+    "rollback previous -n": ["rollback", "previous", "-n"],
+    "report --since": ["report", "--since", "1 day ago"],
+}
+GOAL = 1.5
+TOPIC = "age"
+
+
+def run(bench: Bench) -> Iterator[Row]:
+    """Run each command in vaults of all ages, and compare the oldest with the youngest by processor time."""
+    ages = QUICK_AGES if bench.quick else AGES
+    places = {}
+    for snapshots in ages:
+        place = bench.memory / TOPIC / str(snapshots)
+        (place / "root").mkdir(parents=True)
+        places[snapshots] = Ours(place / "root", place / "ours")
+        fill(places[snapshots].config, places[snapshots].environ, snapshots)
+    for name, argv in COMMANDS.items():
+        contenders = [
+            Contender(str(snapshots), lambda ours=ours, argv=argv: _processor_s(ours, argv))
+            for snapshots, ours in places.items()
+        ]
+        times = measure.contest(contenders, bench.rounds(ages[0]), BUDGET_S)
+        for snapshots in ages:
+            bench.note(TOPIC, name, snapshots, times.median(str(snapshots)))
+        ratio = times.ratio(str(ages[-1]), str(ages[0]))
+        yield Row(f"`configvault {name}`, {ages[-1]:,} snapshots", f"itself at {ages[0]:,}", ratio, GOAL)
+
+
+def _processor_s(ours: Ours, argv: list[str]) -> float:
+    """Return the processor time that a command takes, with all that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    ours.command(*argv)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

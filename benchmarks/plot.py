@@ -27,11 +27,11 @@ text { font: 12px -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill:
 """
 
 
-def cost_against_size(title: str, series: Mapping[str, Mapping[int, float]]) -> str:
-    """Return an SVG of seconds by files, one line for each name."""
+def cost_against_size(title: str, series: Mapping[str, Mapping[int, float]], of: str = "files") -> str:
+    """Return an SVG of seconds by the number of files, or `of` something else, one line for each name."""
     sizes = sorted({size for points in series.values() for size in points})
     values = [value for points in series.values() for value in points.values()]
-    frame = _Frame(sizes, min(values), max(values))
+    frame = _Frame(sizes, min(values), max(values), of)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
@@ -48,8 +48,9 @@ def cost_against_size(title: str, series: Mapping[str, Mapping[int, float]]) -> 
 class _Frame:
     """Where a size and a time are on the picture."""
 
-    def __init__(self, sizes: Sequence[int], least: float, most: float) -> None:
+    def __init__(self, sizes: Sequence[int], least: float, most: float, of: str) -> None:
         self._sizes = sizes
+        self._of = of
         self._x = (math.log10(sizes[0]), math.log10(max(sizes[-1], sizes[0] * 10)))
         self._y = (math.floor(math.log10(least)), math.ceil(math.log10(most)))
 
@@ -69,7 +70,7 @@ class _Frame:
             yield f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{_seconds(power)}</text>'
         for size in self._sizes:
             yield f'<text x="{self.x(size):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{size:,}</text>'
-        yield f'<text x="{(LEFT + right) / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">files</text>'
+        yield f'<text x="{(LEFT + right) / 2:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{self._of}</text>'
 
 
 def _lines(frame: _Frame, series: Mapping[str, Mapping[int, float]]) -> Iterator[str]:

@@ -21,6 +21,7 @@ PLOTS = {
     "unchanged": "Nothing changed: what it costs to be sure",
     "rollback": "One file back: the whole command",
     "first": "The first snapshot of everything",
+    "age": "Commands in a vault of so many snapshots: processor time",
 }
 
 
@@ -50,7 +51,8 @@ def write(bench: Bench, folder: Path, left_out: list[str], minutes: float) -> No
     for topic, title in PLOTS.items():
         series = {name: points for name, points in bench.series.get(topic, {}).items() if name != FLOOR}
         if any(len(points) > 1 for points in series.values()):
-            (folder / f"{topic}.svg").write_text(cost_against_size(title, series))
+            of = "snapshots" if topic == "age" else "files"
+            (folder / f"{topic}.svg").write_text(cost_against_size(title, series, of))
 
 
 def machine(bench: Bench, left_out: list[str], minutes: float) -> Iterator[str]:

@@ -8,11 +8,12 @@ import pty
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 from sites import Place
 
-from benchmarks import age
+from benchmarks import age, soak
 from configvault.core.model import Trigger
 from configvault.vault.repository import Note, draft
 
@@ -83,3 +84,11 @@ def test_a_long_list_goes_through_the_pager(old: Place) -> None:
     assert len(on_a_terminal(old, "list", PAGER="/no/such/pager")[1]) == len(every)
     short = on_a_terminal(old, "list", "--limit", "5", PAGER="false")[1]
     assert sum(line.startswith("backup_") for line in short) == 5
+
+
+def test_a_short_soak_does_not_grow(tmp_path: Path) -> None:
+    """After some hundred changes the daemon has no descriptor and no thread more, and hardly more memory."""
+    first, *_, last = soak.soak(tmp_path / "place", 240, 60)
+    assert (last.descriptors, last.threads) == (first.descriptors, first.threads)
+    # A change that kept its state, a document or a list of names would show: some 10 KiB each.
+    assert last.resident_kib < first.resident_kib + 6_000, (first, last)

@@ -227,6 +227,9 @@ def test_in_a_chinese_sentence(sentence: str, name: str, value: str) -> None:
         ('{{"p\\u0061ssword": "{}"}}', "swordfish"), ("password: {}", "#swordfish9"), ("token: \"it\" was {}", "swordfish9"),
         ("k: 1\n# 密码".encode("gbk").decode("utf-8", "surrogateescape") + ": {}", "swordfish9"),
         ("common: &c\n  main: {}\nsecrets: *c", "swordfish9"), ("x: [&a '{}']\ntokens: [*a]", "swordfish9"),
+        ("x: &t\n  k: {}\ncredentials:\n  <<: *t", "sw0rdfish"),
+        ('<setting name="Password"><value>{}</value></setting>', "sw0rdfish"),
+        ("# the password used to be {}", "sw0rdfish"),
         ("dsn: postgres://admin:{}@db/x", "sw0rdfish"), ("example: \"Authorization: Token {}\"", "sw0rdfish"),
     ],
 )  # fmt: skip

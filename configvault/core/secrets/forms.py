@@ -23,7 +23,7 @@ _HASH = re.compile(
 _WEBHOOK = re.compile(
     r"(?i)://(?:"
     r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/"
-    r"|[\w.-]{1,80}/open-apis/bot/(?:v[0-9]/)?hook/"
+    r"|[\w.-]{1,80}/open-apis/bot/(?:v[0-9]/)?hook/|[\w.-]{1,80}/flow/api/trigger-webhook/"
     r"|[\w.-]{0,80}discord(?:app)?\.com/api/(?:v[0-9]+/)?webhooks/[0-9]+/"
     r"|[\w.-]{0,80}webhook\.office\.com/webhookb?2?/"
     r"|outlook\.office(?:365)?\.com/webhook/"

@@ -49,7 +49,8 @@ def spans(text: str) -> Iterator[Span]:
         if lowered in _NAMING and not secret:
             naming = True
         elif secret or names.is_secret(local):
-            opened = "name"
+            # The value may be the body, or an element in it: `<setting name="Password"><value>X</value>`.
+            opened, named = "name", secret
         elif named:
             opened, named = "beside", lowered in _NAMING
 

@@ -21,7 +21,7 @@ _WORD = re.compile(r"(?:[-=]>|[^\s,;<>{}\[\]|])++")
 _VERBS = frozenset(
     {
         "is", "was", "are", "were", "be", "being", "equals", "=", "==", ":", ":=", "->", "=>", "→", "⇒", "—", "-",
-        "es", "era", "est", "etait", "était", "ist", "war", "lautet", "é", "è", "jest", "to", "into", "now", "called",
+        "es", "era", "est", "etait", "était", "ist", "war", "lautet", "é", "è", "jest", "to", "into", "from", "now", "called",
     }
 )  # fmt: skip
 _FOREIGN = re.compile(
@@ -81,7 +81,7 @@ def spans(line: str) -> Iterator[Span]:
                 yield span
                 reach = -1
                 continue
-            if names.is_about(bare):
+            if bare != "used" and names.is_about(bare):
                 reach = -1
             elif not verb and lowered.endswith(":") and bare.isalpha():
                 verb = "later"

@@ -40,6 +40,7 @@ _OTHER = re.compile(
     r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)"
 )
 _TABLE = re.compile(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
+_MERGE = re.compile(r"[ \t]*+(?:-[ \t]++)*+<<[ \t]*+:(?=[ \t])")
 _LONE_NAME = re.compile(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
 
 
@@ -321,6 +322,10 @@ class _Carry:
 
     def _under(self, line: str) -> list[Span]:
         """Return the value of a name on a line before, and leave what is no longer below it."""
+        if self.everything and self.below is not None and (merge := _MERGE.match(line)):
+            self.aliases.update(self.known.anchors.intersection(values.aliases(line[merge.end() :])))
+            self.pending = None
+            return []
         indent = _indent(line)
         text = line.strip()
         dashed = text.startswith("- ") or text == "-"

@@ -52,8 +52,8 @@ def test_the_whole_job(place: Place) -> None:
     assert finding["line"] >= len(text.splitlines())
     assert place.run("status", "--check").code == 1
     plain = place.run("snapshot")
-    assert f"{META}:{finding['line']}:{finding['column']}: error" in plain.out
-    assert "^" in plain.out
+    assert f"{META}:{finding['line']}:{finding['column']}: error" in plain.err
+    assert "^" in plain.err
 
     back = place.ok("rollback", first["snapshot"]["id"])
     assert (back["outcome"], back["safety"]) == ("rolled_back", refused.json["rejected"])

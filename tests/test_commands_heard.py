@@ -49,6 +49,8 @@ def test_rollbacks_and_failed_reloads_of_commands_are_counted(place: Watched) ->
             assert found['configvault_reloads_total{result="failure"}'] == 2
             assert found["configvault_rollback_duration_seconds_count"] == 2
             assert metrics(port)['configvault_reloads_total{result="failure"}'] == 2
+            place.process("deploy", str(place.root), "--no-reload")
+            assert metrics(port)['configvault_deployments_total{outcome="unchanged"}'] == 1
             daemon.rewind()
             said = daemon.wait("rollback.done")
             assert said["command"] == "configvault rollback"

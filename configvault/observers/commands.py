@@ -9,6 +9,8 @@ from typing import Any
 from configvault.core.model import HealthReport, ReloadReport, Severity
 from configvault.core.outcome import (
     CommandOutcome,
+    DeployEnd,
+    DeployOutcome,
     Outcome,
     Recording,
     RecordOutcome,
@@ -43,6 +45,7 @@ def told(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:
         return None
     kind, ended = how
     said = line(outcome)
+    loaded = outcome.change if isinstance(outcome, DeployOutcome) else outcome
     values = {name: value for name, value in said.values.items() if value not in (None, [], ())}
     return CommandOutcome(
         command,
@@ -52,8 +55,8 @@ def told(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:
         said.level,
         said.event,
         values,
-        getattr(outcome, "reload", None),
-        getattr(outcome, "health", ()),
+        getattr(loaded, "reload", None),
+        getattr(loaded, "health", ()),
         getattr(outcome, "elapsed_seconds", None),
         _rules(outcome),
     )
@@ -62,6 +65,8 @@ def told(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:
 def _how(outcome: Outcome) -> tuple[str, str] | None:
     if isinstance(outcome, RollbackOutcome) and outcome.outcome is not RollbackEnd.PLANNED:
         return "rollback", outcome.outcome.value
+    if isinstance(outcome, DeployOutcome) and outcome.outcome is not DeployEnd.PLANNED:
+        return "deploy", outcome.outcome.value
     if isinstance(outcome, ReloadOutcome):
         return "reload", "success" if outcome.reload.ok else "failure"
     if isinstance(outcome, RolloutOutcome):

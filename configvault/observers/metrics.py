@@ -265,9 +265,12 @@ class Metrics:
 
     def _commanded(self, outcome: CommandOutcome) -> None:
         """Count what a command did beside this daemon as if it had been done here."""
-        counter = {"rollback": self._rollbacks, "rollout": self._rollouts, "record": self._recordings}.get(
-            outcome.kind
-        )
+        counter = {
+            "rollback": self._rollbacks,
+            "deploy": self._deployments,
+            "rollout": self._rollouts,
+            "record": self._recordings,
+        }.get(outcome.kind)
         if counter is not None:
             counter.labels(outcome.ended).inc()
         if outcome.kind == "rollback" and outcome.elapsed_seconds is not None:

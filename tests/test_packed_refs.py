@@ -149,3 +149,13 @@ def test_refs_are_walked_from_the_newest(repository: Path) -> None:
         found.append(following[0])
         name = following[0].removeprefix("refs/tags/")
     assert found == ["refs/tags/m", *every]
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["backup_1"], ["v1.0"], ["backup_20230101_0000000"], ["backup_20230101_00000x"]]
+)
+def test_snapshots_are_counted_among_other_tags(repository: Path, more: list[str]) -> None:
+    """Of tags that are alike or not, those with the form of an id are counted, and no other."""
+    ids = {f"refs/tags/backup_202301{day:02}_{second:06}" for day in range(1, 32) for second in range(40)}
+    written(repository / "packed-refs", ids | {f"refs/tags/{name}" for name in more}, set())
+    assert Refs(str(repository)).count("refs/tags/", "backup_[0-9]{8}_[0-9]{6}") == len(ids)

@@ -22,7 +22,7 @@ from configvault.usecases.titles import titles
 
 MOST_FILES = 200
 # The plugins and actors of so many entries are offered where no filter reads them all.
-MOST_OFFERED = 200
+MOST_OFFERED = 100
 BEFORE = "before"
 
 

@@ -116,8 +116,8 @@ class Refs:
         expression = re.compile(pattern)
         loose = {name for name in self._loose(prefix) if expression.fullmatch(name.removeprefix(prefix))}
         with self._packed() as packed:
-            lines = re.findall(rb" %s(?:%s)\n" % (os.fsencode(prefix), pattern.encode()), packed.text(prefix))
-            return len(lines) + sum(packed.find(name) is None for name in loose)
+            lines = _matching(packed.text(prefix), os.fsencode(prefix), pattern.encode())
+            return lines + sum(packed.find(name) is None for name in loose)
 
     def present(self, prefix: str, names: Collection[str]) -> set[str]:
         """Return which of the refs `prefix` + a name there are.
@@ -225,3 +225,21 @@ class Refs:
                 yield os.path.join(self._path, name)
         for folder, _, names in os.walk(os.path.join(self._path, "refs")):
             yield from (os.path.join(folder, name) for name in names if name.endswith(".lock"))
+
+
+def _matching(text: bytes, prefix: bytes, pattern: bytes) -> int:
+    """Return how many lines of `packed-refs` name a ref below `prefix` whose name matches all of `pattern`."""
+    line = rb"[0-9a-f]{40} %s(?:%s)\n" % (re.escape(prefix), pattern)
+    first = re.match(line, text)
+    if first is None:
+        return len(re.findall(line, text))
+    # Ids have one form: where every line is like the first one, digits for digits, they are as many as fit.
+    width = first.end()
+    lines, rest = divmod(len(text), width)
+    if not rest and all(_is_alike(text[at::width], text[at]) for at in range(40, width)):
+        return lines
+    return len(re.findall(line, text))
+
+
+def _is_alike(column: bytes, first: int) -> bool:
+    return column.isdigit() if bytes([first]).isdigit() else column.count(first) == len(column)

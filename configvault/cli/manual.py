@@ -11,52 +11,53 @@ from configvault.cli import parser as parser_
 from configvault.cli.commands import COMMANDS, Command
 
 DESCRIPTION = """\
-configvault watches one directory, validates every state of it, records the valid ones in a git repository of its own
-and restores any of them. The directory is the root, the repository the vault; what is in the root right now is live.
+configvault watches one directory, validates every state of it, records the valid ones in its own git repository
+and restores any of them. The directory is called the root, the repository the vault. The current content of the root is
+called live.
 
-A state that validation refuses is kept as a rejected state and never becomes a snapshot. A rollback first keeps what
-is live, then makes the root equal to the snapshot, records that as a new snapshot, and has the service reload.
-Every command works with the daemon dead."""
+A state that fails validation is kept as a rejected state and never becomes a snapshot. A rollback first saves the live
+state, then makes the root equal to the snapshot, records that as a new snapshot, and reloads the service.
+Every command also works when the daemon is not running."""
 
 REFERENCES = (
     (
         "backup_20231201_143022",
-        "a snapshot's id; a beginning that no other has is enough, with or without backup_",
+        "the id of a snapshot, or a unique prefix of it, with or without backup_",
     ),
-    ("1f2e3d4", "seven digits or more of its commit"),
+    ("1f2e3d4", "the hash of its commit, at least seven digits"),
     ("latest", "the newest snapshot"),
-    ("previous", "the newest one before what is live that was not rolled back"),
-    ("good", "the newest one that the service loaded with every required health check passed"),
-    ("pin:NAME", "the one that has this pin"),
-    ("rejected_20231201_143022", "a rejected state, to look at or to restore by force"),
+    ("previous", "the newest snapshot before the live one that has not been rolled back"),
+    ("good", "the newest snapshot that the service loaded and that passed every required health check"),
+    ("pin:NAME", "the snapshot with this pin"),
+    ("rejected_20231201_143022", "a rejected state, to show, or to restore with --force"),
     ("REF:path", "one file in it"),
 )
 EXIT_CODES = (
-    (0, "done, also where there was nothing to do"),
+    (0, "done, or nothing to do"),
     (1, "failed"),
-    (2, "the command line cannot be understood"),
+    (2, "usage error"),
     (3, "rejected by validation"),
-    (4, "the reference is unknown or ambiguous"),
-    (5, "busy: somebody else holds the lock, or a rollback waits for its confirmation"),
+    (4, "unknown or ambiguous reference"),
+    (5, "busy: another process holds the lock, or a rollback is pending"),
     (6, "degraded: done, but something needs attention"),
     (7, "restored, but the reload or a health check failed"),
     (8, "undone automatically"),
     (9, "the vault is damaged"),
-    (10, "there is no vault here"),
-    (78, "the configuration cannot be used"),
+    (10, "no vault"),
+    (78, "invalid configuration"),
     (130, "interrupted"),
 )
 FILES = (
     (
         "/etc/configvault/config.yaml",
-        "the configuration, where neither --config nor $CONFIGVAULT_CONFIG names another",
+        "the default configuration file; --config and $CONFIGVAULT_CONFIG override it",
     ),
-    ("VAULT", "a bare git repository of mode 0700: git -C VAULT log --stat reads it"),
-    ("VAULT/configvault", "what else must last: journal, lock, cache, the key that hides secrets"),
+    ("VAULT", "a bare git repository with mode 0700; try git -C VAULT log --stat"),
+    ("VAULT/configvault", "other state: journal, lock, cache, the key for hiding secrets"),
 )
 ENVIRONMENT = (
     ("CONFIGVAULT_CONFIG", "the configuration file"),
-    ("NO_COLOR", "where it is set to anything, no colour is used"),
+    ("NO_COLOR", "if set to any value, do not use colour"),
 )
 
 
@@ -80,7 +81,7 @@ def _lines() -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield from _paragraphs(DESCRIPTION)
     yield ".SH FLAGS"
-    yield _text("They work before and after the command.")
+    yield _text("These flags work before and after the command.")
     yield from _arguments(everything)
     yield ".SH COMMANDS"
     parsers = _commands(everything)

@@ -15,11 +15,11 @@ from configvault.core.errors import UsageError
 NAMES_ONLY = ""
 # What other programs have a command for.
 _MEANT = {"version": "--version", "help": "--help", "restore": "rollback", "log": "list"}
-_DESCRIPTION = "Watch a config directory, record every valid state of it in git, restore any of them."
+_DESCRIPTION = "Watch a config directory, record every valid state of it in git, and restore any of them."
 _EPILOG = """\
-REF is an id (backup_20231201_143022) or its beginning, a commit, latest, previous, good, pin:NAME or rejected_...
-Exit codes: 0 done, 1 failed, 2 usage, 3 rejected, 4 no such reference, 5 busy, 6 degraded, 7 reload or health
-failed, 8 undone, 9 vault damaged, 10 no vault, 78 bad configuration, 130 interrupted.
+REF is an id (backup_20231201_143022) or a unique prefix of it, a commit, latest, previous, good, pin:NAME or rejected_...
+Exit codes: 0 done, 1 failed, 2 usage error, 3 rejected, 4 no such reference, 5 busy, 6 degraded, 7 reload or health
+check failed, 8 undone, 9 vault damaged, 10 no vault, 78 invalid configuration, 130 interrupted.
 
 First steps:  configvault init --root /app/conf/plugin --vault /var/lib/configvault
               configvault list
@@ -48,17 +48,15 @@ def global_flags(*, top: bool = False) -> _Parser:
     flags = _Parser(add_help=False, argument_default=nothing)
     group = flags.add_argument_group("global flags")
     group.add_argument("-c", "--config", metavar="FILE", help="configuration file")
-    group.add_argument("--json", action="store_true", help="one JSON document on standard output")
-    group.add_argument(
-        "-q", "--quiet", action="store_true", help="print only what was asked for, warnings and errors"
-    )
-    group.add_argument("-v", "--verbose", action="store_true", help="say more")
-    group.add_argument("--no-color", action="store_true", help="no colour, as with NO_COLOR")
+    group.add_argument("--json", action="store_true", help="print one JSON document on standard output")
+    group.add_argument("-q", "--quiet", action="store_true", help="print only the result, warnings and errors")
+    group.add_argument("-v", "--verbose", action="store_true", help="print more details")
+    group.add_argument("--no-color", action="store_true", help="do not use colour (same as NO_COLOR)")
     group.add_argument(
         "--wait",
         metavar="TIME",
         type=_duration,
-        help="how long to wait while somebody else writes (default 30s)",
+        help="how long to wait for the lock (default 30s)",
     )
     if top:
         version = f"configvault {configvault.__version__}"

@@ -10,7 +10,7 @@ from configvault.cli.context import Context
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("reference", metavar="REF", help="the snapshot")
-    parser.add_argument("-m", "--message", metavar="TEXT", required=True, help="what to say of it")
+    parser.add_argument("-m", "--message", metavar="TEXT", required=True, help="the reason")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

@@ -16,29 +16,34 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "path", nargs="?", metavar="PATH", help="another directory; needs neither config nor vault"
+        "path",
+        nargs="?",
+        metavar="PATH",
+        help="a directory other than the root; needs no configuration and no vault",
     )
-    parser.add_argument("--profile", choices=("coze", "generic"), help="the rules to check by")
-    parser.add_argument("--rules", action="store_true", help="list the rules and what each protects from")
-    online = parser.add_argument_group("is the service's outside world there")
-    online.add_argument("--online", action="store_true", help="also ask every server that the documents name")
-    online.add_argument("--endpoints", action="store_true", help="with --online: the operations, too")
+    parser.add_argument("--profile", choices=("coze", "generic"), help="the set of rules to use")
+    parser.add_argument("--rules", action="store_true", help="list the rules and what each protects against")
+    online = parser.add_argument_group("check servers over the network")
+    online.add_argument(
+        "--online", action="store_true", help="also check that every server named in the documents answers"
+    )
+    online.add_argument("--endpoints", action="store_true", help="with --online: also check the operations")
     online.add_argument(
         "--methods",
         metavar="LIST",
         default="get",
-        help="with --endpoints: the methods to ask (default get), such as get,post; they may change something there",
+        help="with --endpoints: methods to call (default get), for example get,post; these requests may change data",
     )
     online.add_argument(
         "--min-rate",
         metavar="PERCENT",
-        help="with --online: fail only where less of a plugin is alive, such as 50%%; default: all of it",
+        help="with --online: fail only if fewer servers of a plugin answer, for example 50%% (default: all)",
     )
     online.add_argument(
-        "--timeout", metavar="TIME", default="5s", help="with --online: for one request (default 5s)"
+        "--timeout", metavar="TIME", default="5s", help="with --online: time limit for one request (default 5s)"
     )
     online.add_argument(
-        "--allow-private", action="store_true", help="with --online: private and link-local addresses, too"
+        "--allow-private", action="store_true", help="with --online: also private and link-local addresses"
     )
 
 

@@ -9,7 +9,7 @@ from configvault.cli.context import Context
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell to complete in")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes it

@@ -17,16 +17,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (
-        ("validate", "say everything that is wrong with it"),
-        ("show", "print what is in force"),
-        ("example", "print every option with its default and what it means"),
+        ("validate", "report every mistake in it"),
+        ("show", "print the effective configuration"),
+        ("example", "print every option with its default and its meaning"),
     ):
         actions.add_parser(name, help=text, parents=[global_flags()])
     postman = actions.add_parser(
-        "import-postman", help="print a Postman collection as health checks", parents=[global_flags()]
+        "import-postman",
+        help="convert a Postman collection to health checks and print them",
+        parents=[global_flags()],
     )
     postman.add_argument(
-        "file", metavar="FILE", help="a collection, exported as Collection v2.1; - is standard input"
+        "file", metavar="FILE", help="a collection exported as Collection v2.1; - for standard input"
     )
 
 

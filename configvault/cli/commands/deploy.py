@@ -38,12 +38,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also where most files go, or owners cannot be set; never an invalid state",
+        help="also if most files are removed or owners cannot be set; never deploys an invalid state",
     )
     parser.add_argument(
-        "--keep-extra", action="store_true", help="remove nothing that the source does not have"
+        "--keep-extra", action="store_true", help="do not remove files that the source does not have"
     )
-    parser.add_argument("--preserve", action="store_true", help="take owners and modes from the source, too")
+    parser.add_argument("--preserve", action="store_true", help="also take owners and modes from the source")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

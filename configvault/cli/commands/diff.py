@@ -22,12 +22,12 @@ Hide = Callable[[str, str], tuple[str, str]]
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "references", nargs="*", metavar="REF", help="default: the latest snapshot against live"
+        "references", nargs="*", metavar="REF", help="default: compare the latest snapshot with live"
     )
     parser.add_argument("--stat", action="store_true", help="count the lines that changed in each file")
-    parser.add_argument("--name-only", action="store_true", help="only the names of the files")
-    parser.add_argument("--exit-code", action="store_true", help="exit 1 where there are differences")
-    parser.add_argument("--no-redact", action="store_true", help="show secrets, too")
+    parser.add_argument("--name-only", action="store_true", help="print only the names of the files")
+    parser.add_argument("--exit-code", action="store_true", help="exit 1 if there are differences")
+    parser.add_argument("--no-redact", action="store_true", help="show secrets")
     parser.usage = "%(prog)s [A] [B] [flags] [-- PATH...]"
 
 

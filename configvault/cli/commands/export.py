@@ -25,19 +25,21 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "reference",
         metavar="REF",
-        help="the snapshot; or a directory such as ./plugin, without vault or configuration",
+        help="a snapshot, or a directory such as ./plugin (needs no vault and no configuration)",
     )
     parser.add_argument(
         "--format", choices=("dir", "tar", "configmap", "secret"), default="dir",
         help="a directory (default), a tar file, or a Kubernetes ConfigMap or Secret in YAML (JSON with --json)",
     )  # fmt: skip
-    parser.add_argument("--output", metavar="PLACE", help="a new directory, or a file; - is standard output")
-    parser.add_argument("--name", metavar="NAME", help="the object's name (default: made of the root's)")
+    parser.add_argument("--output", metavar="PLACE", help="a new directory, or a file; - for standard output")
+    parser.add_argument(
+        "--name", metavar="NAME", help="the object's name (default: derived from the name of the root)"
+    )
     parser.add_argument("--namespace", metavar="NAME", help="the object's namespace (default: none)")
     parser.add_argument(
         "--items",
         action="store_true",
-        help="not the object, but the volume that mounts it as the tree it was",
+        help="print the volume that mounts the object as the original tree, not the object",
     )
 
 

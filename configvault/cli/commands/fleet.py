@@ -25,16 +25,18 @@ _MOST_HOSTS = 8
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what can be looked at."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("status", help="hosts, their latest snapshots, and which differ", parents=[_flags()])
+    actions.add_parser(
+        "status", help="list hosts, their latest snapshots, and which of them differ", parents=[_flags()]
+    )
     diff = actions.add_parser("diff", help="compare the latest snapshots of two hosts", parents=[_flags()])
     diff.add_argument("first", metavar="HOST1", help="a host")
-    diff.add_argument("second", metavar="HOST2", help="another")
+    diff.add_argument("second", metavar="HOST2", help="another host")
     diff.add_argument("--path", action="append", default=[], metavar="P", help="only this file or folder")
     diff.add_argument("--stat", action="store_true", help="count the lines that changed in each file")
-    diff.add_argument("--name-only", action="store_true", help="only the names of the files")
-    diff.add_argument("--exit-code", action="store_true", help="exit 1 where there are differences")
-    diff.add_argument("--no-redact", action="store_true", help="show secrets, too")
-    find = actions.add_parser("find", help="say who has which version of a file", parents=[_flags()])
+    diff.add_argument("--name-only", action="store_true", help="print only the names of the files")
+    diff.add_argument("--exit-code", action="store_true", help="exit 1 if there are differences")
+    diff.add_argument("--no-redact", action="store_true", help="show secrets")
+    find = actions.add_parser("find", help="show which host has which version of a file", parents=[_flags()])
     find.add_argument("path", metavar="PATH", help="a file or folder, relative to the root")
 
 
@@ -45,19 +47,19 @@ def _flags() -> argparse.ArgumentParser:
     where = flags.add_argument_group("which hosts")
     where.add_argument(
         "--from", dest="urls", action="append", default=[], metavar="URL",
-        help="a replica: of one host, of several, or with {host} for many; default: those of the configuration",
+        help="a replica of one host or of several, or a URL with {host} for many (default: replicas in the configuration)",
     )  # fmt: skip
     where.add_argument(
         "--host", action="append", default=[], metavar="HOST", help="only this host; may be repeated"
     )
     where.add_argument(
-        "--hosts", metavar="FILE", default=None, help="only these hosts, one a line; - is standard input"
+        "--hosts", metavar="FILE", default=None, help="only these hosts, one per line; - for standard input"
     )
     where.add_argument(
-        "--cache", metavar="DIR", default=None, help="keep what is fetched here, mode 0700, for the next time"
+        "--cache", metavar="DIR", default=None, help="keep fetched data in DIR (mode 0700) for the next run"
     )
     where.add_argument(
-        "--at-once", metavar="N", default="8", help="ask so many replicas at a time (default: 8)"
+        "--at-once", metavar="N", default="8", help="fetch from N replicas at a time (default: 8)"
     )
     return flags
 

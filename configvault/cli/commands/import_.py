@@ -19,7 +19,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "places",
         nargs="+",
         metavar="DIR",
-        help="a folder with backup_YYYYMMDD_HHMMSS folders in it, or one of these",
+        help="a folder that contains backup_YYYYMMDD_HHMMSS folders, or one of them",
     )
     init.declare(parser)
 

@@ -21,9 +21,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root",
         metavar="DIR",
-        help="the directory to protect, or a Coze Studio checkout; default: found by itself",
+        help="the directory to protect, or a Coze Studio checkout (default: search for one here)",
     )
-    parser.add_argument("--vault", metavar="DIR", help=f"where its history is kept; default: {_VAULT}")
+    parser.add_argument("--vault", metavar="DIR", help=f"where to keep the history (default: {_VAULT})")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

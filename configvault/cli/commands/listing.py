@@ -22,10 +22,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("--since", metavar="TIME", help="not older than this: 2023-12-01, yesterday, 2h ago")
     parser.add_argument("--until", metavar="TIME", help="not newer than this")
-    parser.add_argument("--path", metavar="PATH", help="only those that changed this file or folder")
-    parser.add_argument("--limit", metavar="N", type=count, help="at most so many")
-    parser.add_argument("--good", action="store_true", help="only those the service loaded in good health")
-    parser.add_argument("--all", action="store_true", help="rejected states, too")
+    parser.add_argument("--path", metavar="PATH", help="only snapshots that changed this file or folder")
+    parser.add_argument("--limit", metavar="N", type=count, help="at most N snapshots")
+    parser.add_argument(
+        "--good",
+        action="store_true",
+        help="only snapshots that the service loaded and that passed the health checks",
+    )
+    parser.add_argument("--all", action="store_true", help="also rejected states")
 
 
 def count(text: str) -> int:

@@ -10,7 +10,7 @@ from configvault.cli.context import Context
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("reference", metavar="REF", help="the snapshot")
-    parser.add_argument("name", metavar="NAME", help="its name; then pin:NAME means it")
+    parser.add_argument("name", metavar="NAME", help="its name; use pin:NAME to refer to it")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

@@ -15,27 +15,29 @@ if TYPE_CHECKING:
 
 DEGRADED = 6
 _COUNTS = (
-    ("last", "the newest N"),
-    ("hourly", "the newest of each of the last N hours that have one"),
-    ("daily", "of each of the last N days"),
-    ("weekly", "of each of the last N weeks"),
-    ("monthly", "of each of the last N months"),
-    ("yearly", "of each of the last N years"),
+    ("last", "the newest N snapshots"),
+    ("hourly", "the newest snapshot of each of the last N hours that have one"),
+    ("daily", "the newest snapshot of each of the last N days that have one"),
+    ("weekly", "the newest snapshot of each of the last N weeks that have one"),
+    ("monthly", "the newest snapshot of each of the last N months that have one"),
+    ("yearly", "the newest snapshot of each of the last N years that have one"),
 )
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "-n", "--dry-run", action="store_true", help="only say what would be removed, and why not"
+        "-n", "--dry-run", action="store_true", help="only print what would be removed and why the rest is kept"
     )
     for name, text in _COUNTS:
         parser.add_argument(f"--keep-{name}", metavar="N", help=f"keep {text}")
     parser.add_argument(
-        "--keep-within", metavar="TIME", help="keep what is not older than the newest by more: 30d"
+        "--keep-within",
+        metavar="TIME",
+        help="keep snapshots taken within this time of the newest one, for example 30d",
     )
     parser.add_argument(
-        "--keep-good", metavar="N", help="of the good ones keep only the newest N (default: all)"
+        "--keep-good", metavar="N", help="keep only the newest N good snapshots (default: all good ones)"
     )
 
 

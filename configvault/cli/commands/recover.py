@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--from", dest="url", metavar="URL", help="the replica; {host} in it stands for HOST")
-    parser.add_argument("--host", metavar="HOST", help="whose history, where the replica holds several hosts")
-    parser.add_argument("--into", metavar="DIR", help="restore there, not into the root of the configuration")
-    parser.add_argument("--vault", metavar="DIR", help="the vault, where there is no configuration yet")
-    parser.add_argument("--list", action="store_true", help="only list the hosts that the replica holds")
+    parser.add_argument("--from", dest="url", metavar="URL", help="the replica; {host} is replaced by HOST")
+    parser.add_argument("--host", metavar="HOST", help="the host to recover, if the replica contains several")
+    parser.add_argument("--into", metavar="DIR", help="restore into DIR instead of the configured root")
+    parser.add_argument("--vault", metavar="DIR", help="the vault, if there is no configuration yet")
+    parser.add_argument("--list", action="store_true", help="only list the hosts in the replica")
     parser.add_argument(
-        "--force", action="store_true", help="restore over what is there, after it is kept in the vault"
+        "--force", action="store_true", help="replace what is there, after it is saved in the vault"
     )
     parser.add_argument(
-        "--allow-setid", action="store_true", help="give files the set-user-id and set-group-id bits they had"
+        "--allow-setid", action="store_true", help="restore the set-user-id and set-group-id bits of files"
     )
 
 

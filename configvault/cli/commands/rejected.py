@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what can be done with them."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("list", help="list them, newest first", parents=[_globals()])
+    actions.add_parser("list", help="list rejected states, newest first", parents=[_globals()])
     for name, text in (
-        ("show", "show why one was refused"),
-        ("diff", "compare one with the snapshot before it"),
-        ("drop", "forget one"),
+        ("show", "show why a state was rejected"),
+        ("diff", "compare a rejected state with the snapshot before it"),
+        ("drop", "remove a rejected state"),
     ):
         action = actions.add_parser(name, help=text, parents=[_globals()])
         action.add_argument(
             "reference",
             metavar="REJECTED",
             nargs=None if name == "drop" else "?",
-            help="its id or the beginning of it" + ("" if name == "drop" else "; default: the newest"),
+            help="its id or a unique prefix of it" + ("" if name == "drop" else "; default: the newest"),
         )
         if name == "diff":
             action.add_argument("--stat", action="store_true", help="count the lines that changed")
-            action.add_argument("--name-only", action="store_true", help="only the names of the files")
-            action.add_argument("--no-redact", action="store_true", help="show secrets, too")
+            action.add_argument("--name-only", action="store_true", help="print only the names of the files")
+            action.add_argument("--no-redact", action="store_true", help="show secrets")
 
 
 def _globals() -> argparse.ArgumentParser:

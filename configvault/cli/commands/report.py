@@ -17,15 +17,19 @@ _HEADS = ("changes", "refused", "rolled back", "undone", "restored", "not loaded
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--since", metavar="TIME", help="not older than this: 2023-12-01, '30 days ago'; default: all"
+        "--since",
+        metavar="TIME",
+        help="start at this time: 2023-12-01, '30 days ago' (default: the first snapshot)",
     )
-    log = parser.add_argument_group("the service's own log, in place of the vault")
+    log = parser.add_argument_group("report on the service's own log instead of the vault")
     log.add_argument(
         "--service-log", metavar="FILE", nargs="?", const="", action="append",
-        help="count requests, errors and slow ones by plugin and by snapshot; - is standard input, without FILE it is "
-        "service_log.path with what was rotated; may be repeated",
+        help="count requests, errors and slow requests by plugin and by snapshot; - for standard input; without FILE: "
+        "service_log.path and its rotated files; may be repeated",
     )  # fmt: skip
-    log.add_argument("--slow", metavar="TIME", default="5s", help="what took longer is slow (default 5s)")
+    log.add_argument(
+        "--slow", metavar="TIME", default="5s", help="requests that took longer are slow (default 5s)"
+    )
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

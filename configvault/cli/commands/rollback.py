@@ -29,19 +29,25 @@ _CANDIDATES = 10
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("reference", nargs="?", metavar="REF", help="what to restore; none: list the newest")
-    parser.add_argument("--at", metavar="TIME", help="what was the latest then: '2023-12-01 14:00', '2h ago'")
+    parser.add_argument(
+        "reference", nargs="?", metavar="REF", help="the snapshot to restore; without REF: list the newest ones"
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="the snapshot that was the latest at this time: '2023-12-01 14:00', '2h ago'",
+    )
     declare_change(parser, "restore")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also restore what today's rules refuse, and what cannot be given to its owner",
+        help="restore also if the current rules reject the snapshot or if owners cannot be set",
     )
 
 
 def declare_change(parser: argparse.ArgumentParser, verb: str) -> None:
     """Add the arguments of whatever changes the root; `verb` says what it does with files."""
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only print what would be done")
     parser.add_argument(
         "--path", action="append", metavar="P", default=[], help=f"{verb} only this file or folder"
     )
@@ -51,13 +57,13 @@ def declare_change(parser: argparse.ArgumentParser, verb: str) -> None:
         metavar="TIME",
         nargs="?",
         const=DEFAULT_CONFIRM,
-        help=f"undo it unless `configvault confirm` comes within that time (default {DEFAULT_CONFIRM})",
+        help=f"undo it unless it is confirmed within TIME with `configvault confirm` (default {DEFAULT_CONFIRM})",
     )
     parser.add_argument("--no-reload", action="store_true", help="do not reload the service")
     parser.add_argument(
-        "--allow-setid", action="store_true", help="give files the set-user-id and set-group-id bits they had"
+        "--allow-setid", action="store_true", help="restore the set-user-id and set-group-id bits of files"
     )
-    parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
+    parser.add_argument("-m", "--message", metavar="TEXT", help="the reason")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

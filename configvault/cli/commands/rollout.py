@@ -15,11 +15,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("history", help="list the releases", parents=[global_flags()])
-    actions.add_parser("previous", help="go back to the release before this one", parents=[global_flags()])
+    actions.add_parser("previous", help="switch to the release before this one", parents=[global_flags()])
     revision = actions.add_parser(
-        "revision", help="go back to a release by its number", parents=[global_flags()]
+        "revision", help="switch to a release by its number", parents=[global_flags()]
     )
-    revision.add_argument("number", metavar="N", nargs="?", help="its number; none: list the releases")
+    revision.add_argument("number", metavar="N", nargs="?", help="its number; without N: list the releases")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

@@ -13,10 +13,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--reconfigure",
         action="store_true",
-        help="have the daemon that runs read its configuration again, and wait",
+        help="make the running daemon read its configuration again, and wait until it has done so",
     )
     what.add_argument(
-        "--once", action="store_true", help="look once, record what differs, and end: 0 done, 3 rejected"
+        "--once", action="store_true", help="scan once, record what has changed, and exit: 0 done, 3 rejected"
     )
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("reference", metavar="REF[:path]", help="a snapshot, or a file as it was in it")
-    parser.add_argument("--stat", action="store_true", help="also count the lines that changed in each file")
+    parser.add_argument("reference", metavar="REF[:path]", help="a snapshot, or a file in it")
+    parser.add_argument("--stat", action="store_true", help="also count the changed lines of each file")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

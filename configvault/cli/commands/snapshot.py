@@ -10,10 +10,14 @@ from configvault.core.outcome import Recording, RecordOutcome
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
-    parser.add_argument("--pin", metavar="NAME", help="also give the snapshot a name, so that it is kept")
+    parser.add_argument("-m", "--message", metavar="TEXT", help="the reason")
     parser.add_argument(
-        "--force", action="store_true", help="record although most files are gone; never an invalid state"
+        "--pin", metavar="NAME", help="also give the snapshot a name; a pinned snapshot is never pruned"
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="record even if most files were removed; never records an invalid state",
     )
 
 

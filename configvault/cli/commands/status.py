@@ -18,7 +18,7 @@ DEGRADED = 6
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "--check", action="store_true", help="exit 1 where live is not the latest snapshot, 6 when degraded"
+        "--check", action="store_true", help="exit 1 if live is not the latest snapshot, 6 if degraded"
     )
 
 

@@ -22,7 +22,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         action="append",
         default=[],
-        help="only the check of this name; may be repeated",
+        help="run only the check with this name; may be repeated",
     )
     parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML, for CI")
 

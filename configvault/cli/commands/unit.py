@@ -25,7 +25,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (
-        ("install", "write the unit, and a drop-in with what the daemon may write, see and reach"),
+        ("install", "write the unit and a drop-in with the permissions that the configuration needs"),
         ("show", "print what would be installed"),
         ("remove", "stop the service and remove what was installed; configuration and vault stay"),
     ):
@@ -34,15 +34,17 @@ def declare(parser: argparse.ArgumentParser) -> None:
             "name",
             nargs="?",
             metavar="@NAME",
-            help="the service configvault@NAME with /etc/configvault/NAME.yaml",
+            help="the service configvault@NAME, configured by /etc/configvault/NAME.yaml",
         )
         if name == "install":
             action.add_argument(
-                "--now", action="store_true", help="also enable and start it, and see that it works"
+                "--now", action="store_true", help="also enable and start the service, and check that it works"
             )
         if name != "remove":
             action.add_argument(
-                "--witness", action="store_true", help="let the daemon see which process writes (CAP_SYS_ADMIN)"
+                "--witness",
+                action="store_true",
+                help="let the daemon see which process changes a file (needs CAP_SYS_ADMIN)",
             )
 
 

@@ -9,7 +9,7 @@ from configvault.cli.context import Context
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="PIN", help="the name")
+    parser.add_argument("name", metavar="PIN", help="the name to remove")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--restore-test",
         action="store_true",
-        help="restore the newest, good and pinned snapshots into a scratch folder, compare and check them, too",
+        help="also restore the newest, good and pinned snapshots into a temporary folder and compare them",
     )
 
 

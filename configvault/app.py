@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 from configvault import config, who
 from configvault.core import metadata
 from configvault.core.errors import UsageError
-from configvault.core.model import Change, Finding, Folder, HealthReport, ReloadReport, Snapshot, State, Verdict
+from configvault.core.model import (
+    Change,
+    Finding,
+    Folder,
+    HealthReport,
+    Probe,
+    ReloadReport,
+    Snapshot,
+    State,
+    Verdict,
+)
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
@@ -49,7 +59,9 @@ def config_path(given: str | None, environ: Mapping[str, str]) -> str:
 
 def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
     """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
-    return config.load(path, environ, rules=_RuleNames())
+    from configvault.service.reload import KINDS
+
+    return config.load(path, environ, rules=_RuleNames(), reload_kinds=KINDS)
 
 
 def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]:
@@ -58,9 +70,11 @@ def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]
     Raises:
         ConfigError: it cannot be used.
     """
+    from configvault.service.reload import KINDS
+
     text = config.text(path)
     at_rest = re.sub(r"\$\{file:/run/credentials/[^/}]+/([^/}]+)\}", r"${file:/etc/configvault/\1}", text)
-    return config.parse(at_rest, path, environ, rules=_RuleNames()), text
+    return config.parse(at_rest, path, environ, rules=_RuleNames(), reload_kinds=KINDS), text
 
 
 def make_vault_place(settings: Settings) -> None:
@@ -235,6 +249,9 @@ def open_site(
         root=Root(settings.root, Names(settings.watch.ignore), _limits(settings.validate)),
         validator=LazyValidator(settings.validate, environ, statefiles.path(vault.state, statefiles.VERDICTS)),
         reload=partial(_reload, settings, environ, stop, vault, loads),
+        reload_restarts=partial(_reload_restarts, settings),
+        probe_reload=partial(_probe_reload, settings),
+        probe_notify=partial(_probe_notify, settings),
         check_health=partial(
             check_health, settings, environ, stop, vault, log=_service_log(settings, vault, loads)
         ),
@@ -595,10 +612,10 @@ def _reload(
     snapshot: Snapshot | None,
     trigger: str,
 ) -> ReloadReport:
-    from configvault.service.reload import ReloadContext, reloader
+    from configvault.service.reload.context import ReloadContext
+    from configvault.service.reload.reloader import reloader
 
-    asked = "{plugins}" in (settings.reload.expect.json or "")
-    named = _plugins(vault) if asked and settings.reload.kind == "http" else ()
+    named = _plugins(vault) if "{plugins}" in (settings.reload.expect.json or "") else ()
     context = ReloadContext(None, None, None, trigger, named)
     if snapshot is not None:
         context = ReloadContext(snapshot.id, snapshot.commit, snapshot.tree, trigger, named)
@@ -606,6 +623,25 @@ def _reload(
         return reloader(settings.reload, environ, stop).reload(context)
     finally:
         loads.at = _now(settings.timezone)
+
+
+def _reload_restarts(settings: Settings) -> bool:
+    from configvault.service.reload import kind
+
+    return kind.find(settings.reload.kind).restarts
+
+
+def _probe_reload(settings: Settings) -> Probe:
+    from configvault.service.reload import kind
+
+    return kind.find(settings.reload.kind).probe(settings.reload)
+
+
+def _probe_notify(settings: Settings) -> Iterator[Probe]:
+    from configvault.calls import probe
+
+    for one in settings.notify:
+        yield probe.program(one.command) if one.command else probe.reachable(one.url or "")
 
 
 def check_health(

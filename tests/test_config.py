@@ -29,6 +29,7 @@ from configvault.core.settings import (
     ServiceLogSettings,
     Settings,
 )
+from configvault.service.reload import KINDS
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.yaml"
 PLACES = "root: /srv/root\nvault: /srv/vault\n"
@@ -44,7 +45,7 @@ def load(tmp_path: Path) -> Load:
     def load(text: str, environ: Mapping[str, str] | None = None, **more: Any) -> Settings:
         file = tmp_path / "config.yaml"
         file.write_text(PLACES + text)
-        return config.load(file, environ or {}, **more)
+        return config.load(file, environ or {}, **{"reload_kinds": KINDS, **more})
 
     return load
 
@@ -211,7 +212,7 @@ reload:
         ("schedule: {backup: every}", "use every DURATION"),
         ("reload: {kind: htpp}", "reload.kind: 'htpp' is not usable: use one of http, command, none"),
         ("reload: {kind: command}", "reload.command: is required where reload.kind is command"),
-        ("reload: {command: [x]}", "reload.command: never runs where reload.kind is http"),
+        ("reload: {command: [x]}", "reload.command: is not used where reload.kind is http, set reload.kind to command"),
         ("reload: {kind: command, command: reload x}", "stands where a list of words such as"),
         ("reload: {url: 'ftp://host/'}", "reload.url: 'ftp://host/' is not usable: use a URL such as"),
         ("reload: {url: 'http:///x'}", "use a URL such as"),
@@ -353,15 +354,6 @@ def test_rules_by_path_are_shown_as_they_are_written(load: Load, tmp_path: Path)
     file = tmp_path / "shown.yaml"
     file.write_text(config.dump(settings))
     assert config.load(file, {}).validate == settings.validate
-
-
-def test_how_often_and_how_long_follow_the_kind(load: Load) -> None:
-    """A command, which may restart the service, gets two minutes and one attempt; a URL ten seconds and three."""
-    http, command = load("").reload, load("reload: {kind: command, command: [restart]}").reload
-    assert (http.timeout_s, http.most_attempts) == (10.0, 3)
-    assert (command.timeout_s, command.most_attempts) == (120.0, 1)
-    said = load("reload: {kind: command, command: [restart], timeout: 1s, attempts: 2}").reload
-    assert (said.timeout_s, said.most_attempts) == (1.0, 2)
 
 
 def test_references_are_replaced(load: Load, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sites import Place, recorded
 HEAVY = {
     "git", "gitdb", "structlog", "apscheduler", "watchdog", "prometheus_client", "rich", "openapi_spec_validator",
     "jsonschema", "urllib3", "requests", "http", "ssl", "asyncio", "multiprocessing", "jmespath", "argcomplete",
-    "configvault.validators.run", "configvault.calls", "configvault.service.reload", "configvault.web", "configvault.daemon",
+    "configvault.validators.run", "configvault.calls", "configvault.service.reload.kind", "configvault.web", "configvault.daemon",
     "configvault.daemon.watch", "configvault.daemon.schedule", "configvault.replica", "configvault.service.health", "concurrent.futures",
 }  # fmt: skip
 # Each command, and what it may load of these after all.

@@ -10,7 +10,9 @@ from service import answer, serving
 from configvault.calls import proxies
 from configvault.calls.http import CallError, Request, ask
 from configvault.core.settings import HealthStep, ReloadSettings
-from configvault.service import reload, steps
+from configvault.service import steps
+from configvault.service.reload.context import ReloadContext
+from configvault.service.reload.reloader import reloader
 
 ENVIRON = {
     "http_proxy": "proxy.example:3128",
@@ -78,8 +80,8 @@ def test_reload_and_health_beyond_loopback_honour_it() -> None:
     """A service on another host is told and asked through the proxy."""
     with serving(answer(200)) as proxy:
         environ = {"http_proxy": f"http://127.0.0.1:{proxy.port}"}
-        context = reload.ReloadContext(None, None, None, "manual")
-        assert reload.reloader(ReloadSettings(url="http://coze.invalid/reload"), environ).reload(context).ok
+        context = ReloadContext(None, None, None, "manual")
+        assert reloader(ReloadSettings(url="http://coze.invalid/reload"), environ).reload(context).ok
         step = HealthStep("http://coze.invalid/health")
         assert steps.run((step,), tuple, 5, 1e18, threading.Event(), proxies.of(environ)) is None
         assert [asked.split(" HTTP")[0] for asked in proxy.asked] == [

@@ -17,9 +17,15 @@ from typing import Any
 
 import pytest
 
-from configvault.core.model import ReloadReport
+import configvault
+from configvault import config
+from configvault.core.model import Probe, ReloadReport
 from configvault.core.settings import Expectation, ReloadSettings
-from configvault.service.reload import KINDS, ReloadContext, reloader
+from configvault.service import reload as reload_room
+from configvault.service.reload import KINDS, kind
+from configvault.service.reload.context import ReloadContext
+from configvault.service.reload.kind import Kind
+from configvault.service.reload.reloader import reloader
 from tests.service import Script, answer, close, drip, hang, serving
 
 CONTEXT = ReloadContext("backup_20240102_030405", "c" * 40, "7" * 40, "rollback")
@@ -44,7 +50,14 @@ def python(script: str, *argv: str, **more: Any) -> ReloadSettings:
     return replace(ReloadSettings(kind="command", command=command, attempts=1), **more)
 
 
-@pytest.fixture(params=["http", "command"])
+# A value that is right for each key that a kind requires.
+REQUIRED: dict[str, Any] = {"command": (sys.executable,)}
+
+# The kinds that this suite can make fail: the fixture has a way for each.
+FAILING = ("http", "command")
+
+
+@pytest.fixture(params=FAILING)
 def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]:
     """Make a reload of each kind that fails the first n times, of three attempts."""
     if request.param == "command":
@@ -60,10 +73,52 @@ def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]
         yield settings
 
 
-def test_every_kind_is_known() -> None:
-    """The registry, the choices of the configuration and this suite name the same kinds."""
-    choices = ReloadSettings.__dataclass_fields__["kind"].metadata["allowed"].choices
-    assert set(KINDS) == set(choices) == {"http", "command", "none"}
+def test_every_file_of_a_kind_has_its_row() -> None:
+    """The rows of `KINDS` are exactly the files that define a `KIND`."""
+    folder = Path(reload_room.__file__).parent
+    assert {file.stem for file in folder.glob("*.py") if "\nKIND = " in file.read_text()} == set(KINDS)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_has_every_part(name: str) -> None:
+    """It has bounds where it has an attempt, `doctor` can ask it, and this suite can make it fail."""
+    found = kind.find(name)
+    assert isinstance(found, Kind)
+    assert (found.timeout_s > 0, found.attempts > 0) == ((True, True) if found.attempt else (False, False))
+    assert (found.attempt is None) == (name not in FAILING)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # A value for each key that any kind may require; a program and a URL that are there.
+        settings = replace(
+            ReloadSettings(kind=name, url=f"http://127.0.0.1:{server.getsockname()[1]}"),
+            **{key: REQUIRED[key] for key in KINDS[name]},
+        )
+        probe = found.probe(settings)
+    assert isinstance(probe, Probe)
+    assert (probe.ok, bool(probe.message), probe.remedy) == (True, True, None)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_example_names_every_kind(name: str) -> None:
+    """`config.example.yaml` says of each kind what it does."""
+    assert re.search(rf"(?m)^  #.*\b{name}: ", config.example())
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS) - {ReloadSettings().kind}))
+def test_only_its_own_files_know_a_kind(name: str) -> None:
+    """No other module compares the kind of a reload with a name."""
+    package = Path(configvault.__file__).parent
+    knows = re.compile(rf"""reload\.kind\b[^\n]*["']{name}["']|["']{name}["'][^\n]*reload\.kind\b""")
+    assert [file.name for file in package.rglob("*.py") if knows.search(file.read_text())] == []
+
+
+def test_how_often_and_how_long_follow_the_kind() -> None:
+    """A command, which may restart the service, gets two minutes and one attempt; a URL ten seconds and three."""
+    http, command = kind.find("http"), kind.find("command")
+    assert (http.timeout_s, http.attempts, http.restarts) == (10.0, 3, False)
+    assert (command.timeout_s, command.attempts, command.restarts) == (120.0, 1, True)
+    with serving(answer(500), answer(500), answer(500), answer(200)) as service:
+        assert reload(ReloadSettings(url=service.url)).attempts == 3
+    assert reload(replace(python("raise SystemExit(1)"), attempts=None)).attempts == 1
 
 
 @pytest.mark.parametrize("failures", [0, 1, 2])

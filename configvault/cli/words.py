@@ -202,7 +202,7 @@ def deployed(outcome: DeployOutcome, hint: Hint) -> Iterator[str]:
 
 def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[str]:
     """Yield how the service took it."""
-    if report.kind == "none":
+    if not report.was_asked:
         yield "  no reload is configured"
     elif report.ok:
         status = f" with {report.status}" if report.status is not None else ""

@@ -24,19 +24,26 @@ __all__ = [
 ]  # fmt: skip
 
 
-def load(path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None) -> Settings:
+def load(
+    path: str | Path,
+    environ: Mapping[str, str],
+    *,
+    rules: Collection[str] | None = None,
+    reload_kinds: Mapping[str, Sequence[str]] | None = None,
+) -> Settings:
     """Read the configuration at `path`.
 
     Args:
         path: the file.
         environ: where `${VAR}` is looked up.
         rules: the names `validate.rules` may use; None leaves them unchecked.
+        reload_kinds: what `reload.kind` may be, each with the keys of `reload` that it requires; None as for `rules`.
 
     Raises:
         ConfigError: the file cannot be used; `faults` says everything that is wrong with it.
     """
     file = Path(path)
-    return parse(source.read(file), file, environ, rules=rules)
+    return parse(source.read(file), file, environ, rules=rules, reload_kinds=reload_kinds)
 
 
 def text(path: str | Path) -> str:
@@ -45,13 +52,19 @@ def text(path: str | Path) -> str:
 
 
 def parse(
-    text: str, path: str | Path, environ: Mapping[str, str], *, rules: Collection[str] | None = None
+    text: str,
+    path: str | Path,
+    environ: Mapping[str, str],
+    *,
+    rules: Collection[str] | None = None,
+    reload_kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> Settings:
     """Return the settings in `text`, which faults name as `path`; otherwise like `load`."""
     file = Path(path)
-    binder = Binder(file, environ)
+    choices = {} if reload_kinds is None else {"reload.kind": reload_kinds}
+    binder = Binder(file, environ, choices)
     settings = binder.section(Settings, source.parse(file, text), "")
-    agree.check(settings, binder.contradiction, rules)
+    agree.check(settings, binder.contradiction, rules, reload_kinds)
     if binder.faults:
         raise source.unusable(file, binder.faults)
     return settings

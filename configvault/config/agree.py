@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from configvault.config.bind import nearest
 from configvault.config.expand import ReferredText
@@ -21,7 +21,12 @@ from configvault.core.settings import (
 Fault = Callable[[str, str], None]
 
 
-def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> None:
+def check(
+    settings: Settings,
+    fault: Fault,
+    rules: Collection[str] | None,
+    reload_kinds: Mapping[str, Sequence[str]] | None,
+) -> None:
     """Call `fault(key, text)` for everything in `settings` that contradicts itself."""
     _places(settings, fault)
     _watch(settings.watch, fault)
@@ -29,7 +34,7 @@ def check(settings: Settings, fault: Fault, rules: Collection[str] | None) -> No
     for index, command in enumerate(settings.validate.commands):
         if not command.argv:
             fault(f"validate.commands[{index}].argv", "names no program to run")
-    _reload(settings.reload, fault)
+    _reload(settings.reload, fault, reload_kinds or {})
     for index, health in enumerate(settings.health):
         _health(health, f"health[{index}]", fault, settings)
     _unique("health", [health.name for health in settings.health], "name", fault)
@@ -77,11 +82,16 @@ def _rules(validate: ValidateSettings, fault: Fault, known: Collection[str] | No
             fault(key, f"unknown rule{nearest(name, dict.fromkeys(sorted({*known, *own})))}")
 
 
-def _reload(reload: ReloadSettings, fault: Fault) -> None:
-    if reload.kind == "command" and not reload.command:
-        fault("reload.command", "is required where reload.kind is command")
-    if reload.kind != "command" and reload.command:
-        fault("reload.command", f"never runs where reload.kind is {reload.kind}, set reload.kind to command")
+def _reload(reload: ReloadSettings, fault: Fault, kinds: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a key that this kind needs and has not, and one that only other kinds would use."""
+    for key in dict.fromkeys(key for keys in kinds.values() for key in keys):
+        users = [kind for kind, keys in kinds.items() if key in keys]
+        is_set = bool(getattr(reload, key))
+        if reload.kind in users and not is_set:
+            fault(f"reload.{key}", f"is required where reload.kind is {reload.kind}")
+        elif reload.kind not in users and is_set:
+            instead = f"set reload.kind to {' or '.join(users)}"
+            fault(f"reload.{key}", f"is not used where reload.kind is {reload.kind}, {instead}")
 
 
 def _health(health: HealthCheck, key: str, fault: Fault, settings: Settings) -> None:

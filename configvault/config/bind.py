@@ -7,8 +7,8 @@ the rest is still looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -54,9 +54,10 @@ _PLAIN: dict[str, Callable[[str], Any]] = {
 class Binder:
     """Collects what is wrong with one file while its nodes become settings."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
-        """Name `path` in faults and take `${VAR}` from `environ`."""
+    def __init__(self, path: Path, environ: Mapping[str, str], choices: Mapping[str, Collection[str]]) -> None:
+        """Name `path` in faults, take `${VAR}` from `environ`; `choices` has those that `core/settings.py` cannot know."""
         self._path = path
+        self._choices = choices
         self._environ = environ
         self._faults: list[tuple[int, str, str]] = []
         self._lines: dict[str, int] = {}
@@ -93,6 +94,8 @@ class Binder:
                 self.fault(_join(key, name), f"unknown key{nearest(name, keys)}")
                 continue
             allowed = _allowed(field)
+            if (choices := self._choices.get(_join(key, name))) is not None:
+                allowed = replace(allowed, choices=tuple(choices))
             other = next((one for one in known.values() if _allowed(one).beside == name), None)
             if other is not None and isinstance(value, yaml.SequenceNode):
                 item = get_args(hints[other.name])[0]

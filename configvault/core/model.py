@@ -368,6 +368,20 @@ class ReloadReport:
     error: str | None
     elapsed_seconds: float
 
+    @property
+    def was_asked(self) -> bool:
+        """Return whether there was anything to ask: without a way to reload there is no attempt."""
+        return self.attempts > 0
+
+
+@frozen
+class Probe:
+    """Whether something could be called, in words, and what helps where it could not."""
+
+    ok: bool
+    message: str
+    remedy: str | None = None
+
 
 @frozen
 class HealthReport:

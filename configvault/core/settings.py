@@ -147,12 +147,12 @@ class Expectation:
 
 @frozen
 class ReloadSettings:
-    """How the service is told to load its configuration: http, command or none.
+    """How the service is made to load its configuration; `service/reload/` has the kinds.
 
-    `timeout` and `attempts`: None for what suits the kind. A restart takes its time, and is not safe to repeat.
+    `timeout` and `attempts`: None for what suits the kind.
     """
 
-    kind: str = field(default="http", metadata=allowed(choices=("http", "command", "none")))
+    kind: str = "http"
     url: str = field(default="http://localhost:8080/admin/reload-plugins", metadata=allowed("url"))
     method: str = field(default="POST", metadata=allowed(choices=METHODS))
     headers: Mapping[str, str] = field(
@@ -162,16 +162,6 @@ class ReloadSettings:
     attempts: int | None = field(default=None, metadata=allowed(least=1, most=100))
     expect: Expectation = Expectation()
     command: tuple[str, ...] = field(default=(), metadata=allowed("argv"))
-
-    @property
-    def timeout_s(self) -> float:
-        """Return how long one attempt may take."""
-        return self.timeout if self.timeout is not None else 120.0 if self.kind == "command" else 10.0
-
-    @property
-    def most_attempts(self) -> int:
-        """Return how often it is tried."""
-        return self.attempts if self.attempts is not None else 1 if self.kind == "command" else 3
 
 
 @frozen

@@ -224,7 +224,7 @@ class Metrics:
         self._loaded(outcome.reload, outcome.health)
 
     def _loaded(self, reload: ReloadReport, health: Iterable[HealthReport]) -> None:
-        if reload.kind != "none":
+        if reload.was_asked:
             self._reloads.labels("success" if reload.ok else "failure").inc()
             self._reload_seconds.observe(reload.elapsed_seconds)
         for check in health:

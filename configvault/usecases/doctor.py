@@ -8,13 +8,11 @@ import socket
 import stat
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
-from shutil import which
-from urllib.parse import urlsplit
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.leftout import IGNORED
-from configvault.core.model import Folder
+from configvault.core.model import Folder, Probe
 from configvault.core.settings import Settings
 from configvault.core.units import size_text
 from configvault.disk import lock
@@ -266,14 +264,8 @@ def _reachable_socket(path: str) -> Checked:
 
 
 def _reload(site: Site) -> Checks:
-    """Connect, and say nothing: to ask would be to reload."""
-    settings = site.settings.reload
-    if settings.kind == "none":
-        yield _ok("reload", "no reload is configured")
-    elif settings.kind == "command":
-        yield _program("reload", settings.command)
-    else:
-        yield _reachable("reload", settings.url)
+    """See whether the service could be asked; to ask it would be to reload."""
+    yield _probed("reload", site.probe_reload())
 
 
 def _health(site: Site) -> Checks:
@@ -286,9 +278,8 @@ def _health(site: Site) -> Checks:
 
 
 def _notify(site: Site) -> Checks:
-    for index, target in enumerate(site.settings.notify):
-        name = f"notify[{index}]"
-        yield _program(name, target.command) if target.command else _reachable(name, target.url or "")
+    for index, probe in enumerate(site.probe_notify()):
+        yield _probed(f"notify[{index}]", probe)
 
 
 def _replicas(site: Site) -> Checks:
@@ -318,23 +309,8 @@ def _signing(site: Site) -> Checks:
         yield _ok("signing", f"{key} signs")
 
 
-def _program(name: str, argv: tuple[str, ...]) -> Checked:
-    if which(argv[0]) is None:
-        return Checked(name, Health.PROBLEM, f"{argv[0]} cannot be run", "install it, or write its whole path")
-    return _ok(name, f"{argv[0]} can be run")
-
-
-def _reachable(name: str, url: str) -> Checked:
-    parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        socket.create_connection((host, port), _CONNECT_S).close()
-    except OSError as error:
-        why = error.strerror or str(error)
-        return Checked(
-            name, Health.PROBLEM, f"{host}:{port} cannot be reached: {why}", "start it, or correct the url"
-        )
-    return _ok(name, f"{host}:{port} answers")
+def _probed(name: str, probe: Probe) -> Checked:
+    return Checked(name, Health.OK if probe.ok else Health.PROBLEM, probe.message, probe.remedy)
 
 
 _CHECKS: dict[str, Callable[[Site], Checks]] = {

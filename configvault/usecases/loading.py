@@ -49,7 +49,7 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     report = site.reload(snapshot, trigger)
     ended = site.now()
     loading = Loading(report, site.check_health() if report.ok else ())
-    asked = report.kind != "none" or loading.health
+    asked = report.was_asked or loading.health
     if asked:
         _note(site, snapshot, trigger, loading, ended)
     return loading
@@ -61,7 +61,7 @@ def need_not_load(site: Site, snapshot: Snapshot | None) -> bool:
     A command may restart the service, which costs its users; a request to load what is loaded costs next to nothing.
     """
     is_loaded = snapshot is not None and site.vault.marks().loaded == snapshot.id
-    return is_loaded and site.settings.reload.kind == "command"
+    return is_loaded and site.reload_restarts()
 
 
 def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, ended: datetime) -> None:

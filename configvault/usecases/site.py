@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Change,
         Folder,
         HealthReport,
+        Probe,
         ReloadReport,
         Snapshot,
         State,
@@ -131,6 +132,8 @@ class Site:
 
     `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
     the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
+    `reload_restarts`: a reload may restart the service. The probes see whether the service and those who are notified could be
+    reached, and ask them nothing.
     """
 
     settings: Settings
@@ -138,6 +141,9 @@ class Site:
     root: Root
     validator: Validator
     reload: Callable[[Snapshot | None, str], ReloadReport]
+    reload_restarts: Callable[[], bool]
+    probe_reload: Callable[[], Probe]
+    probe_notify: Callable[[], Iterable[Probe]]
     check_health: CheckHealth
     now: Callable[[], datetime]
     actor: str

@@ -102,7 +102,7 @@ def _placed(context: Context, settings: Settings | None, args: argparse.Namespac
         return settings
     settings = dataclasses.replace(settings, root=into)
     faults: list[str] = []
-    agree.check(settings, lambda key, text: faults.append(f"{key}: {text}"), None)
+    agree.check(settings, lambda key, text: faults.append(f"{key}: {text}"), None, None)
     if faults:
         raise UsageError(f"--into {into} cannot be the root: {faults[0]}", "name a directory outside the vault")
     return settings

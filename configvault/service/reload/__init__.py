@@ -1,45 +1,17 @@
-"""The ways to tell the service that its configuration changed, one file a kind.
+"""The ways to have the service load its configuration, one file a kind, and the list of them all.
 
-To add one: a class with `attempt` in a file of its own, a line in `KINDS`, its name in the choices of
-`ReloadSettings.kind`, and a way to make it fail in `tests/test_reloaders.py`.
+To add one: a file with a `KIND` (see `kind.py`), a row here, and a way to make it fail in `tests/test_reloaders.py`.
+The rows are all that is loaded to read a configuration: a kind's file, and the libraries it needs, only to reload.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from configvault.core.settings import ReloadSettings
-from configvault.service.reload.attempts import Attempting
-from configvault.service.reload.command import attempt as command
-from configvault.service.reload.context import Attempt, ReloadContext, Reloader
-from configvault.service.reload.http import attempt as http
-from configvault.service.reload.none import Nothing
-
-__all__ = ["KINDS", "Attempt", "ReloadContext", "Reloader", "reloader"]
-
-Kind = Callable[[ReloadSettings, Mapping[str, str], threading.Event, float], Reloader]
-
-KINDS: dict[str, Kind] = {
-    "http": lambda settings, environ, stop, pause: Attempting(http, settings, environ, stop, pause),
-    "command": lambda settings, environ, stop, pause: Attempting(command, settings, environ, stop, pause),
-    "none": lambda *_: Nothing(),
+# The name of a kind, which is that of its file too, and the keys of `reload` that it cannot do without. A key that is
+# required by other kinds only must not be set.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "http": (),
+    "command": ("command",),
+    "none": (),
 }
-
-
-def reloader(
-    settings: ReloadSettings,
-    environ: Mapping[str, str],
-    stop: threading.Event | None = None,
-    *,
-    pause_s: float = 0.5,
-) -> Reloader:
-    """Return what reloads the service as `settings` say.
-
-    Args:
-        settings: the section `reload`.
-        environ: what a command inherits.
-        stop: set to end a wait or an attempt early.
-        pause_s: the longest pause after the first failed attempt; it doubles with each.
-    """
-    return KINDS[settings.kind](settings, environ, stop or threading.Event(), pause_s)

@@ -5,32 +5,33 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from configvault.core import backoff
 from configvault.core.model import ReloadReport
 from configvault.core.settings import ReloadSettings
-from configvault.service.reload.context import Attempt, ReloadContext
+from configvault.service.reload.context import ReloadContext
+from configvault.service.reload.kind import Kind
 
 LONGEST_PAUSE_S = 30.0
 
-# Settings, what for, the reload's own key, the environment, stop.
-Try = Callable[[ReloadSettings, ReloadContext, str, Mapping[str, str], threading.Event], Attempt]
-
 
 class Attempting:
-    """A reloader that calls `attempt` up to `settings.most_attempts` times."""
+    """A reloader that tries as often as the settings say, or else the kind."""
 
     def __init__(
         self,
-        attempt: Try,
+        kind: Kind,
         settings: ReloadSettings,
         environ: Mapping[str, str],
         stop: threading.Event,
         pause_s: float,
     ) -> None:
         """Keep what each attempt is made with."""
-        self._attempt = attempt
+        assert kind.attempt is not None
+        self._attempt = kind.attempt
+        self._most = kind.attempts if settings.attempts is None else settings.attempts
+        self._timeout_s = kind.timeout_s if settings.timeout is None else settings.timeout
         self._settings = settings
         self._environ = environ
         self._stop = stop
@@ -42,9 +43,9 @@ class Attempting:
         # One key for all attempts of one reload: a service that keeps keys loads once. The next reload, of the
         # same snapshot even, has another.
         key = os.urandom(16).hex()
-        most, wait = self._settings.most_attempts, self._stop.wait
-        for count in backoff.attempts(most, self._pause_s, wait, LONGEST_PAUSE_S):  # noqa: B007 - used below
-            attempt = self._attempt(self._settings, context, key, self._environ, self._stop)
+        counts = backoff.attempts(self._most, self._pause_s, self._stop.wait, LONGEST_PAUSE_S)
+        for count in counts:  # noqa: B007 - used below
+            attempt = self._attempt(self._settings, context, key, self._environ, self._stop, self._timeout_s)
             if attempt.error is None:
                 break
         elapsed = time.monotonic() - started

@@ -5,19 +5,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from configvault.calls import answers, proxies
+from configvault.calls import answers, probe, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
+from configvault.core.model import Probe
 from configvault.core.settings import Expectation, ReloadSettings
 from configvault.service import steps
 from configvault.service.reload.context import Attempt, ReloadContext
+from configvault.service.reload.kind import Kind
 
 
-def attempt(
+def _attempt(
     settings: ReloadSettings,
     context: ReloadContext,
     key: str,
     environ: Mapping[str, str],
     stop: threading.Event,
+    timeout_s: float,
 ) -> Attempt:
     """Ask once and compare the answer with what is expected."""
     headers = {"Idempotency-Key": key, "Configvault-Trigger": context.trigger}
@@ -33,7 +36,7 @@ def attempt(
         settings.url,
         settings.method,
         headers | dict(settings.headers),
-        timeout=settings.timeout_s,
+        timeout=timeout_s,
         proxies=proxies.of(environ),
     )
     try:
@@ -56,3 +59,11 @@ def _page(answer: Answer, expect: Expectation) -> str | None:
         f"{answer.peer} answered {answer.status} with a web page (text/html), which is no proof of a reload: correct "
         "reload.url, or say with reload.expect that a page is wanted"
     )
+
+
+def _probe(settings: ReloadSettings) -> Probe:
+    """Connect and send nothing: a request would be a reload."""
+    return probe.reachable(settings.url)
+
+
+KIND = Kind(attempt=_attempt, probe=_probe, timeout_s=10.0, attempts=3, restarts=False)

@@ -1,14 +1,14 @@
-"""No reload: the service reads its directory by itself, or nobody needs to be told."""
+"""No reload: the service reads its directory by itself, or need not know."""
 
 from __future__ import annotations
 
-from configvault.core.model import ReloadReport
-from configvault.service.reload.context import ReloadContext
+from configvault.core.model import Probe
+from configvault.core.settings import ReloadSettings
+from configvault.service.reload.kind import Kind
 
 
-class Nothing:
-    """A reloader that has nothing to do, and therefore nothing that can fail."""
+def _probe(_settings: ReloadSettings) -> Probe:
+    return Probe(True, "no reload is configured")
 
-    def reload(self, context: ReloadContext) -> ReloadReport:  # noqa: ARG002 - the protocol's
-        """Return success after no attempt."""
-        return ReloadReport("none", True, 0, None, None, 0.0)
+
+KIND = Kind(attempt=None, probe=_probe, timeout_s=0.0, attempts=0, restarts=False)

@@ -15,9 +15,10 @@ from sites import Place
 from configvault.cli import manual, parser
 from configvault.cli.commands import COMMANDS, Command
 from configvault.core.errors import UsageError
+from configvault.core.exits import Exit
 
 PACKAGE = Path(parser.__file__).parent.parent
-CODES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 78, 130}
+CODES = [code.value for code in Exit]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

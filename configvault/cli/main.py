@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from configvault.cli import parser
 from configvault.cli.context import Context
 from configvault.core.errors import ConfigvaultError, FaultError
-
-INTERRUPTED = 130
+from configvault.core.exits import Exit
 
 
 def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
@@ -43,7 +42,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         context.say_error("interrupted")
-        return INTERRUPTED
+        return Exit.INTERRUPTED
     except OSError as error:
         failure = from_os_error(error)
         return _failed(context, error, failure)

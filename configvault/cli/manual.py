@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import configvault
 from configvault.cli import parser as parser_
 from configvault.cli.commands import COMMANDS, Command
+from configvault.core.exits import Exit
 
 DESCRIPTION = """\
 configvault watches one directory, validates every state of it, records the valid ones in its own git repository
@@ -31,21 +32,6 @@ REFERENCES = (
     ("pin:NAME", "the snapshot with this pin"),
     ("rejected_20231201_143022", "a rejected state, to show, or to restore with --force"),
     ("REF:path", "one file in it"),
-)
-EXIT_CODES = (
-    (0, "done, or nothing to do"),
-    (1, "failed"),
-    (2, "usage error"),
-    (3, "rejected by validation"),
-    (4, "unknown or ambiguous reference"),
-    (5, "busy: another process holds the lock, or a rollback is pending"),
-    (6, "degraded: done, but something needs attention"),
-    (7, "restored, but the reload or a health check failed"),
-    (8, "undone automatically"),
-    (9, "the vault is damaged"),
-    (10, "no vault"),
-    (78, "invalid configuration"),
-    (130, "interrupted"),
 )
 FILES = (
     (
@@ -89,7 +75,7 @@ def _lines() -> Iterator[str]:
         yield from _command(command, parsers[command.name])
     for title, rows in (
         ("REFERENCES", REFERENCES),
-        ("EXIT STATUS", EXIT_CODES),
+        ("EXIT STATUS", [(code.value, code.meaning) for code in Exit]),
         ("FILES", FILES),
         ("ENVIRONMENT", ENVIRONMENT),
     ):

@@ -1,6 +1,6 @@
 """What can go wrong, as the operator will read it.
 
-One base class; each subclass is one exit code of the contract. A message says what failed, on which
+One base class; each subclass is one exit code of `core/exits.py`. A message says what failed, on which
 thing, with which value; a hint is the command or action that helps. Neither ever holds a secret.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from configvault.core.exits import Exit
+
 if TYPE_CHECKING:
     from configvault.core.model import Finding
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 class ConfigvaultError(Exception):
     """Stop the command: `error: MESSAGE`, `hint: HINT`, exit with `code`."""
 
-    code = 1
+    code: int = Exit.FAILED
     kind = "failed"
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -29,14 +31,14 @@ class ConfigvaultError(Exception):
 class UsageError(ConfigvaultError):
     """The command line does not say what to do."""
 
-    code = 2
+    code = Exit.USAGE
     kind = "usage"
 
 
 class RejectedError(ConfigvaultError):
     """Validation refused the state that was to be recorded or restored."""
 
-    code = 3
+    code = Exit.REJECTED
     kind = "rejected"
 
     def __init__(self, message: str, hint: str | None = None, findings: tuple[Finding, ...] = ()) -> None:
@@ -48,35 +50,35 @@ class RejectedError(ConfigvaultError):
 class UnknownReferenceError(ConfigvaultError):
     """A reference names no snapshot, or more than one."""
 
-    code = 4
+    code = Exit.REFERENCE
     kind = "reference"
 
 
 class BusyError(ConfigvaultError):
     """Somebody else holds the lock, or a rollback waits for its confirmation."""
 
-    code = 5
+    code = Exit.BUSY
     kind = "busy"
 
 
 class IntegrityError(ConfigvaultError):
     """The vault does not hold what it should."""
 
-    code = 9
+    code = Exit.DAMAGED
     kind = "integrity"
 
 
 class NoVaultError(ConfigvaultError):
     """There is no vault at the configured place, or what lies there is not one."""
 
-    code = 10
+    code = Exit.NO_VAULT
     kind = "no-vault"
 
 
 class ConfigError(ConfigvaultError):
     """The configuration cannot be used; `faults` holds one line for each reason."""
 
-    code = 78
+    code = Exit.CONFIGURATION
     kind = "configuration"
 
     def __init__(self, message: str, hint: str | None = None, faults: tuple[str, ...] = ()) -> None:

@@ -19,6 +19,7 @@ from functools import partial
 
 from configvault import app
 from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
+from configvault.core.exits import Exit
 from configvault.core.hints import DEFAULT_CONFIG, in_place
 from configvault.core.model import Trigger
 from configvault.core.outcome import (
@@ -53,7 +54,6 @@ from configvault.vault import statefiles
 COMMAND = "configvault run"
 # Shorter than a stop may take; whoever holds the lock longer is tried again.
 _LOCK_WAIT_S = 5.0
-_REJECTED = 3
 # How long and how often to look whether the daemon has read its configuration again.
 _ANSWER_S = 60.0
 _LOOK_S = 0.05
@@ -162,7 +162,7 @@ def _once(site: Site, stop: threading.Event) -> int:
         seen = observe(site, Trigger.SCHEDULE, waited, stop)
     keep_up(site)
     assert seen.outcome is not None
-    return _REJECTED if seen.outcome.outcome is Recording.REJECTED else 0
+    return Exit.REJECTED if seen.outcome.outcome is Recording.REJECTED else 0
 
 
 class _Daemon:
@@ -355,7 +355,7 @@ class _Daemon:
         self._tell(Phase.STOPPED, "the worker ended by itself" if died else "nothing is left to do")
         self._outside.close()
         self._site.vault.close()
-        return 1 if died else 0
+        return Exit.FAILED if died else 0
 
     def _tell(self, phase: Phase, message: str) -> None:
         self._site.tell(DaemonOutcome(phase, message))

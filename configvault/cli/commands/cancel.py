@@ -6,8 +6,7 @@ import argparse
 
 from configvault.cli.commands import rollback
 from configvault.cli.context import Context
-
-RELOAD_FAILED = 7
+from configvault.core.exits import Exit
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -22,4 +21,4 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
     outcome = confirm.cancel(context.site())
     rollback.show(context, outcome)
     taken = outcome.reload is None or (outcome.reload.ok and healthy(outcome.health))
-    return 0 if taken else RELOAD_FAILED
+    return 0 if taken else Exit.UNHEALTHY

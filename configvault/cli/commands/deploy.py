@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from configvault.cli.commands.rollback import confirm_s, declare_change, interruptible, waited_for
 from configvault.cli.context import Context, inside
 from configvault.core.errors import UsageError
+from configvault.core.exits import Exit
 from configvault.core.outcome import DeployEnd, DeployOutcome
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from configvault.usecases.transition import Aim
 
 EXIT_CODES = {
-    DeployEnd.DEPLOYED: 0,
-    DeployEnd.UNCHANGED: 0,
-    DeployEnd.PLANNED: 0,
-    DeployEnd.REJECTED: 3,
-    DeployEnd.RELOAD_FAILED: 7,
-    DeployEnd.UNDONE: 8,
+    DeployEnd.DEPLOYED: Exit.DONE,
+    DeployEnd.UNCHANGED: Exit.DONE,
+    DeployEnd.PLANNED: Exit.DONE,
+    DeployEnd.REJECTED: Exit.REJECTED,
+    DeployEnd.RELOAD_FAILED: Exit.UNHEALTHY,
+    DeployEnd.UNDONE: Exit.UNDONE,
 }
 
 

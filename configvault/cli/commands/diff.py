@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context, inside
 from configvault.cli.output import printable
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.model import Change
@@ -54,7 +55,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
             file_diffs(found.changes, found.read_old, found.read_new, hide),
             (found.old, found.new),
         )
-    return 1 if found.changes and args.exit_code else 0
+    return Exit.DIFFERS if found.changes and args.exit_code else 0
 
 
 def hider(key: Callable[[], bytes], *, redact: bool) -> Hide:

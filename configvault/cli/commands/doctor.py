@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.usecases.doctor import Checked
@@ -28,7 +29,7 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
         context.emit({"ok": ok, "checks": document(context, found)})
     else:
         show(context, found)
-    return 0 if ok else 1
+    return 0 if ok else Exit.FAILED
 
 
 def document(context: Context, found: Iterable[Checked]) -> list[dict[str, object]]:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
 from configvault.core.errors import UsageError
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.settings import Settings
     from configvault.usecases.fleet import Member, Source
 
-DEGRADED = 6
 _MOST_HOSTS = 8
 
 
@@ -70,7 +70,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         if args.action == "diff":
             return _diff(context, args, members)
         (_find if args.action == "find" else _status)(context, args, members)
-        return DEGRADED if any(member.trouble for member in members) else 0
+        return Exit.DEGRADED if any(member.trouble for member in members) else 0
 
 
 @contextlib.contextmanager
@@ -212,7 +212,7 @@ def _diff(context: Context, args: argparse.Namespace, members: list[Member]) -> 
     hide = diff.hider(lambda: os.urandom(32), redact=not args.no_redact)
     diffs = diff.file_diffs(changed, first.read, second.read, hide)
     diff.show(context, args, diffs, (f"{first.host}:{_id(first)}", f"{second.host}:{_id(second)}"))
-    return 1 if changed and args.exit_code else 0
+    return Exit.DIFFERS if changed and args.exit_code else 0
 
 
 def _id(member: Member) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
 from configvault.core.errors import UsageError
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.settings import KeepSnapshots
     from configvault.usecases.prune import Cut, Pruned
 
-DEGRADED = 6
 _COUNTS = (
     ("last", "the newest N snapshots"),
     ("hourly", "the newest snapshot of each of the last N hours that have one"),
@@ -51,7 +51,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.emit(_document(done))
     else:
         _print(context, done)
-    return DEGRADED if done.cut and done.cut.refused else 0
+    return Exit.DEGRADED if done.cut and done.cut.refused else 0
 
 
 def _policy(args: argparse.Namespace, configured: KeepSnapshots) -> KeepSnapshots:

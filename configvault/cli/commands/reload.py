@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from configvault.cli.context import Context
-
-FAILED = 7
+from configvault.core.exits import Exit
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -25,4 +24,4 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
         context.emit(documents.reloaded(outcome))
     else:
         context.output.lines(words.reloaded(outcome.reload, outcome.health))
-    return 0 if outcome.reload.ok and healthy(outcome.health) else FAILED
+    return 0 if outcome.reload.ok and healthy(outcome.health) else Exit.UNHEALTHY

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.replicas import ReplicaStatus
-
-DEGRADED = 6
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +29,7 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
         context.output.line("no replicas are configured")
     else:
         context.output.lines(_words(found))
-    return DEGRADED if any(one.trouble for one in found) else 0
+    return Exit.DEGRADED if any(one.trouble for one in found) else 0
 
 
 def _words(found: Sequence[ReplicaStatus]) -> Iterator[str]:

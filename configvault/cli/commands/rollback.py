@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context, inside
 from configvault.core.errors import UsageError
+from configvault.core.exits import Exit
 from configvault.core.outcome import RollbackEnd, RollbackOutcome
 
 if TYPE_CHECKING:
     from configvault.usecases.site import Site
 
 EXIT_CODES = {
-    RollbackEnd.ROLLED_BACK: 0,
-    RollbackEnd.UNCHANGED: 0,
-    RollbackEnd.PLANNED: 0,
-    RollbackEnd.RELOAD_FAILED: 7,
-    RollbackEnd.UNDONE: 8,
+    RollbackEnd.ROLLED_BACK: Exit.DONE,
+    RollbackEnd.UNCHANGED: Exit.DONE,
+    RollbackEnd.PLANNED: Exit.DONE,
+    RollbackEnd.RELOAD_FAILED: Exit.UNHEALTHY,
+    RollbackEnd.UNDONE: Exit.UNDONE,
 }
-INTERRUPTED = 130
 DEFAULT_CONFIRM = "5m"
 LONGEST_CONFIRM_S = 7 * 86400.0
 _CANDIDATES = 10
@@ -110,7 +110,7 @@ def interruptible(context: Context, site: Site, act: Callable[[], int]) -> int:
         context.say_error(
             "interrupted; the change is still pending", "configvault confirm, or configvault cancel"
         )
-        return INTERRUPTED
+        return Exit.INTERRUPTED
 
 
 def confirm_s(args: argparse.Namespace, positional: str = "reference") -> float | None:

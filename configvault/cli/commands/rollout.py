@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from configvault.cli.context import Context
-
-UNHEALTHY = 7
+from configvault.core.exits import Exit
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +50,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.output.lines(words.checks(outcome.health))
     if outcome.error is not None:
         return ConfigvaultError.code
-    return 0 if healthy(outcome.health) else UNHEALTHY
+    return 0 if healthy(outcome.health) else Exit.UNHEALTHY
 
 
 def _number(args: argparse.Namespace) -> int | None:

@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.usecases.status import Status
-
-DEGRADED = 6
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +33,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if not args.check:
         return 0
     if found.degraded:
-        return DEGRADED
-    return 0 if found.matches else 1
+        return Exit.DEGRADED
+    return 0 if found.matches else Exit.DIFFERS
 
 
 def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:

@@ -8,11 +8,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.model import HealthReport
-
-FAILED = 7
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +51,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.emit({"passed": healthy(reports), "health": [asdict(one) for one in reports]})
     else:
         _show(context, reports)
-    return 0 if healthy(reports) else FAILED
+    return 0 if healthy(reports) else Exit.UNHEALTHY
 
 
 def _show(context: Context, reports: Sequence[HealthReport]) -> None:

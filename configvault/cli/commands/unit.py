@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
 from configvault.core.errors import ConfigvaultError
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.settings import Settings
     from configvault.host.unit import Unit
-
-_DEGRADED = 6
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -162,7 +161,7 @@ def _report(context: Context, unit: Unit, settings: Settings, written: list[str]
         if not problems:
             context.output.line("next: configvault status" if context.config is None else
                                 context.hint("next: configvault status"))  # fmt: skip
-    return _DEGRADED if problems else 0
+    return Exit.DEGRADED if problems else 0
 
 
 def _remove(context: Context, name: str) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from configvault.core.candidates import Candidate, Source, adopt
-from configvault.core.errors import UsageError
+from configvault.core.errors import BusyError, UsageError
 from configvault.core.frozen import frozen
-from configvault.core.model import Finding, RejectedState, State, Trigger, Verdict
+from configvault.core.model import Entry, Finding, Folder, RejectedState, State, Trigger, Verdict
 from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
 from configvault.usecases import scan, transition
@@ -32,7 +32,8 @@ class Request:
     """What the operator asks for; as for a rollback, but that `force` overrides `mass-removal` and owners alone.
 
     An invalid state is never made live by it: what is live has to be a snapshot. `keep_extra` removes nothing,
-    `preserve` takes owners and modes from the source.
+    `preserve` takes owners and modes from the source. `based_on` are the blobs that files had when they were copied to
+    be edited (None: there was none).
     """
 
     paths: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Request:
     keep_extra: bool = False
     preserve: bool = False
     trigger: str = Trigger.DEPLOY
+    based_on: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     candidate = offer(stage)
     live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
     check_expected(site, request.expect)
+    _check_untouched(request, live.state)
     wanted = adopt(candidate.state, live.state, preserve=request.preserve, keep_extra=request.keep_extra)
     wanted = chosen(request.paths, live.state, wanted, str(candidate.source), "configvault deploy SOURCE -n")
     if not wanted.entries and live.state.entries and not request.force:
@@ -118,6 +121,21 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     errors = tuple(one for one in verdict.errors if not (request.force and one.rule in OVERRIDABLE))
     findings, standing = divide(site, verdict.findings, live.before, read)
     return _Validated(candidate.source, aimed, verdict, errors, findings, standing)
+
+
+def _check_untouched(request: Request, live: Folder) -> None:
+    """Refuse to overwrite what somebody else has changed since it was copied.
+
+    Raises:
+        BusyError: it names the file.
+    """
+    for path, blob in request.based_on.items():
+        entry = live.find(path)
+        if (entry.blob if isinstance(entry, Entry) else None) != blob or isinstance(entry, Folder):
+            raise BusyError(
+                f"{path!r} was changed by somebody else while it was edited; nothing was overwritten",
+                f"configvault edit {path}",
+            )
 
 
 def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> DeployOutcome:

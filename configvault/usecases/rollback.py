@@ -148,14 +148,15 @@ def chosen(paths: tuple[str, ...], live: Folder, target: Folder, where: str, hin
     """
     if not paths:
         return target
-    cleaned = [_inside(path) for path in paths]
+    cleaned = [within(path) for path in paths]
     for path in cleaned:
         if target.find(path) is None and live.find(path) is None:
             raise UsageError(f"{path!r} is neither in {where} nor in the root", hint)
     return compare.graft(live, target, cleaned)
 
 
-def _inside(path: str) -> str:
+def within(path: str) -> str:
+    """Return a path that was given, as it is written in a state; raises UsageError where it leads out."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or path.startswith("/"):
         raise UsageError(

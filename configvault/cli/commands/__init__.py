@@ -69,6 +69,11 @@ COMMANDS = (
         "  tar c -C plugin . | ssh web-1 configvault deploy -\n"
         "  configvault deploy 'https://git.example/team/plugins.git#main:backend/conf/plugin'",
     ),
+    Command(
+        "edit", "edit", "edit live files safely: they become live only if they are valid",
+        "  configvault edit pluginproduct/plugin_meta.yaml\n"
+        "  EDITOR=nano configvault edit pluginproduct/weather.yaml -m 'new server'",
+    ),
     Command("confirm", "confirm", "keep a pending rollback", "  configvault confirm"),
     Command("cancel", "cancel", "undo a pending rollback", "  configvault cancel"),
     Command("reload", "reload", "reload the service with the live state and run the health checks", "  configvault reload"),

@@ -1,0 +1,172 @@
+"""`edit`: copies are edited, the whole is validated, and nothing that somebody else changed is overwritten."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sites import NOBODY, Done, Place, look, needs_other_user
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return a place with two files on record."""
+    made = Place(tmp_path / "place")
+    made.init({"a.yaml": "a: 1\n", "plugins/b.yaml": "b: 1\n"})
+    return made
+
+
+def editor(place: Place, script: str) -> str:
+    """Return an editor that runs a shell script on the files."""
+    path = place.base / "editor.sh"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def edit(place: Place, *argv: str, command: str, before: list[str] | None = None) -> Done:
+    """Run `edit` with an editor, in a temporary folder of the place's own."""
+    folder = place.base / "tmp"
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o1777)
+    return place.process(*argv, before=before, EDITOR=command, VISUAL="", TMPDIR=str(folder))
+
+
+def copies_left(place: Place) -> set[str]:
+    """Return the private folders of edits that were kept."""
+    folder = place.base / "tmp"
+    return set(os.listdir(folder)) if folder.exists() else set()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        'printf "a: 2\\n" > "$1"',  # truncates and writes
+        'printf "a: 2\\n" > "$1.new" && mv "$1.new" "$1"',  # replaces
+        'sed -i s/1/2/ "$1"',
+    ],
+)
+def test_edited_file_becomes_live(place: Place, how: str) -> None:
+    """However the editor writes, the edited file is live, recorded as an edit, and the copies are gone."""
+    before = copies_left(place)
+    done = place.process("--json", "edit", "a.yaml", "-m", "why", EDITOR=editor(place, how))
+    assert done.code == 0, done
+    assert (done.json["outcome"], done.json["source"]["kind"]) == ("deployed", "edit")
+    assert (place.root / "a.yaml").read_text() == "a: 2\n"
+    latest = place.ok("show", "latest")
+    assert (latest["trigger"], latest["reason"], latest["source"]) == ("edit", "why", "a.yaml")
+    assert copies_left(place) == before
+
+
+def test_unchanged(place: Place) -> None:
+    """Where nothing was edited nothing happens, and an editor that takes the copy away changes nothing either."""
+    before, refs = look(place.root), place.git("for-each-ref")
+    for script in ("true", 'rm "$1"', 'touch "$1"'):
+        done = edit(place, "--json", "edit", "a.yaml", command=editor(place, script))
+        assert (done.code, done.json["outcome"]) == (0, "unchanged")
+    assert (look(place.root), place.git("for-each-ref")) == (before, refs)
+
+
+def test_new_file_and_several(place: Place) -> None:
+    """A file that does not exist is made, with its folders; several are edited at once."""
+    script = 'for file; do printf "new: 1\\n" > "$file"; done'
+    done = edit(place, "edit", "deep/er/c.yaml", "plugins/b.yaml", command=editor(place, script))
+    assert done.code == 0, done
+    assert (place.root / "deep" / "er" / "c.yaml").read_text() == "new: 1\n"
+    assert (place.root / "plugins" / "b.yaml").read_text() == "new: 1\n"
+    assert (place.root / "a.yaml").read_text() == "a: 1\n"
+
+
+def test_refused_edit_keeps_the_copies(place: Place) -> None:
+    """What the rules refuse never reaches the root: exit 3, findings with line and caret, the copy where the message says."""
+    before, folders = look(place.root), copies_left(place)
+    done = edit(place, "edit", "a.yaml", command=editor(place, 'echo "a: [" > "$1"'))
+    assert (done.code, look(place.root)) == (3, before)
+    assert "a.yaml:" in done.err + done.out
+    [kept] = copies_left(place) - folders
+    assert f"/{kept}" in done.err
+    folder = place.base / "tmp" / kept
+    assert (folder / "a.yaml").read_text() == "a: [\n"
+    assert folder.stat().st_mode & 0o077 == 0
+    shutil.rmtree(folder)
+
+
+def test_somebody_else_was_faster(place: Place) -> None:
+    """A file that somebody changed while it was edited is not overwritten (exit 5), and both changes are shown."""
+    script = f'echo "a: mine" > "$1"; echo "a: theirs" > {place.root}/a.yaml; echo "x: 1" > {place.root}/x.yaml'
+    folders = copies_left(place)
+    done = edit(place, "edit", "a.yaml", command=editor(place, script))
+    assert done.code == 5, done
+    assert (place.root / "a.yaml").read_text() == "a: theirs\n"
+    assert "+a: mine" in done.out
+    assert "+a: theirs" in done.out
+    [kept] = copies_left(place) - folders
+    shutil.rmtree(place.base / "tmp" / kept)
+    # What others did elsewhere is no conflict, and is not undone.
+    script = f'echo "a: mine" > "$1"; echo "y: 1" > {place.root}/y.yaml'
+    done = edit(place, "edit", "a.yaml", command=editor(place, script))
+    assert done.code == 0, done
+    assert (place.root / "y.yaml").read_text() == "y: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"), [("plugins", 2), ("../outside", 2), ("a.yaml.swp", 2), ("/etc/passwd", 2)]
+)
+def test_what_cannot_be_edited(place: Place, path: str, code: int) -> None:
+    """A folder, a path that leads out and an ignored name are refused before the editor starts."""
+    done = edit(place, "edit", path, command=editor(place, f"touch {place.base}/started"))
+    assert (done.code, (place.base / "started").exists()) == (code, False), done
+
+
+def test_editors_that_fail(place: Place) -> None:
+    """An editor that is not there, or ends with an error, changes nothing and is named."""
+    for command in ("/nonexistent/editor", editor(place, 'echo "a: 9" > "$1"; exit 3'), "'"):
+        done = edit(place, "edit", "a.yaml", command=command)
+        assert (done.code, (place.root / "a.yaml").read_text()) == (1, "a: 1\n"), done
+
+
+@needs_other_user
+def test_without_rights(place: Place) -> None:
+    """A user who may not write the vault is told so, and nothing is left behind."""
+    folders = copies_left(place)
+    done = edit(place, "edit", "a.yaml", before=NOBODY, command="true")
+    assert done.code != 0
+    assert copies_left(place) == folders
+
+
+@pytest.mark.skipif(shutil.which("vi") is None, reason="no vi")
+def test_with_vi_on_a_terminal(place: Place) -> None:
+    """On a terminal, with vi: what is refused can be edited again, and is accepted then."""
+    command = [sys.executable, "-m", "configvault", "--config", str(place.config), "edit", "a.yaml"]
+    master, slave = pty.openpty()
+    environ = {**os.environ, "EDITOR": "vi", "VISUAL": "", "TERM": "vt100"}
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
+    )
+    os.close(slave)
+
+    def until(text: bytes) -> None:
+        seen, end = b"", time.monotonic() + 60
+        while text not in seen:
+            assert time.monotonic() < end, seen
+            if select.select([master], [], [], 1)[0]:
+                seen += os.read(master, 65536)
+
+    until(b"a: 1")
+    os.write(master, b":%s/1/[/\r:wq\r")
+    until(b"edit again, or quit?")
+    assert (place.root / "a.yaml").read_text() == "a: 1\n"
+    os.write(master, b"e\n")
+    until(b"a: [")
+    os.write(master, b":%s/\\[/7/\r:wq\r")
+    until(b"deployed")
+    assert process.wait(60) == 0
+    os.close(master)
+    assert (place.root / "a.yaml").read_text() == "a: 7\n"

@@ -51,19 +51,21 @@ class Offered:
             raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {self._address.url}")
         return commit
 
-    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
-        """Fetch what `ref` names, without history, into the empty repository `folder`; return its commit.
+    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int, *, history: bool = False) -> str:
+        """Fetch what `ref` names, without `history` alone, into the empty repository `folder`; return its commit.
 
         Args:
             git: works on that repository.
             ref: a branch, a tag or a commit.
             folder: where it is measured.
             most_bytes: past this the fetch is ended.
+            history: fetch the commits before it, too.
 
         Raises:
             ConfigvaultError: it could not be fetched, is too large, or nobody trusted has signed it.
         """
-        args = ["-c", "fetch.fsckObjects=true", "fetch", "--depth=1", "--no-tags", "--no-write-fetch-head"]
+        args = ["-c", "fetch.fsckObjects=true", "fetch", "--no-tags", "--no-write-fetch-head"]
+        args += [] if history else ["--depth=1"]
         args += ["--no-auto-gc", "--no-recurse-submodules", "--quiet", self._address.url, f"+{ref}:{_REF}"]
         size = _Size(folder, most_bytes, self._stop)
         ran = self._run(git, args, size)
@@ -78,6 +80,10 @@ class Offered:
         if self._trusted:
             self._check_signature(git, commit, folder)
         return commit
+
+    def follows(self, git: Git, commit: str, before: str) -> bool:
+        """Return whether `before` is an ancestor of `commit`; what is not there is none."""
+        return self._run(git, ["merge-base", "--is-ancestor", before, commit], self._stop).code == 0
 
     def _check_signature(self, git: Git, commit: str, folder: str) -> None:
         path = os.path.join(folder, "candidate-signers")

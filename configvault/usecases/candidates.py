@@ -53,7 +53,7 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
             tarball.read(stdin, "standard input", stage, _limits(site)), Source("tar", "standard input")
         )
     if is_url(source):
-        return _from_git(site, source, stage)
+        return from_git(site, source, stage)
     path = os.path.abspath(source)
     if os.path.isdir(path):
         return Candidate(Root(path, site.root.names).capture(None, stage), Source("directory", path))
@@ -94,13 +94,30 @@ def split(source: str) -> tuple[str, str, str]:
     return url, ref or "HEAD", "/".join(parts)
 
 
-def _from_git(site: Site, source: str, stage: Stage) -> Candidate:
+class RewrittenError(ConfigvaultError):
+    """What is offered does not follow what was deployed: the branch was rewritten."""
+
+    kind = "rewritten"
+
+
+def from_git(site: Site, source: str, stage: Stage, *, after: str | None = None) -> Candidate:
+    """Read `GIT-URL[#REF[:FOLDER]]`.
+
+    Raises:
+        RewrittenError: it does not follow the commit `after`.
+        ConfigvaultError: as `read`.
+    """
     url, ref, folder = split(source)
     assert site.offered is not None
     offered = site.offered(url)
     limits = _limits(site)
     with quarantine(site) as (place, git):
-        commit = offered.fetch(git, ref, place, limits.bytes)
+        commit = offered.fetch(git, ref, place, limits.bytes, history=after is not None)
+        if after is not None and not offered.follows(git, commit, after):
+            raise RewrittenError(
+                f"{offered.name}: {ref} at {commit[:12]} does not follow {after[:12]}, which was deployed: the branch was rewritten",
+                "if that is meant: configvault pull --force",
+            )
         where = f"{offered.name} at {commit[:12]}"
         tree = Tree(where, limits)
         # The ids must be known to git before anything is believed of them: what is read is hashed again.

@@ -63,8 +63,12 @@ class Offered(Protocol):
         """Return the commit that `ref` names there now; raises ConfigvaultError."""
         ...
 
-    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int) -> str:
+    def fetch(self, git: Git, ref: str, folder: str, most_bytes: int, *, history: bool = False) -> str:
         """Fetch what `ref` names into the empty repository `folder`, return its commit; raises ConfigvaultError."""
+        ...
+
+    def follows(self, git: Git, commit: str, before: str) -> bool:
+        """Return whether `before` is an ancestor of `commit`, both fetched with their history."""
         ...
 
 

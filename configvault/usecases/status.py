@@ -21,7 +21,7 @@ from configvault.usecases import confirm, daemonstate, replicate, scan
 from configvault.usecases.site import Site
 from configvault.vault import signatures
 from configvault.vault.repository import Vault
-from configvault.vault.statefiles import JOURNAL
+from configvault.vault.statefiles import JOURNAL, SOURCE
 
 # So many of the names that patterns leave out are named in JSON; the count is of all.
 MOST_IGNORED = 100
@@ -65,6 +65,7 @@ class Status:
     pending: dict[str, Any] | None = None
     replicas: tuple[ReplicaStatus, ...] = ()
     degraded: tuple[str, ...] = field(default=())
+    source: dict[str, Any] | None = None
 
 
 def status(site: Site) -> Status:
@@ -94,8 +95,26 @@ def status(site: Site) -> Status:
         pending=_pending(site, degraded),
         valid=True if known else False if refused else None,
         replicas=replicas,
+        source=_source(site, degraded),
         degraded=tuple(dict.fromkeys(degraded)),
     )
+
+
+def _source(site: Site, degraded: list[str]) -> dict[str, Any] | None:
+    """Return what is known of the source; what it offers and is held is a trouble."""
+    found = SOURCE.read(site.vault.state) if site.settings.source is not None else None
+    if site.settings.source is None:
+        return None
+    if found is not None and found.held is not None:
+        degraded.append(f"what the source offers is not deployed ({found.held}): configvault pull")
+    return {
+        "ref": site.settings.source.ref,
+        "offered": found.offered if found else None,
+        "deployed": found.deployed if found else None,
+        "snapshot": found.snapshot if found else None,
+        "held": found.held if found else None,
+        "seen_at": _time(found.seen_at) if found else None,
+    }
 
 
 def _pending(site: Site, degraded: list[str]) -> dict[str, Any] | None:
@@ -177,6 +196,7 @@ def document(found: Status) -> dict[str, Any]:
             "next": {name: _time(at) for name, at in found.daemon.next.items()},
             "verified": found.daemon.verified,
         },
+        "source": found.source,
         "left_out": [{"path": path, "reason": reason} for path, reason in found.left_out],
         "ignored": {"count": len(found.ignored), "paths": list(found.ignored[:MOST_IGNORED])},
     }

@@ -16,6 +16,7 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     vault-id        the name of this vault in replicas
     allowed-signers whose signatures count, for git
     outcomes        what commands did, for the daemon to log and count (vault/outcomes.py); bounded
+    source.json     what the source offers, and what of it was deployed, refused or is held
     replica-*       what is known of each replica (usecases/replicate.py)
 """
 
@@ -298,6 +299,35 @@ def _daemon(body: bytes) -> DaemonState:
 DAEMON: StateFile[DaemonState] = StateFile(
     "daemon.json", lambda state: _encode(asdict(state)), _daemon, sync=False
 )
+
+
+# --- the source
+
+
+@frozen
+class SourceState:
+    """What is known of the source: the commit it offers, the one deployed last, and its snapshot.
+
+    `refused` is a commit that was refused (or undone), kept as `rejected`; `held` is why what is offered is not deployed.
+    """
+
+    url: str
+    ref: str
+    offered: str = ""
+    deployed: str | None = None
+    snapshot: str | None = None
+    refused: str | None = None
+    rejected: str | None = None
+    held: str | None = None
+    seen_at: datetime | None = None
+
+
+def _source(body: bytes) -> SourceState:
+    document = _decode(body)
+    return SourceState(**{**document, "seen_at": _time(document["seen_at"])})
+
+
+SOURCE: StateFile[SourceState] = StateFile("source.json", lambda state: _encode(asdict(state)), _source)
 
 
 # --- replicas

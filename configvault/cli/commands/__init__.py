@@ -74,6 +74,10 @@ COMMANDS = (
         "  configvault edit pluginproduct/plugin_meta.yaml\n"
         "  EDITOR=nano configvault edit pluginproduct/weather.yaml -m 'new server'",
     ),
+    Command(
+        "pull", "pull", "deploy new commits from the configured git repository",
+        "  configvault pull\n  configvault pull -n\n  configvault pull --force      # also a commit that is held back",
+    ),
     Command("confirm", "confirm", "keep a pending rollback", "  configvault confirm"),
     Command("cancel", "cancel", "undo a pending rollback", "  configvault cancel"),
     Command("reload", "reload", "reload the service with the live state and run the health checks", "  configvault reload"),

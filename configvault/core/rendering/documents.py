@@ -136,7 +136,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
 
 def deployed(outcome: DeployOutcome) -> Document:
     """Return what `deploy`, `edit` and `pull` print: as a rollback, with where it came from."""
-    change_ = rolled_back(outcome.change) if outcome.change is not None else _NOTHING_DONE
+    change_ = rolled_back(outcome.change) if outcome.change is not None else NOTHING_DONE
     return change_ | {
         "outcome": outcome.outcome.value,
         "target": snapshot(outcome.deployed) if outcome.deployed else None,
@@ -149,7 +149,7 @@ def deployed(outcome: DeployOutcome) -> Document:
 
 
 # What `rolled_back` says of a root that was not changed.
-_NOTHING_DONE: Document = {
+NOTHING_DONE: Document = {
     "outcome": None,
     "target": None,
     "safety": None,

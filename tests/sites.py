@@ -208,7 +208,7 @@ class Place:
         }
 
     def assert_whole(self) -> None:
-        """Fail unless the vault is whole and its latest snapshot is what is live."""
+        """Fail unless the vault is intact and its latest snapshot is what is live."""
         self.fsck()
         assert self.content() == self.live()
 

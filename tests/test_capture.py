@@ -172,7 +172,7 @@ def test_what_cannot_be_kept_is_left_out_aloud(place: Place) -> None:
         assert {one["path"] for one in done.json["findings"] if one["rule"] == "left-out"} == expected
         assert set(_left_out(place)) == expected
         again = place.run("snapshot")
-        assert f"{len(expected)} warnings stood before" in again.err
+        assert f"{len(expected)} warnings existed before this change" in again.err
     # A folder that holds nothing that can be kept says nothing either.
     assert set(place.git("ls-tree", "-r", "--name-only", "main").split()) == {"a"}
     place.fsck()

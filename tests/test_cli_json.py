@@ -438,7 +438,7 @@ def test_standing_warnings_are_counted_and_not_repeated(tmp_path: Path) -> None:
     place.write({"old.yaml": "a: 1\na: 2\n", "b.yaml": "b: 1\n"})
     first = place.run("init")
     assert (first.code, "repeated-key" in first.out + first.err) == (0, False)
-    assert f"1 warning stood before: configvault -c {place.config} check" in first.err
+    assert f"1 warning existed before this change: configvault -c {place.config} check" in first.err
     place.write({"old.yaml": "x: 0\na: 1\na: 2\n"})
     moved = place.ok("snapshot")
     assert (moved["findings"], moved["standing"]) == ([], 1)
@@ -446,7 +446,7 @@ def test_standing_warnings_are_counted_and_not_repeated(tmp_path: Path) -> None:
     brought = place.run("snapshot")
     assert brought.err.count("repeated-key") == 1
     assert brought.err.startswith("b.yaml:2")
-    assert "1 warning stood before" in brought.err
+    assert "1 warning existed before this change" in brought.err
     assert "recorded backup_" in brought.out
     place.write({"b.yaml": "b: [\n"})
     refused = place.run("snapshot", "--json").json
@@ -462,4 +462,4 @@ def test_many_ids_are_few_words(tmp_path: Path) -> None:
     first = place.init({"a": "0\n"})
     ids = [place.snapshot({"a": f"{number}\n"}) for number in range(1, 6)]
     done = place.run("rollback", first)
-    assert f"  leaves 5 snapshots, {ids[-1]} to {ids[0]}\n" in done.out
+    assert f"  marks as rolled back: 5 snapshots, {ids[-1]} to {ids[0]}\n" in done.out

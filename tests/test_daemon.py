@@ -420,7 +420,7 @@ def test_a_thousand_random_edits(place: Watched) -> None:
 
 
 def test_kill_at_any_time(place: Watched) -> None:
-    """Killed again and again in whatever it is at, it goes on after each start, and the vault is whole."""
+    """Killed again and again in whatever it is at, it goes on after each start, and the vault is intact."""
     editor = Editor(place.root, seed=1)
     for number in range(8):
         daemon = Daemon(place.config)

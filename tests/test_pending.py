@@ -133,7 +133,7 @@ def test_command_waits_without_a_daemon(place: Place) -> None:
     """Without a daemon the command waits itself, undoes it at the deadline, and exits 8."""
     done = place.run("rollback", "previous", "--confirm", "1s")
     assert (done.code, text(place)) == (8, "a: 2")
-    assert "to be confirmed until" in done.out
+    assert "confirm before" in done.out
     assert done.out.rstrip().splitlines()[-1].startswith("  ")
     assert place.ok("status")["live"]["matches"]
 

@@ -382,7 +382,10 @@ def test_dry_run(place: Place) -> None:
         {"path": "bytes", "kind": "modified", "lines_added": None, "lines_removed": None},
     ]
     said = place.run("rollback", first, "--dry-run").out
-    assert all(line in said for line in ("~ a  +1 -2", "+ b  +1 -0", "~ bytes  not text", f"leaves {second}"))
+    assert all(
+        line in said
+        for line in ("~ a  +1 -2", "+ b  +1 -0", "~ bytes  not text", f"marks as rolled back: {second}")
+    )
     assert look(place.base) == before
 
 

@@ -41,7 +41,7 @@ def findings(found: Iterable[Finding], hint: Hint) -> Iterator[str]:
 def stood(number: int, hint: Hint) -> Iterator[str]:
     """Yield in one line how many warnings are not printed, since the change did not bring them."""
     if number:
-        yield f"{counted(number, 'warning')} stood before: {hint('configvault check')}"
+        yield f"{counted(number, 'warning')} existed before this change: {hint('configvault check')}"
 
 
 def _excerpt(line: str, column: int | None) -> Iterator[str]:
@@ -120,7 +120,7 @@ def recorded(outcome: RecordOutcome, hint: Hint) -> Iterator[str]:
         if outcome.outcome is Recording.RECORDED:
             yield from first_changes(outcome.changes, f"show {outcome.snapshot.id}", hint)
         if outcome.annotated:
-            yield "  the reason is added to what is said of it"
+            yield "  the reason was added to the snapshot"
 
 
 _ENDS = {
@@ -128,7 +128,7 @@ _ENDS = {
     "unchanged": "nothing to restore, live already equals",
     "planned": "would roll back to",
     "undone": "undone: the root is as it was before the rollback to",
-    "reload_failed": "restored, but the service did not take it:",
+    "reload_failed": "restored, but the service reload FAILED:",
 }
 
 
@@ -136,7 +136,7 @@ def rolled_back(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
     """Yield what came of a rollback, but for the findings and the changed files."""
     yield f"{_ENDS[outcome.outcome]} {outcome.target.id}: {printable(outcome.target.subject)}"
     if outcome.left:
-        yield f"  leaves {_few(outcome.left)}"
+        yield f"  marks as rolled back: {_few(outcome.left)}"
     yield from changed(outcome, hint)
 
 
@@ -145,33 +145,33 @@ def changed(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
     from configvault.core.outcome import RollbackEnd
 
     if outcome.safety and outcome.outcome is not RollbackEnd.UNCHANGED:
-        yield f"  what was live is kept as {outcome.safety}"
+        yield f"  the previous live state is kept as {outcome.safety}"
     if outcome.recorded is not None:
         yield f"  recorded as {outcome.recorded.id}"
     for path in outcome.in_place:
-        yield f"  warning: {printable(path)} is a mount of its own: it was written in place, not replaced at once"
+        yield f"  warning: {printable(path)} is a mount point: it was written in place, not replaced atomically"
     for path in outcome.hard_links:
-        yield f"  note: {printable(path)} had other names (hard links); they keep the old content"
+        yield f"  note: {printable(path)} had other hard links; they keep the old content"
     for path in outcome.kept_folders:
-        yield f"  note: {printable(path)} stays, since it holds ignored files"
+        yield f"  note: {printable(path)} was not removed: it contains ignored files"
     for path in outcome.other_owners:
-        yield f"  warning: {printable(path)} could not be given to its owner"
+        yield f"  warning: the owner of {printable(path)} could not be set"
     for path in outcome.no_set_id:
-        yield f"  warning: {printable(path)} has no set-id bits now; add --allow-setid to restore them"
+        yield f"  warning: {printable(path)} was restored without set-id bits; use --allow-setid to restore them"
     for path in outcome.bare:
-        yield f"  warning: the access list or extended attributes of {printable(path)} could not be kept"
+        yield f"  warning: the access list or extended attributes of {printable(path)} could not be saved"
     for path, reason in outcome.left_out:
-        yield f"  warning: {printable(path)} was left as it is: {reason}"
+        yield f"  warning: {printable(path)} was not changed: {reason}"
     for path, place in outcome.aside:
         yield f"  warning: {printable(path)} could not be kept in the vault; it was moved to {printable(place)}"
     if outcome.foreign and outcome.outcome is RollbackEnd.UNDONE:
-        yield f"  what was edited since is kept as {outcome.foreign}"
+        yield f"  later edits are kept as {outcome.foreign}"
     elif outcome.foreign:
-        yield f"  warning: somebody wrote during the restore; their version is kept as {outcome.foreign}"
+        yield f"  warning: files were changed during the restore; that version is kept as {outcome.foreign}"
     if outcome.reload is not None:
         yield from reloaded(outcome.reload, outcome.health)
     if outcome.pending_until is not None:
-        yield f"  to be confirmed until {when(outcome.pending_until)}: {hint('configvault confirm')}"
+        yield f"  confirm before {when(outcome.pending_until)}: {hint('configvault confirm')}"
 
 
 def _few(ids: Sequence[str]) -> str:

@@ -160,7 +160,7 @@ def _owner(site: Site, name: str) -> int:
 def _lock(site: Site) -> Checks:
     held = lock.holder(statefiles.path(site.vault.state, statefiles.LOCK))
     if held is None:
-        yield _ok("lock", "nobody holds the vault's lock")
+        yield _ok("lock", "the vault's lock is free")
         return
     said = f"process {held.get('pid')} ({held.get('command')}) holds the vault's lock since {held.get('since')}"
     yield Checked("lock", Health.WARNING, said, "wait until it is done; if it hangs, end that process")
@@ -211,7 +211,9 @@ def _daemon(site: Site) -> Checks:
     found = daemon_of(site.vault)
     if not found.running:
         remedy = "configvault unit install --now, or without systemd: configvault run"
-        yield Checked("daemon", Health.WARNING, "the daemon does not run: changes are not recorded", remedy)
+        yield Checked(
+            "daemon", Health.WARNING, "the daemon is not running: changes are not being recorded", remedy
+        )
         return
     since = f"process {found.pid} since {found.since}"
     late = timedelta(seconds=2 * site.settings.watch.rescan + 60)
@@ -222,7 +224,7 @@ def _daemon(site: Site) -> Checks:
         said = f"{since} has seen no change of its own since {found.last_proof:%Y-%m-%d %H:%M:%S}"
         yield Checked("daemon", Health.PROBLEM, said, "systemctl restart configvault")
     else:
-        yield _ok("daemon", f"{since}, sees the root and may restore it")
+        yield _ok("daemon", f"{since}, can read and restore the root")
     for reason in found.degraded:
         yield Checked("daemon", Health.WARNING, reason, "configvault status")
 

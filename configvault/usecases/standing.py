@@ -18,7 +18,7 @@ def divide(
 ) -> tuple[tuple[Finding, ...], int]:
     """Return the errors and the warnings that the state `before` was without, and how many other warnings there are.
 
-    Of a first state every warning stood before: whoever takes a directory over has not changed it. What is left out of
+    Of a first state every warning existed before this change: whoever takes a directory over has not changed it. What is left out of
     every snapshot is said then, and later by `status`.
     """
     findings = tuple(found)

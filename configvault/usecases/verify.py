@@ -1,4 +1,4 @@
-"""Prove that the vault is whole: every object and ref, the chain of snapshots, their tags and signatures.
+"""Prove that the vault is intact: every object and ref, the chain of snapshots, their tags and signatures.
 
 If asked for, also that snapshots restore to what they recorded. All damage is named, not only the first.
 """

@@ -69,7 +69,7 @@ def _above(lines: list[str], line: int) -> Slip:
 
 def _at(lines: list[str], line: int) -> Slip:
     column = _indent(lines[line - 1]) + 1
-    return Slip(line, column, "look at the indentation here: line it up with what it belongs to, with spaces")
+    return Slip(line, column, "check the indentation: align this line with its siblings, using spaces")
 
 
 def _previous(lines: list[str], line: int) -> int | None:

@@ -84,7 +84,7 @@ class Play(RuleBasedStateMachine):
             shutil.rmtree(self.base)
 
     def finish(self) -> None:
-        """Prove that the vault is whole, and that each snapshot comes back by `export` and the newest by `rollback`."""
+        """Prove that the vault is intact, and that each snapshot comes back by `export` and the newest by `rollback`."""
         self.real.fsck()
         self.real.document("verify", "--restore-test")
         for one in self.model.vault.listed():

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from configvault.usecases.history import Listed
     from configvault.usecases.site import Site
 
-COLUMNS = ("id", "taken", "trigger", "who", "said of it", "what changed")
+COLUMNS = ("id", "taken", "trigger", "who", "labels", "what changed")
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

@@ -84,7 +84,7 @@ def _facts(found: Listed, hint: Callable[[str], str]) -> Iterator[str]:
         yield from words.findings(found.findings, hint)
         return
     if said := words.flags(found):
-        yield f"said      {said}"
+        yield f"labels    {said}"
     if found.reason:
         yield f"reason    {printable(found.reason)}"
     if found.target:

@@ -46,11 +46,11 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     else:
         yield f"latest  {found.latest.id}  {printable(found.latest.subject)}  ({printable(found.latest.actor)})"
     yield from _live(found, hint)
-    yield f"loaded  {found.loaded or 'unknown: nothing was reloaded yet'}"
+    yield f"loaded  {found.loaded or 'unknown: no reload has run yet'}"
     yield f"good    {found.good or 'none yet'}"
     yield from _daemon(found, hint)
     for replica in found.replicas:
-        late = f"{words.counted(replica.behind, 'snapshot')} behind" if replica.behind else "has everything"
+        late = f"{words.counted(replica.behind, 'snapshot')} behind" if replica.behind else "up to date"
         pushed = f", last pushed {words.when(replica.pushed_at)}" if replica.pushed_at else ", never pushed"
         yield f"replica {printable(replica.url)}: {late}{pushed}"
         if replica.trouble is not None and replica.trouble.hint:
@@ -58,8 +58,8 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     if found.pending is not None:
         until = words.when(datetime.fromisoformat(found.pending["until"]))
         yield (
-            f"pending warning: the rollback to {found.pending['target']} is undone in "
-            f"{found.pending['seconds_left']:.0f}s ({until}), unless: {hint('configvault confirm')}"
+            f"pending warning: the rollback to {found.pending['target']} will be undone in "
+            f"{found.pending['seconds_left']:.0f}s ({until}) unless you run: {hint('configvault confirm')}"
         )
     if found.ignored:
         named = ", ".join(map(printable, found.ignored[:3])) + (", …" if len(found.ignored) > 3 else "")
@@ -78,12 +78,12 @@ def _live(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
         yield "live    is the latest snapshot, valid"
     elif found.refused:
         since = words.when(found.refused.taken_at)
-        yield f"live    error: was refused at {since}: {printable(found.refused.subject)}"
+        yield f"live    error: rejected at {since}: {printable(found.refused.subject)}"
         ways = f"configvault rejected show {found.refused.id}, or configvault rollback latest"
         yield f"        hint: {hint(ways)}"
     elif found.changes:
         places = words.counted(len(found.changes), "place")
-        yield f"live    differs from it in {places}, not recorded and not validated: {hint('configvault check')}"
+        yield f"live    differs from the latest snapshot in {places}, not recorded and not validated: {hint('configvault check')}"
     yield from words.first_changes(found.changes, "diff --name-only", hint)
 
 
@@ -92,13 +92,13 @@ def _daemon(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
 
     daemon = found.daemon
     if not daemon.running:
-        yield "daemon  does not run: changes are not recorded by themselves"
+        yield "daemon  not running: changes are not being recorded"
         yield f"        hint: {hint('configvault unit install --now')}"
         return
     since = f" since {words.when(datetime.fromisoformat(daemon.since))}" if daemon.since else ""
-    yield f"daemon  runs as process {daemon.pid}{since}"
+    yield f"daemon  running as process {daemon.pid}{since}"
     if daemon.last_proof is not None:
-        yield f"watch   {daemon.watching}, last proof that changes are seen {words.when(daemon.last_proof)}"
+        yield f"watch   {daemon.watching}, last verified {words.when(daemon.last_proof)}"
     for name, at in sorted(daemon.next.items()):
-        last = f", last done {words.when(daemon.last[name])}" if name in daemon.last else ", not done yet"
+        last = f", last run {words.when(daemon.last[name])}" if name in daemon.last else ", not run yet"
         yield f"{name:7} next at {words.when(at)}{last}"

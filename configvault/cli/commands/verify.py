@@ -1,4 +1,4 @@
-"""Prove that the vault is whole."""
+"""Prove that the vault is intact."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _words(verified: Verified, hint: Callable[[str], str], *, signing: bool) -> 
         words.counted(verified.snapshots, "snapshot"),
         words.counted(verified.rejected, "rejected state"),
     )
-    yield f"the vault is whole: {snapshots}, {rejected}"
+    yield f"the vault is intact: {snapshots}, {rejected}"
     if signing:
         older = f", {verified.unsigned} older than the first signature" if verified.unsigned else ""
         yield f"signed by who is trusted: {words.counted(verified.signed, 'commit')}{older}"

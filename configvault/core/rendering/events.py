@@ -88,7 +88,7 @@ def _rolled_back(outcome: RollbackOutcome) -> Event:
     name, level, words = _ENDS[outcome.outcome]
     if outcome.outcome is RollbackEnd.ROLLED_BACK and outcome.pending_until is not None:
         until = outcome.pending_until.isoformat(timespec="seconds")
-        name, level, words = "pending", WARNING, f"rolled back, to be confirmed until {until}:"
+        name, level, words = "pending", WARNING, f"rolled back, confirm before {until}:"
     title = f"{words} {outcome.target.id}: {outcome.target.subject}"
     if outcome.reload is not None and (why := _untaken(outcome.reload, outcome.health)):
         title = f"{title} ({why})"
@@ -100,7 +100,7 @@ _ENDS = {
     RollbackEnd.UNCHANGED: ("unchanged", INFO, "live already equals"),
     RollbackEnd.PLANNED: ("planned", INFO, "would roll back to"),
     RollbackEnd.UNDONE: ("undone", ERROR, "undid the rollback to"),
-    RollbackEnd.RELOAD_FAILED: ("reload_failed", ERROR, "restored, but the service did not take it:"),
+    RollbackEnd.RELOAD_FAILED: ("reload_failed", ERROR, "restored, but the service reload FAILED:"),
 }
 
 
@@ -213,7 +213,7 @@ def _lived(outcome: DaemonOutcome) -> Event:
 
 def _verified(outcome: VerifyOutcome) -> Event:
     if outcome.ok:
-        return Event("verified", INFO, "the vault is whole", asdict(outcome))
+        return Event("verified", INFO, "the vault is intact", asdict(outcome))
     return Event("failed", ERROR, f"the vault is damaged: {outcome.message}", asdict(outcome))
 
 

@@ -88,7 +88,7 @@ def _standing(said: Document) -> list[Item]:
         items.append(("ok", "daemon", ["runs since ", when(datetime.fromisoformat(since)) if since else "?"]))
         items += _sight(said["daemon"])
     else:
-        items.append(("warn", "daemon", "does not run"))
+        items.append(("warn", "daemon", "not running"))
     return items
 
 

@@ -171,7 +171,7 @@ reload:
 """
     ) == [
         "config.yaml:3: wach: unknown key, did you mean watch",
-        "config.yaml:5: watch.quiet: 'soon' is not usable: it is no duration, use 500ms, 30s, 5m, 2h, 1d "
+        "config.yaml:5: watch.quiet: 'soon' is not usable: it is not a duration, use 500ms, 30s, 5m, 2h, 1d "
         "or a number of seconds",
         "config.yaml:6: watch.maxwait: unknown key, did you mean max_wait",
         "config.yaml:7: changes.on_invalid: 'revert' is not usable: use one of report, restore",
@@ -184,8 +184,8 @@ reload:
     ("text", "fault"),
     [
         ("watch: {quiet: 0}", "watch.quiet: '0' is not usable: it must be more than 0s"),
-        ("watch: {quiet: -1}", "watch.quiet: '-1' is not usable: it is no duration"),
-        ("watch: {quiet: 5w}", "watch.quiet: '5w' is not usable: it is no duration"),
+        ("watch: {quiet: -1}", "watch.quiet: '-1' is not usable: it is not a duration"),
+        ("watch: {quiet: 5w}", "watch.quiet: '5w' is not usable: it is not a duration"),
         ("watch: {rescan: 99999d}", "watch.rescan: '99999d' is not usable: it must be 3650d or less"),
         ("watch: {rescan: 500ms}", "watch.rescan: '500ms' is not usable: it must be 1s or more"),
         ("watch: {quiet: 2s, max_wait: 1s}", "watch.max_wait: 1s is less than watch.quiet, 2s"),
@@ -194,7 +194,7 @@ reload:
         ("watch: {quiet: [1]}", "watch.quiet: a list stands where one value is due"),
         ("watch: {quiet: }", "watch.quiet: is empty"),
         ("watch: {quiet: !env X}", "watch.quiet: the YAML tag '!env' is not supported"),
-        ("validate: {max_file_size: 10 apples}", "validate.max_file_size: '10 apples' is not usable: it is no size"),
+        ("validate: {max_file_size: 10 apples}", "validate.max_file_size: '10 apples' is not usable: it is not a size"),
         ("validate: {max_files: 1.5}", "validate.max_files: '1.5' is not usable: use a whole number"),
         ("validate: {profile: cozy}", "validate.profile: 'cozy' is not usable: use one of coze, generic"),
         ("validate: {rules: {a: fatal}}", "validate.rules.a: 'fatal' is not usable: use one of error, warning, off"),
@@ -242,7 +242,7 @@ reload:
         ),
         ("health: {name: a}", "health: a section stands where a list is due"),
         ("notify: [{url: 'http://h', on: [rejekted]}]", "notify[0].on[0]: 'rejekted' is not usable: use one of recorded"),
-        ("notify: [{url: 'http://h'}]", "notify[0].on: names no outcome"),
+        ("notify: [{url: 'http://h'}]", "notify[0].on: lists no outcome"),
         ("notify: [{on: failed}]", "notify[0]: exactly one of url and command is due"),
         ("replicas: [{timeout: 1s}]", "replicas[0].url: is required and missing"),
         ("replicas: [{url: 'ext::sh -c x'}]", "use ssh://, https://"),
@@ -275,11 +275,11 @@ def test_each_fault_names_its_key_and_what_is_allowed(faults: Faults, text: str,
         ("plugin", "/v", ":1: root: 'plugin' is not usable: use an absolute path"),
         ("/r", "~/v", ":2: vault: '~/v' is not usable: use an absolute path"),
         ("{}/r", "{}/r", ":2: vault: '{}/r' is the root itself"),
-        ("{}/r", "{}/r/v", ":2: vault: '{}/r/v' lies inside the root, "),
-        ("{}/v/r", "{}/v", ":1: root: '{}/v/r' lies inside the vault, '{}/v'"),
-        ("{}/r", "{}/to-r/v", ":2: vault: '{}/to-r/v' lies inside the root, "),
-        ("{}/to-r", "{}/r/v", ":2: vault: '{}/r/v' lies inside the root, "),
-        ("/", "{}/v", ":2: vault: '{}/v' lies inside the root, '/'"),
+        ("{}/r", "{}/r/v", ":2: vault: '{}/r/v' is inside the root, "),
+        ("{}/v/r", "{}/v", ":1: root: '{}/v/r' is inside the vault, '{}/v'"),
+        ("{}/r", "{}/to-r/v", ":2: vault: '{}/to-r/v' is inside the root, "),
+        ("{}/to-r", "{}/r/v", ":2: vault: '{}/r/v' is inside the root, "),
+        ("/", "{}/v", ":2: vault: '{}/v' is inside the root, '/'"),
     ],
 )
 def test_root_and_vault_must_be_apart(tmp_path: Path, root: str, vault: str, fault: str) -> None:
@@ -514,7 +514,7 @@ def test_an_existing_configuration_is_kept(tmp_path: Path) -> None:
 
 def test_a_first_configuration_that_could_not_be_used_is_not_written(tmp_path: Path) -> None:
     """Places that `load` would refuse are refused before anything is written."""
-    with pytest.raises(ConfigError, match="lies inside the root"):
+    with pytest.raises(ConfigError, match="is inside the root"):
         config.write_initial(tmp_path / "c.yaml", "/srv", "/srv/vault")
     assert not list(tmp_path.iterdir())
 

@@ -53,14 +53,14 @@ def test_confirm(place: Place) -> None:
     waits = place.ok("status")["pending"]
     assert (waits["target"], waits["recorded"]) == (document["target"]["id"], document["recorded"]["id"])
     assert 0 < waits["seconds_left"] <= 300
-    assert "configvault confirm" in place.run("status").out
+    assert f"configvault -c {place.config} confirm" in place.run("status").out
     confirmed = place.ok("confirm")
     assert (confirmed["outcome"], confirmed["pending_until"]) == ("rolled_back", None)
     assert confirmed["recorded"]["id"] == document["recorded"]["id"]
     assert text(place) == "a: 1"
     assert place.ok("status")["pending"] is None
     again = place.run("confirm", "--json")
-    assert (again.code, again.error["message"]) == (1, "no rollback waits for a confirmation")
+    assert (again.code, again.error["message"]) == (1, "no rollback is pending")
 
 
 def test_second_is_refused(place: Place) -> None:
@@ -69,8 +69,9 @@ def test_second_is_refused(place: Place) -> None:
     done = place.run("rollback", "latest", "--json")
     assert (done.code, done.error["kind"]) == (5, "busy")
     assert document["target"]["id"] in done.error["message"]
-    assert "asked for by" in done.error["message"]
-    assert done.error["hint"] == "configvault confirm, or configvault cancel"
+    assert "requested by" in done.error["message"]
+    ours = f"configvault -c {place.config}"
+    assert done.error["hint"] == f"{ours} confirm, or {ours} cancel"
     assert place.run("rollback", "latest", "-n").code == 0
     assert place.ok("snapshot")["outcome"] == "unchanged"
 
@@ -272,14 +273,14 @@ def test_nothing_to_go_back_to(place: Place) -> None:
     (place.root / "a.yaml").unlink()
     place.root.rmdir()
     done = place.run("rollback", "latest", "--confirm", "--json")
-    assert (done.code, "nothing to go back to" in done.error["message"]) == (1, True)
+    assert (done.code, "the root is missing" in done.error["message"]) == (1, True)
     assert not place.root.exists()
 
 
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (("previous", "--confirm=soon"), "no duration"),
+        (("previous", "--confirm=soon"), "not a duration"),
         (("previous", "--confirm=0"), "too short"),
         (("previous", "--confirm=9d"), "too long"),
     ],

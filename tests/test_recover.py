@@ -286,4 +286,4 @@ def test_what_was_left_comes_back(place: Place) -> None:
     assert [(one.rule, one.path, one.severity.value) for one in found] == [
         ("rolled-back-content", "a.yaml", "warning")
     ]
-    assert "which the rollback backup_" in found[0].message
+    assert "which was rolled back by backup_" in found[0].message

@@ -80,12 +80,12 @@ def test_previous_of_the_first_is_none(tmp_path: Path) -> None:
     """Before the only snapshot there is nothing, and the error says so."""
     place = Place(tmp_path)
     place.init({"a": "1\n"})
-    assert "no snapshot lies before" in refused(place, "previous")
+    assert "there is no earlier snapshot" in refused(place, "previous")
 
 
 def test_good(place: Place) -> None:
     """`good` is the newest snapshot that was loaded in good health, and an error while nothing is known."""
-    assert "no snapshot is known to be good" in refused(place, "good")
+    assert "no snapshot is good yet" in refused(place, "good")
     place.configure(reload="kind: command, command: ['true']")
     place.ok("reload")
     newest = ids(place)[0]

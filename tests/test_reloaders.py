@@ -196,7 +196,7 @@ JSON = answer(200, '{"status": "ok", "note": "can4ry", "count": 0}', "applicatio
         (answer(404), Expectation(status=(200,)), "answered 404, wanted 200"),
         (HTML, Expectation(content_type="application/json"), "answered 200 with text/html, wanted application/json"),
         (HTML, Expectation(json="status"), "answered 200 with text/html, which is not JSON, wanted application/json"),
-        (HTML, Expectation(), "answered 200 with a web page .text/html., which is no proof of a reload"),
+        (HTML, Expectation(), "answered 200 with a web page .text/html., which does not prove a reload"),
         (HTML, Expectation(contains="can4ry"), None),
         (HTML, Expectation(content_type="text/html"), None),
         (HTML, Expectation(contains="ok"), "which does not contain the text wanted by expect.contains"),

@@ -138,7 +138,7 @@ def test_recovery_into_a_vault_that_has_gone_on(lost: tuple[Host, Host]) -> None
     fresh.ok("recover")
     newest = fresh.record(text="x: 3\n")
     ran = fresh.run("recover", "--force")
-    assert (ran.code, "another history" in ran.err, fresh.ids()[0]) == (1, True, newest)
+    assert (ran.code, "a different history" in ran.err, fresh.ids()[0]) == (1, True, newest)
 
 
 def test_shared_repository(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_two_hosts_of_one_name_are_noticed(tmp_path: Path) -> None:
     second.record(text="y: 1\n")
     ran = second.run("replicate", "--json")
     assert trouble(ran) == "diverged"
-    assert "another vault pushes there under the name web-1" in ran.out
+    assert "another vault pushes to it under the name web-1" in ran.out
     assert refs(repository) == before
     assert look(second.root)[b"a.yaml"][-1] == b"y: 1\n"
     first.record(text="x: 2\n")

@@ -63,7 +63,7 @@ def test_all_damage_is_named(place: Place) -> None:
     place.git("update-ref", "refs/tags/backup_20000101_000000", "main")
     place.git("update-ref", "-d", f"refs/tags/{middle}")
     found = damaged(place)
-    assert f"the tag {oldest} does not lead to the snapshot of that name on main" in found
+    assert f"the tag {oldest} does not point to the snapshot of that name on main" in found
     assert len(found) == 2
     done = place.run("verify")
     assert (done.code, len(done.said("error")), len(done.out.splitlines())) == (9, 1, 2)
@@ -122,7 +122,7 @@ def test_who_signs_with_another_key_is_not_trusted(tmp_path: Path) -> None:
     place.configure(f"signing: {{key: {other}}}\n")
     second = place.snapshot({"a": "2\n"})
     place.configure(f"signing: {{key: {own}}}\n")
-    assert damaged(place) == [f"{second} has a signature that nobody trusted made"]
+    assert damaged(place) == [f"{second} has a signature by a key that is not trusted"]
     public = other.with_suffix(".pub").read_text().strip()
     place.configure(f"signing: {{key: {own}, trusted: '{public}'}}\n")
     assert place.ok("verify")["signed"] == 2
@@ -142,7 +142,7 @@ def test_the_scheduled_check_asks_for_signatures(tmp_path: Path) -> None:
     id_ = place.init({"a": "0\n"})
     for signer, message in (
         (other, None),
-        (own, f"the vault is damaged: {id_} has a signature that nobody trusted made"),
+        (own, f"the vault is damaged: {id_} has a signature by a key that is not trusted"),
         (tmp_path / "gone", None),
     ):
         place.configure(f"signing: {{key: {signer}}}\n")

@@ -15,7 +15,7 @@ _CONNECT_S = 3.0
 def program(argv: Sequence[str]) -> Probe:
     """Return whether there is such a program."""
     if which(argv[0]) is None:
-        return Probe(False, f"{argv[0]} cannot be run", "install it, or write its whole path")
+        return Probe(False, f"{argv[0]} cannot be run", "install it, or use its full path")
     return Probe(True, f"{argv[0]} can be run")
 
 

@@ -53,7 +53,9 @@ def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> Folder:
         unpacked.drain()
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         said = str(error) or type(error).__name__
-        raise ConfigvaultError(f"{where} is no tar archive, or not whole: {said}", f"tar tf {where}") from error
+        raise ConfigvaultError(
+            f"{where} is not a tar archive, or is incomplete: {said}", f"tar tf {where}"
+        ) from error
     return tree.folder(os.geteuid(), os.getegid())
 
 
@@ -63,7 +65,7 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Si
     if member.issparse() or any(key.startswith("GNU.sparse") for key in member.pax_headers):
         raise tree.refused(name, "is a sparse file")
     if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-        raise tree.refused(name, "is a device, a fifo or something else that is no file")
+        raise tree.refused(name, "is a device, a fifo or another special file")
     if member.mode & _SET_ID:
         raise tree.refused(name, "has a set-user-id or set-group-id bit")
     if parts is None:
@@ -77,7 +79,9 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Si
         first = tree.parts(member.linkname)
         entry = tree.find(first) if first is not None else None
         if entry is None or entry.kind is not Kind.FILE:
-            raise tree.refused(name, f"is a hard link to {member.linkname[:80]!r}, which is no file before it")
+            raise tree.refused(
+                name, f"is a hard link to {member.linkname[:80]!r}, which is not an earlier file in the archive"
+            )
         tree.add(name, parts, entry)
     else:
         tree.check_size(name, member.size)

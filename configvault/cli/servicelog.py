@@ -25,7 +25,7 @@ def show(context: Context, args: argparse.Namespace) -> int:
         slow_s = units.duration(args.slow)
     except ValueError:
         raise UsageError(
-            f"--slow {args.slow!r} is no duration; allowed: {units.DURATIONS}", "--slow 5s"
+            f"--slow {args.slow!r} is not a duration; allowed: {units.DURATIONS}", "--slow 5s"
         ) from None
     settings, site = None, None
     try:
@@ -64,7 +64,7 @@ def _tables(context: Context, found: LogReport) -> None:
     times = [when(at) for at in (analysis.first, analysis.last) if at is not None]
     out.line(f"{words.counted(requests, 'request')}" + (f" from {times[0]} to {times[1]}" if times else ""))
     if found.read.skipped:
-        out.line(f"{words.counted(found.read.skipped, 'line')} skipped: no JSON object on a line of its own")
+        out.line(f"{words.counted(found.read.skipped, 'line')} skipped: not a JSON object on one line")
     slow = f"over {analysis.slow_ms / 1000:g}s"
     rows = [
         (

@@ -54,9 +54,9 @@ def _places(settings: Settings, fault: Fault) -> None:
     if root == vault:
         fault("vault", f"{named_vault} is the root itself, put it outside such as /var/lib/configvault")
     elif os.path.commonpath((root, vault)) == root:
-        fault("vault", f"{named_vault} lies inside the root, {named_root}, put it outside")
+        fault("vault", f"{named_vault} is inside the root, {named_root}; put it outside")
     elif os.path.commonpath((root, vault)) == vault:
-        fault("root", f"{named_root} lies inside the vault, {named_vault}, put the vault outside")
+        fault("root", f"{named_root} is inside the vault, {named_vault}; put the vault outside")
 
 
 def _named(path: str) -> str:
@@ -157,7 +157,7 @@ def _rollout(rollout: RolloutSettings, fault: Fault) -> None:
 def _notify(notify: NotifySettings, key: str, fault: Fault) -> None:
     _one_way(notify.url, notify.command, key, fault)
     if not notify.on:
-        fault(f"{key}.on", "names no outcome, it would never be told of anything")
+        fault(f"{key}.on", "lists no outcome, so it would never be notified")
     if notify.command and notify.headers:
         fault(f"{key}.headers", "belong to a url")
 

@@ -46,7 +46,7 @@ def _duration(text: str) -> float:
     try:
         return units.duration(text)
     except ValueError:
-        raise ValueError(f"it is no duration, use {units.DURATIONS}") from None
+        raise ValueError(f"it is not a duration, use {units.DURATIONS}") from None
 
 
 def _percent(text: str) -> float:
@@ -67,7 +67,7 @@ def _size(text: str) -> int:
     try:
         return units.size(text)
     except ValueError:
-        raise ValueError(f"it is no size, use {units.SIZES}") from None
+        raise ValueError(f"it is not a size, use {units.SIZES}") from None
 
 
 def _integer(text: str) -> int:

@@ -188,7 +188,7 @@ class _Walk:
                 return self._at((*place[:-1], *parts[number + 1 :]), path, links)
             found = here.entries.get(name) if isinstance(here, Folder) else None
             if found is None:
-                raise ConfigvaultError(f"the link {path!r} leads nowhere", "mend or remove it")
+                raise ConfigvaultError(f"the link {path!r} leads nowhere", "fix or remove it")
             if isinstance(found, Entry) and found.kind is Kind.LINK:
                 return self._behind(found, place, parts[number + 1 :], path, links)
             here, place = found, (*place, name)

@@ -96,7 +96,7 @@ def reconfigure(path: str, environ: Mapping[str, str]) -> int:
         if now is not None and now.configured != before.configured:
             if now.refused is not None:
                 raise ConfigError(
-                    f"the daemon keeps its old configuration: {now.refused}", "mend it and try again"
+                    f"the daemon keeps its old configuration: {now.refused}", "fix it and try again"
                 )
             return 0
         idle.wait(_LOOK_S)
@@ -142,7 +142,7 @@ def _only_one(site: Site) -> Iterator[None]:
             raise BusyError(
                 f"another daemon protects {site.root.path} with {site.vault.path}: process {who.get('pid')}"
                 f" since {who.get('since')}",
-                "stop it first, or give this one a vault of its own",
+                "stop it first, or give this one its own vault",
             ) from None
         except OSError as error:
             raise ConfigvaultError(

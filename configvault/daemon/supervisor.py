@@ -164,6 +164,6 @@ class Supervisor:
 
     def _unseen(self) -> None:
         if self._unproven >= 2 and not self._ever_proved:
-            self._inbox.put(Lost(Watching.LOST, "this file system tells of no events", poll=True))
+            self._inbox.put(Lost(Watching.LOST, "this file system sends no events", poll=True))
         else:
             self._inbox.put(Lost(Watching.LOST, "a probe in the root was not seen"))

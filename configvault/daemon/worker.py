@@ -312,7 +312,7 @@ class Worker:
             # Its event may be on the way still.
             self._stop.wait(1.0)
             if self._inbox.events == events:
-                self._inbox.put(Lost(Watching.LOST, "a rescan found a change that no event had told of"))
+                self._inbox.put(Lost(Watching.LOST, "a rescan found a change that no event had reported"))
 
     def _restore(self) -> None:
         outcome = self._reactions.act(self._known)

@@ -31,13 +31,13 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.AHEAD, r"\[rejected\]|\[remote rejected\].*(already exists|non-fast-forward)|non-fast-forward|fetch first",
      "it holds another history", None),
     (Why.BUSY, r"cannot lock ref|unable to create .*\.lock|failed to update ref|reference already exists|incorrect old value",
-     "somebody else pushes there at this moment", None),
+     "another push is running", None),
     # Source: sshd_config(5), MaxStartups. It hangs up on some of those that come while others are still logging in.
     (Why.BUSY, r"kex_exchange_identification: .*(reset|closed)",
      "it turns away some who come at once", "try again; on the server: MaxStartups 200 in sshd_config"),
     (Why.MISSING, r"does not appear to be a git repository|repository .*not found|not found|does not exist|not exported"
      r"|no such file or directory",
-     "there is no repository", "create it: git init --bare --initial-branch=main"),
+     "the repository does not exist", "create it: git init --bare --initial-branch=main"),
     # So git answers when it is to become shallow and takes only a part at first; the next try brings the rest.
     (Why.UNREACHABLE, r"remote failed to report status", "it did not say how it went", None),
     (Why.UNREACHABLE, r"could not resolve|connection (refused|reset|closed|timed out)|unable to connect|no route to host"

@@ -162,7 +162,7 @@ def make(parent: int, token: str) -> Staging:
                 os.rmdir(name, dir_fd=parent)
             raise
         os.close(fd)
-    raise OSError(errno.EBUSY, "somebody keeps replacing the folder that a restore makes there", name)
+    raise OSError(errno.EBUSY, "another process keeps replacing the temporary folder of the restore", name)
 
 
 def found(root: int, token: str, depth: int) -> Iterator[Staging]:

@@ -54,4 +54,4 @@ def _words(journal: Journal, done: Finished) -> str:
             if done.loading.loaded
             else f"; the reload failed: {done.loading.failure}"
         )
-    return words + (f"; what else was found in the root is in {done.found}" if done.found else "")
+    return words + (f"; other changes found in the root are kept as {done.found}" if done.found else "")

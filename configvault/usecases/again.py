@@ -42,8 +42,8 @@ def rolled_back_content(site: Site, live: Live) -> tuple[Finding, ...]:
                     path,
                     None,
                     None,
-                    f"holds again what {id_} held, which the rollback {said.rolled_back[id_]} left",
-                    hint="stop what puts it there, or roll back again",
+                    f"has the same content as {id_}, which was rolled back by {said.rolled_back[id_]}",
+                    hint="stop the process that writes it, or roll back again",
                 )
     return tuple(found[path] for path in sorted(found))
 

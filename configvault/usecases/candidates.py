@@ -62,12 +62,12 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
             return Candidate(tarball.read(file, path, stage, _limits(site)), Source("tar", path))
     except FileNotFoundError:
         raise UsageError(
-            f"{source!r} is no directory, no file and no git URL",
-            "name a directory, a tar file, - for standard input, or https://HOST/REPO.git#REF",
+            f"{source!r} is not a directory, a file or a git URL",
+            "use a directory, a tar file, - for standard input, or https://HOST/REPO.git#REF",
         ) from None
     except IsADirectoryError as error:
         raise ConfigvaultError(
-            f"cannot read {path}: {error.strerror}", "name a directory or a tar file"
+            f"cannot read {path}: {error.strerror}", "use a directory or a tar file"
         ) from error
 
 
@@ -86,11 +86,11 @@ def split(source: str) -> tuple[str, str, str]:
     scheme = url.partition("://")[0] if "://" in url else "ssh"
     if scheme not in _SCHEMES:
         raise UsageError(
-            f"nothing is deployed from {scheme}:// URLs", f"use {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}"
+            f"cannot deploy from {scheme}:// URLs", f"use {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}"
         )
     parts = [part for part in folder.split("/") if part not in ("", ".")]
     if ".." in parts or ref.startswith("-"):
-        raise UsageError(f"{rest!r} is no ref and folder", "write URL#REF or URL#REF:FOLDER")
+        raise UsageError(f"{rest!r} is not a ref and folder", "write URL#REF or URL#REF:FOLDER")
     return url, ref or "HEAD", "/".join(parts)
 
 
@@ -160,8 +160,8 @@ def _rows(git: Git, tree: str, where: str, limits: Limits) -> Iterator[tuple[str
                 count += 1
                 if count > 2 * limits.files:
                     raise ConfigvaultError(
-                        f"{where} holds more than validate.max_files = {limits.files} entries: it is not deployed",
-                        "name the folder of the plugins: URL#REF:FOLDER",
+                        f"{where} has more than validate.max_files = {limits.files} entries",
+                        "give the folder of the plugins: URL#REF:FOLDER",
                     )
                 mode, _, id_, size, name = found.groups()
                 yield os.fsdecode(name), mode, id_.decode(), int(size) if size != b"-" else 0
@@ -170,7 +170,7 @@ def _rows(git: Git, tree: str, where: str, limits: Limits) -> Iterator[tuple[str
         process.communicate()
     if count == 0:
         raise ConfigvaultError(
-            f"{where} has nothing in that folder, or no such folder", "name one that it has: URL#REF:FOLDER"
+            f"{where} has no such folder, or it is empty", "give an existing folder: URL#REF:FOLDER"
         )
 
 

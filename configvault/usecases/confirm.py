@@ -39,8 +39,8 @@ def refuse_second(site: Site) -> None:
     pending = statefiles.pending(site.vault.state)
     if pending is not None:
         raise BusyError(
-            f"the rollback to {pending.target} waits for its confirmation until "
-            f"{pending.until:%Y-%m-%d %H:%M:%S %z} (asked for by {pending.asked_by})",
+            f"the rollback to {pending.target} is pending until "
+            f"{pending.until:%Y-%m-%d %H:%M:%S %z} (requested by {pending.asked_by})",
             "configvault confirm, or configvault cancel",
         )
 
@@ -112,7 +112,7 @@ def cancel(site: Site) -> RollbackOutcome:
 
 
 def _none_waits() -> RollbackOutcome:
-    raise ConfigvaultError("no rollback waits for a confirmation", "configvault status")
+    raise ConfigvaultError("no rollback is pending", "configvault status")
 
 
 def _just_undone(site: Site, before: Pending | None) -> RollbackOutcome | None:

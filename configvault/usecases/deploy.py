@@ -111,8 +111,8 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     wanted = chosen(request.paths, live.state, wanted, str(candidate.source), "configvault deploy SOURCE -n")
     if not wanted.entries and live.state.entries and not request.force:
         raise UsageError(
-            f"{candidate.source} holds no file: everything in the root would go",
-            "is it the right directory? --force deploys it all the same",
+            f"{candidate.source} has no files: everything in the root would be removed",
+            "check the directory, or add --force to deploy it anyway",
         )
     aimed = transition.aim(site, live, wanted, any_owner=request.force, stage=stage)
     # Bytes are in the stage or, where the root has the same, in the vault.

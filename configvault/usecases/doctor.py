@@ -84,11 +84,14 @@ def _config(settings: Settings, path: str) -> Checks:
         return
     if mode & 0o022:
         remedy = f"chmod go-w {path}"
-        yield Checked("config", Health.PROBLEM, f"{path} can be written by others (mode {mode:04o})", remedy)
+        yield Checked("config", Health.PROBLEM, f"{path} is writable by other users (mode {mode:04o})", remedy)
     elif secret and mode & 0o044:
-        remedy = f"chmod 600 {path}, or name the secrets by ${{file:PATH}}"
+        remedy = f"chmod 600 {path}, or use ${{file:PATH}} for the secrets"
         yield Checked(
-            "config", Health.WARNING, f"{path} may hold secrets and is readable by others ({mode:04o})", remedy
+            "config",
+            Health.WARNING,
+            f"{path} may contain secrets and is readable by other users ({mode:04o})",
+            remedy,
         )
     else:
         yield _ok("config", f"{path} is valid")
@@ -112,7 +115,7 @@ def _root(site: Site) -> Checks:
             "root", Health.PROBLEM, f"{path} cannot be written: no rollback is possible", "run it as root"
         )
     elif foreign := _foreign(live.state):
-        said = f"{foreign} files belong to others: a rollback could not give them back"
+        said = f"{foreign} files have other owners, which a rollback could not restore"
         yield Checked("root", Health.PROBLEM, said, "run it as root, or with CAP_CHOWN and CAP_FOWNER")
     else:
         yield _ok("root", f"{path} is readable and writable, {files} files")
@@ -141,13 +144,16 @@ def _vault(site: Site) -> Checks:
         )
     elif stat.S_IMODE(found.st_mode) & 0o077:
         yield Checked(
-            "vault", Health.PROBLEM, f"{path} is open to others: it holds secrets", f"chmod 700 {path}"
+            "vault",
+            Health.PROBLEM,
+            f"{path} is accessible to other users, and it contains secrets",
+            f"chmod 700 {path}",
         )
     elif strangers := [name for name in os.listdir(site.vault.state) if _owner(site, name) != found.st_uid]:
         said = f"{', '.join(sorted(strangers)[:3])} in {site.vault.state} does not belong to the vault's owner"
         yield Checked("vault", Health.PROBLEM, said, f"chown -R --reference={path} {path}")
     else:
-        yield _ok("vault", f"{path} is writable and closed to others")
+        yield _ok("vault", f"{path} is writable, and not accessible to other users")
     if statefiles.JOURNAL.exists(site.vault.state):
         remedy = "start the daemon, or run configvault snapshot: it is finished first"
         yield Checked("vault", Health.WARNING, "a restore was interrupted", remedy)
@@ -173,7 +179,7 @@ def _space(site: Site) -> Checks:
         free = os.statvfs(path)
         bytes_, inodes = free.f_bavail * free.f_frsize, free.f_favail
         if bytes_ < LEAST_FREE_BYTES:
-            remedy = "make room on that file system"
+            remedy = "free space on that file system"
             yield Checked("space", Health.PROBLEM, f"only {size_text(bytes_)} are free for the {what}", remedy)
         elif free.f_files and inodes < LEAST_FREE_INODES:
             yield Checked(
@@ -187,7 +193,7 @@ def _clock(site: Site) -> Checks:
     latest = site.vault.latest()
     now = site.now()
     if latest is not None and latest.taken_at > now + timedelta(minutes=1):
-        said = f"the latest snapshot is of {latest.taken_at:%Y-%m-%d %H:%M:%S}, the clock says {now:%Y-%m-%d %H:%M:%S}"
+        said = f"the latest snapshot was taken at {latest.taken_at:%Y-%m-%d %H:%M:%S}, but the clock shows {now:%Y-%m-%d %H:%M:%S}"
         yield Checked("clock", Health.WARNING, said, "set the clock: timedatectl set-ntp true")
     else:
         yield _ok("clock", f"{now:%Y-%m-%d %H:%M:%S %z}")
@@ -221,7 +227,7 @@ def _daemon(site: Site) -> Checks:
     if trouble is not None:
         yield Checked("daemon", Health.PROBLEM, trouble.message, trouble.remedy)
     elif found.last_proof is not None and site.now() - found.last_proof > late:
-        said = f"{since} has seen no change of its own since {found.last_proof:%Y-%m-%d %H:%M:%S}"
+        said = f"{since} has not seen its own test change since {found.last_proof:%Y-%m-%d %H:%M:%S}"
         yield Checked("daemon", Health.PROBLEM, said, "systemctl restart configvault")
     else:
         yield _ok("daemon", f"{since}, can read and restore the root")
@@ -242,10 +248,10 @@ def _http(site: Site) -> Checks:
     if there is not None and there.pid != found.pid:
         said = f"{listen} belongs to process {there.pid} ({there.name}), not to the daemon of this root"
         yield Checked(
-            "http", Health.PROBLEM, said, "name another port in http.listen, then: systemctl reload configvault"
+            "http", Health.PROBLEM, said, "set another port in http.listen, then: systemctl reload configvault"
         )
     elif there is None and os.geteuid() == 0:
-        yield Checked("http", Health.PROBLEM, f"nobody listens on {listen}", "systemctl restart configvault")
+        yield Checked("http", Health.PROBLEM, f"nothing listens on {listen}", "systemctl restart configvault")
     elif there is not None:
         yield _ok("http", f"the daemon listens on {listen}")
 
@@ -296,7 +302,7 @@ def _replicas(site: Site) -> Checks:
 
 def _rules(site: Site) -> Checks:
     for rule, command in site.validator.lacking().items():
-        said = f"{rule} is configured and checks nothing: its library is not installed"
+        said = f"{rule} is configured but has no effect: its library is not installed"
         yield Checked("rules", Health.WARNING, said, command)
 
 
@@ -305,7 +311,7 @@ def _signing(site: Site) -> Checks:
     if key is None or site.vault.sign is None:
         return
     if site.vault.sign(b"configvault doctor\n") is None:
-        remedy = f"ssh-keygen -Y sign -n git -f {key} < /dev/null says why"
+        remedy = f"ssh-keygen -Y sign -n git -f {key} < /dev/null shows why"
         yield Checked("signing", Health.PROBLEM, f"{key} cannot sign: snapshots are recorded unsigned", remedy)
     else:
         yield _ok("signing", f"{key} signs")

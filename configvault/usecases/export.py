@@ -32,7 +32,7 @@ def to_folder(site: Site, found: Listed, path: str) -> None:
     state = site.vault.tree(found.tree)
     if os.path.lexists(path) and not (os.path.isdir(path) and not os.listdir(path)):
         raise ConfigvaultError(
-            f"{path} exists and is not an empty directory", "name a new directory as --output"
+            f"{path} exists and is not an empty directory", "use a new directory with --output"
         )
     owned = state if os.geteuid() == 0 else _owned_by_caller(state)
     entries.write_new(os.path.abspath(path), owned, site.vault.objects)
@@ -48,7 +48,9 @@ def check_place(site: Site, path: str) -> None:
     for what, folder in (("root", site.settings.root), ("vault", site.settings.vault)):
         inside = os.path.realpath(folder)
         if os.path.commonpath((place, inside)) == inside:
-            raise UsageError(f"--output {path} lies in the {what} {folder}", "name a place outside of both")
+            raise UsageError(
+                f"--output {path} is inside the {what} {folder}", "use a directory outside of both"
+            )
 
 
 def _owned_by_caller(folder: Folder) -> Folder:

@@ -86,7 +86,7 @@ def _member(host: str, source: Source, place: str, environ: Mapping[str, str]) -
         source.peek(vault.git)
         latest = vault.latest()
         if latest is None:
-            return Member(host, source.name, trouble="it holds no snapshot")
+            return Member(host, source.name, trouble="it has no snapshots")
         return Member(host, source.name, latest, vault.tree(latest.tree), _reader(vault))
     except ConfigvaultError as error:
         return Member(host, source.name, trouble=error.message)
@@ -149,7 +149,7 @@ def chosen(members: Iterable[Member], host: str) -> Member:
             if member.trouble is not None:
                 raise ConfigvaultError(f"{host}: {member.trouble}", "configvault fleet status")
             return member
-    raise UnknownReferenceError(f"no host is called {host!r}", "configvault fleet status")
+    raise UnknownReferenceError(f"no host is named {host!r}", "configvault fleet status")
 
 
 def difference(old: Member, new: Member, paths: Iterable[str]) -> tuple[Change, ...]:

@@ -31,7 +31,7 @@ def _kept(site: Site, reference: str) -> Snapshot:
     snapshot = references.resolve(site, reference)
     if not site.vault.has_tag(snapshot):
         raise UnknownReferenceError(
-            f"{snapshot.id} was pruned, it is no snapshot any more",
+            f"{snapshot.id} was pruned and is no longer a snapshot",
             f"configvault rollback {snapshot.commit[:12]}, which records its content anew",
         )
     return snapshot

@@ -81,7 +81,7 @@ def prune(site: Site, policy: KeepSnapshots, *, dry_run: bool = False, ask: bool
     """
     if is_empty(policy):
         raise UsageError(
-            "no rule says what to keep, so nothing is removed",
+            "no rule says what to keep; nothing was removed",
             "configvault prune -n --keep-last 10 --keep-daily 30, or set retention.snapshots",
         )
     decisions = _decide(site, policy)

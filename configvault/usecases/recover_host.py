@@ -96,13 +96,13 @@ def _scan(site: Site, stage: Stage) -> Live:
 def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
     if MAIN not in refs:
         raise ConfigvaultError(
-            f"replica {source.name} holds no snapshot", "configvault recover --list --from URL"
+            f"replica {source.name} has no snapshots", "configvault recover --list --from URL"
         )
     latest = site.vault.latest()
     if latest is not None and latest.commit not in refs.values() and not _is_above(site, refs[MAIN]):
         raise ConfigvaultError(
-            f"the vault {site.vault.path} holds another history, its latest snapshot is {latest.id}",
-            "move it away, or name another directory as `vault`",
+            f"the vault {site.vault.path} has a different history; its latest snapshot is {latest.id}",
+            "move it away, or set another directory as `vault`",
         )
 
 
@@ -129,7 +129,7 @@ def _trees_there(site: Site, refs: dict[str, str]) -> set[str]:
 def _not_empty(site: Site) -> ConfigvaultError:
     return ConfigvaultError(
         f"the root {site.root.path} is not empty",
-        "name another directory with --into, or add --force: then what is there is kept in the vault first",
+        "use another directory with --into, or add --force to save its content in the vault first",
     )
 
 
@@ -160,7 +160,7 @@ def _proven(
     live = scan.live_of(site, seen, target, state, None)
     if live.tree != metadata.snapshot_tree(state).id:
         raise IntegrityError(
-            f"the root {site.root.path} does not equal {target.id} after all", "configvault diff latest"
+            f"the root {site.root.path} does not equal {target.id} after the restore", "configvault diff latest"
         )
     scan.remember(site, seen)
     files = sum(1 for _ in seen.files())

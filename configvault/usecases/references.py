@@ -13,7 +13,7 @@ from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 from configvault.vault.repository import TAGS
 
-FORMS = "an id, its beginning, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
+FORMS = "an id or a prefix of it, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
 _LIST = "configvault list"
 _COMMIT = re.compile(r"[0-9a-f]{7,40}")
 ID = re.compile(times.SNAPSHOT_PREFIX + r"[0-9]{8}_[0-9]{6}")
@@ -111,8 +111,8 @@ def _pruned(site: Site, text: str, commits: list[Snapshot]) -> list[Snapshot]:
     for snapshot in found:
         if not snapshot.commit.startswith(text):
             raise UnknownReferenceError(
-                f"{snapshot.id} was pruned, it is no snapshot any more",
-                f"its content is still in the history: write {snapshot.commit[:12]} in its place",
+                f"{snapshot.id} was pruned and is no longer a snapshot",
+                f"its content is still in the history: use {snapshot.commit[:12]} instead",
             )
     return found
 
@@ -132,7 +132,7 @@ def resolve_time(site: Site, text: str) -> Snapshot:
     for snapshot in site.vault.log(f"--min-age={int(moment.timestamp())}"):
         if snapshot.taken_at <= moment:
             return snapshot
-    raise UnknownReferenceError(f"no snapshot is as old as {text!r} ({moment:%Y-%m-%d %H:%M:%S%z})", _LIST)
+    raise UnknownReferenceError(f"no snapshot was taken before {text!r} ({moment:%Y-%m-%d %H:%M:%S%z})", _LIST)
 
 
 def _matches(snapshot: Snapshot, text: str) -> bool:
@@ -146,10 +146,10 @@ def _only(text: str, found: list[Snapshot]) -> Snapshot:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UnknownReferenceError(f"no snapshot is called {text!r}", _LIST)
+        raise UnknownReferenceError(f"no snapshot is named {text!r}", _LIST)
     shown = ", ".join(snapshot.id for snapshot in found[:_MOST_CANDIDATES])
     more = f" and {len(found) - _MOST_CANDIDATES} more" if len(found) > _MOST_CANDIDATES else ""
-    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}{more}", "write more of the id, or all of it")
+    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}{more}", "use a longer prefix, or the full id")
 
 
 def _latest(site: Site, _live: Live | None) -> Snapshot:
@@ -166,14 +166,14 @@ def _previous(site: Site, live: Live | None) -> Snapshot:
     tree = live.tree if live is not None else None
     return _first(
         (s for s in site.vault.log() if s.tree != tree and not s.rolled_back),
-        "no snapshot lies before the live one that was not rolled back",
+        "there is no earlier snapshot that has not been rolled back",
     )
 
 
 def _good(site: Site, _live: Live | None) -> Snapshot:
     return _first(
         site.vault.good(),
-        "no snapshot is known to be good: none was loaded with every required health check passed",
+        "no snapshot is good yet: none was loaded and passed every required health check",
     )
 
 
@@ -194,8 +194,8 @@ def _pinned(site: Site, name: str) -> Snapshot:
     pins = site.vault.marks().pins
     snapshot = site.vault.named(pins[name]) if name in pins else None
     if snapshot is None:
-        known = ", ".join(sorted(pins)) or "there are none"
-        raise UnknownReferenceError(f"no pin is called {name!r}; pins: {known}", "configvault pin REF NAME")
+        known = ", ".join(sorted(pins)) or "none"
+        raise UnknownReferenceError(f"no pin is named {name!r}; pins: {known}", "configvault pin REF NAME")
     return snapshot
 
 
@@ -207,6 +207,6 @@ def _rejected(site: Site, text: str) -> RejectedState:
     if exact:
         return exact[0]
     if not found:
-        raise UnknownReferenceError(f"no rejected state is called {text!r}", "configvault rejected list")
+        raise UnknownReferenceError(f"no rejected state is named {text!r}", "configvault rejected list")
     shown = ", ".join(state.id for state in found[:_MOST_CANDIDATES])
-    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}", "write the whole id")
+    raise UnknownReferenceError(f"{text!r} is ambiguous: {shown}", "use the full id")

@@ -108,14 +108,14 @@ def explain(site: Site, refs: dict[str, str]) -> Trouble | None:
         who = " and ".join(name.partition("/")[0] for name in others[:3])
         return Trouble(
             Why.DIVERGED,
-            f"another vault pushes there under the name {site.host}, from {who}",
-            "give each host a `host` of its own in its configuration, and this one a new repository there",
+            f"another vault pushes to it under the name {site.host}, from {who}",
+            "set a different `host` in the configuration of each host, and use a new repository for this one",
         )
     if latest is not None and refs.get(TAGS + latest.id) == latest.commit:
         return Trouble(
             Why.AHEAD,
-            "it is ahead: it holds snapshots that this vault does not have",
-            "was this vault restored from an older copy? keep it aside and recover: configvault recover --help",
+            "it is ahead: it has snapshots that this vault does not have",
+            "if this vault was restored from an older copy, move it away and recover: configvault recover --help",
         )
     return None
 

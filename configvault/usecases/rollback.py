@@ -118,7 +118,7 @@ def _target(site: Site, request: Request, live: Live | None) -> Snapshot | Rejec
     if isinstance(found, RejectedState) and not request.force:
         raise UnknownReferenceError(
             f"{found.id} is a rejected state: {found.subject}",
-            f"configvault rejected show {found.id}, or add --force to restore it all the same",
+            f"configvault rejected show {found.id}, or add --force to restore it anyway",
         )
     return found
 
@@ -136,7 +136,7 @@ def check_expected(site: Site, expect: str | None) -> None:
         now = latest.id if latest else "none"
         raise BusyError(
             f"the latest snapshot is {now}, not the expected {expect}",
-            "look at what changed: configvault list, configvault diff",
+            "see what changed: configvault list, configvault diff",
         )
 
 
@@ -159,17 +159,15 @@ def within(path: str) -> str:
     """Return a path that was given, as it is written in a state; raises UsageError where it leads out."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or path.startswith("/"):
-        raise UsageError(
-            f"--path {path!r} does not name something in the root", "write it relative to the root"
-        )
+        raise UsageError(f"--path {path!r} is not a path in the root", "write it relative to the root")
     return "/".join(parts)
 
 
 def _refused(found: Snapshot | RejectedState, verdict: Verdict) -> RejectedError:
     count = len(verdict.errors)
     return RejectedError(
-        f"today's rules refuse {found.id}: {count} error{'' if count == 1 else 's'}",
-        "choose another snapshot, or add --force to restore it all the same",
+        f"the current rules reject {found.id}: {count} error{'' if count == 1 else 's'}",
+        "choose another snapshot, or add --force to restore it anyway",
         verdict.findings,
     )
 

@@ -153,9 +153,9 @@ def os_error_words(error: OSError, root: str) -> str:
 def hint(error: OSError, where: str = "root") -> str:
     """Return what helps against `error` on the file system of the root or the vault."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"make room on the file system of the {where}, then try again"
+        return f"free space on the file system of the {where}, then try again"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return "run it as a user who may write there and set owners, e.g. with sudo"
+        return "run it as a user who can write there and set owners, for example with sudo"
     return "see `configvault doctor`, then try again"
 
 
@@ -164,8 +164,8 @@ def _unequal(site: Site, live: Folder, target: Folder, safety: str | None) -> Co
     first = ", ".join(repr(path) for path in differs[:3])
     kept = f"; what was live before is kept as {safety}" if safety else ""
     return ConfigvaultError(
-        f"the root {site.root.path} still differs after {ROUNDS} looks in {len(differs)} places: {first}{kept}",
-        "somebody keeps writing there: stop them, then roll back again",
+        f"the root {site.root.path} still differs after {ROUNDS} scans in {len(differs)} places: {first}{kept}",
+        "another process keeps writing there: stop it, then roll back again",
     )
 
 
@@ -174,7 +174,7 @@ def keep_foreign(site: Site, target: Folder, foreign: Mapping[str, Entry | Folde
     state, findings = target, []
     for path, entry in foreign.items():
         state = compare.graft(state, _holding(path, entry), [path])
-        message = "was changed by somebody else during a restore; their version is kept here"
+        message = "was changed by another process during a restore; that version is kept here"
         findings.append(Finding(FOREIGN_RULE, Severity.ERROR, path, None, None, message))
     note = site.note(Trigger.ROLLBACK, f"Keep what was written during a restore: {len(findings)} path(s)")
     return site.vault.reject(state, None, stage, note, findings).id

@@ -226,7 +226,7 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
     _check_owners(aimed, both_ways=purpose.undo or purpose.confirm_s is not None)
     safety = keep_live(site, aimed.live)
     if purpose.confirm_s is not None and safety is None:
-        raise ConfigvaultError("there is nothing to go back to: the root is missing", "leave --confirm out")
+        raise ConfigvaultError("the root is missing, so --confirm could not undo the change", "omit --confirm")
     commit, publish = purpose.kept_as, False
     left: tuple[str, ...] = ()
     if purpose.unless_latest:
@@ -295,8 +295,8 @@ def _check_owners(aimed: Aim, *, both_ways: bool) -> None:
         if not may_give(entry.uid, entry.gid):
             raise ConfigvaultError(
                 f"cannot give {path!r} to user {entry.uid} and group {entry.gid}: "
-                "that takes root or the capability CAP_CHOWN",
-                "run it with sudo, or add --force to restore all but the owners",
+                "this needs root or the capability CAP_CHOWN",
+                "run it with sudo, or add --force to restore everything except the owners",
             )
 
 

@@ -107,14 +107,14 @@ def _chain(site: Site) -> Iterator[str]:
         if commit not in ids:
             yield f"commit {commit} on main is not a snapshot"
         elif (id_ := ids[commit]) in seen:
-            yield f"two commits on main are called {id_}: {seen[id_]} and {commit}"
+            yield f"two commits on main are named {id_}: {seen[id_]} and {commit}"
         else:
             seen[id_] = commit
         if len(parents) > 1:
             yield f"commit {commit} on main joins {len(parents)} histories"
     for ref, commit in site.vault.refs.below(TAGS).items():
         if seen.get(ref.removeprefix(TAGS)) != commit:
-            yield f"the tag {ref.removeprefix(TAGS)} does not lead to the snapshot of that name on main"
+            yield f"the tag {ref.removeprefix(TAGS)} does not point to the snapshot of that name on main"
 
 
 def _log(site: Site, form: str) -> bytes:
@@ -137,7 +137,9 @@ def _signatures(site: Site, allowed: str, snapshots: Sequence[Snapshot]) -> tupl
         for commit, state in states[: first + 1]:
             if state != signatures.GOOD:
                 what = (
-                    "is not signed" if state == signatures.NONE else "has a signature that nobody trusted made"
+                    "is not signed"
+                    if state == signatures.NONE
+                    else "has a signature by a key that is not trusted"
                 )
                 bad.append(f"{names.get(commit, f'commit {commit} of {revisions[0]}')} {what}")
     return signed, unsigned, list(dict.fromkeys(bad))
@@ -157,7 +159,7 @@ def _restore(
             if not _restores(site, snapshot, damages):
                 refused.append(snapshot.id)
         except ConfigvaultError as error:
-            damages.append(f"{snapshot.id} does not restore: {error.message}")
+            damages.append(f"{snapshot.id} cannot be restored: {error.message}")
     return tuple(snapshot.id for snapshot in chosen), tuple(refused)
 
 
@@ -173,7 +175,7 @@ def _restores(site: Site, snapshot: Snapshot, damages: list[str]) -> bool:
         with site.vault.stage() as stage:
             found = Root(path, Names(())).capture(None, stage)
             if not _same(site, snapshot, found):
-                damages.append(f"{snapshot.id} restores to something else than it recorded")
+                damages.append(f"{snapshot.id} was restored to other content than it recorded")
             return site.validator.validate(State(found, stage.read)).accepted
 
 

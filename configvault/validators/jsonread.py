@@ -13,7 +13,7 @@ from configvault.validators.yamlread import DEEPEST
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 _KEY = re.compile(r'("(?:[^"\\\\]|\\\\.)*+")(?=\s*+:)')
-_HINT = "mend it, or restore the file: JSON has no comments, no comma before a closing bracket, one value"
+_HINT = "fix it, or restore the file: JSON has no comments, no comma before a closing bracket, one value"
 
 
 class _RefusedError(ValueError):

@@ -42,4 +42,4 @@ def _syntax(said: str, text: str) -> Fault:
         line, column = int(match[1]), int(match[2])
     else:
         line, column = place(text, len(text))
-    return Fault("toml-syntax", line, column, f"no valid TOML: {problem}", "mend the line, or restore the file")
+    return Fault("toml-syntax", line, column, f"invalid TOML: {problem}", "fix the line, or restore the file")

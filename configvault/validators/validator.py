@@ -137,7 +137,7 @@ _UNREADABLE = Fault(
     "unreadable",
     None,
     None,
-    "its mode lets nobody read it (but root)",
+    "only root can read it",
     "chmod 644 it, if the service does not run as root",
 )
 

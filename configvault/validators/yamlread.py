@@ -135,7 +135,7 @@ def _syntax(error: yaml.YAMLError, text: str) -> Fault:
     said = f"{problem} {context}".strip()
     if where is not None and (slip := indentation.slip(text, where.line, where.column, problem)) is not None:
         return fault("yaml-syntax", At(slip.line, slip.column), f"no valid YAML: {said}", slip.hint)
-    hint = next((advice for part, advice in _HINTS if part in said), "mend the line, or restore the file")
+    hint = next((advice for part, advice in _HINTS if part in said), "fix the line, or restore the file")
     return fault("yaml-syntax", where, f"no valid YAML: {said}", hint)
 
 

@@ -81,7 +81,7 @@ class Commits:
             repo = Repository(path, odbt=Database, expand_vars=False)
         except (git.InvalidGitRepositoryError, git.NoSuchPathError):
             raise IntegrityError(
-                f"the vault {path} is no git repository any more", "configvault verify"
+                f"the vault {path} is not a git repository any more", "configvault verify"
             ) from None
         repo.odb.vault = self._vault
         return repo

@@ -95,7 +95,7 @@ class Application:
             return self._failed(path, status, error)
         except Exception as error:  # the boundary: a fault in one page is no fault of the others
             self._source.complain(f"the page {path.split('/')[1]!r} failed: {FaultError(error).message}")
-            return self._failed(path, 500, ConfigvaultError("this page failed; the log says with what"))
+            return self._failed(path, 500, ConfigvaultError("this page failed; see the log for the error"))
 
     def _page(self, path: str, query: Query) -> Answer:
         for route in ROUTES:

@@ -106,7 +106,7 @@ def _percent(text: str | None) -> float | None:
     except ValueError:
         percent = -1.0
     if not 0 <= percent <= 100:
-        raise UsageError(f"--min-rate {text!r} is no share", "--min-rate 50%")
+        raise UsageError(f"--min-rate {text!r} is not a percentage", "--min-rate 50%")
     return percent
 
 
@@ -117,7 +117,7 @@ def _methods(text: str) -> frozenset[str]:
     named = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
     if not named or named - set(METHODS):
         known = ",".join(METHODS).lower()
-        raise UsageError(f"--methods {text!r} is no list of methods", f"--methods {known}")
+        raise UsageError(f"--methods {text!r} is not a list of methods", f"--methods {known}")
     return named
 
 
@@ -130,7 +130,7 @@ def _timeout(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 600:
-        raise UsageError(f"--timeout {text!r} is no duration from 1ms to 10m", "--timeout 10s")
+        raise UsageError(f"--timeout {text!r} is not a duration from 1ms to 10m", "--timeout 10s")
     return seconds
 
 

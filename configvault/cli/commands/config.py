@@ -57,7 +57,7 @@ def _valid(context: Context, settings: Settings) -> None:
     from configvault import app
 
     warnings = [
-        f"{rule} is configured and checks nothing: its library is not installed; {command}"
+        f"{rule} is configured but has no effect: its library is not installed; {command}"
         for rule, command in app.lacking(settings.validate).items()
     ]
     if context.json:

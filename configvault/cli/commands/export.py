@@ -77,7 +77,7 @@ def _check(args: argparse.Namespace) -> None:
         for flag, text in (("--name", args.name), ("--namespace", args.namespace)):
             if text is not None and not configmap.is_name(text):
                 raise UsageError(
-                    f"{flag} {text!r} is no name in Kubernetes", "use small letters, digits and dashes"
+                    f"{flag} {text!r} is not a valid name in Kubernetes", "use small letters, digits and dashes"
                 )
         return
     if args.name or args.namespace or args.items:
@@ -138,9 +138,7 @@ def _object(
         document = configmap.document(items, name, args.namespace, id_, secret=secret)
         if not secret:
             for place in configmap.telling(items, hide):
-                context.say_warning(
-                    f"{place} looks like a secret, and a ConfigMap is no place for one: --format secret"
-                )
+                context.say_warning(f"{place} looks like a secret; use --format secret instead of a ConfigMap")
     text = _written(context, document)
     if not args.items and len(text) > configmap.MOST_APPLIED_BYTES and not context.quiet:
         print("hint: it is large: kubectl apply --server-side -f -", file=sys.stderr)

@@ -148,4 +148,4 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
         output.line(f"  what was there is kept as {done.kept}")
     for path in done.no_set_id:
         output.line(f"  warning: {printable(path)} has no set-id bits now; chmod it if it shall have them")
-    output.line(f"  the service was not told: {context.hint('configvault reload')}")
+    output.line(f"  the service was not reloaded: {context.hint('configvault reload')}")

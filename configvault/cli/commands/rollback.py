@@ -124,7 +124,7 @@ def confirm_s(args: argparse.Namespace, positional: str = "reference") -> float 
     except ValueError:
         if getattr(args, positional) is not None:
             raise UsageError(
-                f"--confirm {args.confirm!r} is no duration; allowed: {units.DURATIONS}", "--confirm=5m"
+                f"--confirm {args.confirm!r} is not a duration; allowed: {units.DURATIONS}", "--confirm=5m"
             ) from None
         # `rollback --confirm REF`: argparse took the reference for the time.
         setattr(args, positional, args.confirm)

@@ -60,5 +60,5 @@ def _number(args: argparse.Namespace) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**9):
-        raise UsageError(f"{text!r} is no number of a release", "configvault rollout history")
+        raise UsageError(f"{text!r} is not the number of a release", "configvault rollout history")
     return int(text)

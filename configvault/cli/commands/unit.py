@@ -91,7 +91,7 @@ def program_path(environ: Mapping[str, str]) -> str:
         ):
             return os.path.realpath(path)
     raise ConfigvaultError(
-        "there is no program `configvault` that a service could run", "pipx install configvault"
+        "cannot find a program `configvault` for the service to run", "pipx install configvault"
     )
 
 
@@ -100,7 +100,7 @@ def _show(context: Context, unit: Unit) -> int:
         context.emit(_document(unit))
         return 0
     if unit.packaged:
-        print(f"# {unit.packaged} is the package's, with this beside it")
+        print(f"# {unit.packaged} is installed by the package; this drop-in is added")
     for number, file in enumerate(unit.files):
         print(f"{chr(10) if number else ''}# {file.path}\n{file.text}", end="")
     return 0

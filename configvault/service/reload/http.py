@@ -56,7 +56,7 @@ def _page(answer: Answer, expect: Expectation) -> str | None:
     if asked_for or not answers.is_page(answer):
         return None
     return (
-        f"{answer.peer} answered {answer.status} with a web page (text/html), which is no proof of a reload: correct "
+        f"{answer.peer} answered {answer.status} with a web page (text/html), which does not prove a reload: correct "
         "reload.url, or say with reload.expect that a page is wanted"
     )
 

@@ -73,6 +73,8 @@ WRITERS = {
     "disk": "what others name: files that survive a power cut, locks",
     "config/initial.py": "a first config file",
     "vault": "the vault",
+    "usecases/edit.py": "copies in a private folder of the caller's",
+    "cli/commands/edit.py": "that folder",
     "replica/offered.py": "a temporary repository of its own",
     "web/server.py": "its own unix socket, when it closes",
     "cli/commands/demo.py": "a temporary folder of its own",

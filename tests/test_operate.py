@@ -47,7 +47,7 @@ def test_status_of_what_was_refused(place: Place) -> None:
     said = place.ok("status")
     assert said["valid"] is False
     assert said["refused"]["id"] == said["rejected"]
-    assert said["refused"]["findings"][0]["line"] == 38
+    assert said["refused"]["findings"][0]["line"] == 37
     out = place.run("status").out
     assert "rejected at" in out
     assert f"configvault -c {place.config} rejected show {said['rejected']}" in out

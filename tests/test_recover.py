@@ -163,7 +163,10 @@ def test_damaged_head_is_made_again(place: Place, head: bytes | None) -> None:
     path = place.vault / "HEAD"
     path.unlink() if head is None else path.write_bytes(head)
     done = place.run("list")
-    assert (done.code, done.said("hint")) == (9, ["hint: configvault snapshot, which makes HEAD again"])
+    assert (done.code, done.said("hint")) == (
+        9,
+        [f"hint: configvault -c {place.config} snapshot, which makes HEAD again"],
+    )
     assert place.run("rollback", "latest").code == 0
     assert path.read_bytes() == b"ref: refs/heads/main\n"
     place.fsck()

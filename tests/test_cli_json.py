@@ -14,6 +14,8 @@ import pytest
 from service import answer, serving
 from sites import Place, recorded
 
+from configvault.service.reload import KINDS
+
 Check = Callable[[Any], None]
 
 
@@ -121,7 +123,7 @@ _SNAPSHOT = {
 LISTED = shape(**_SNAPSHOT)
 SNAPSHOT = shape(**_SNAPSHOT, changes=many(CHANGE))
 RELOAD = shape(
-    kind=one_of("http", "command", "none"),
+    kind=one_of(*KINDS),
     ok=boolean,
     attempts=integer,
     status=maybe(integer),

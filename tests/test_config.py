@@ -210,7 +210,7 @@ reload:
         ("schedule: {backup: '*/0 2 * * *'}", "its field for the minute"),
         ("schedule: {backup: every 0s}", "use every DURATION"),
         ("schedule: {backup: every}", "use every DURATION"),
-        ("reload: {kind: htpp}", "reload.kind: 'htpp' is not usable: use one of http, command, none"),
+        ("reload: {kind: htpp}", f"reload.kind: 'htpp' is not usable: use one of {', '.join(KINDS)}"),
         ("reload: {kind: command}", "reload.command: is required where reload.kind is command"),
         ("reload: {command: [x]}", "reload.command: is not used where reload.kind is http, set reload.kind to command"),
         ("reload: {kind: command, command: reload x}", "stands where a list of words such as"),

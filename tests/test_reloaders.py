@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import configvault
 from configvault import config
 from configvault.core.model import Probe, ReloadReport
 from configvault.core.settings import Expectation, ReloadSettings
+from configvault.core.units import duration_text
 from configvault.service import reload as reload_room
 from configvault.service.reload import KINDS, kind
 from configvault.service.reload.context import ReloadContext
@@ -50,26 +52,40 @@ def python(script: str, *argv: str, **more: Any) -> ReloadSettings:
     return replace(ReloadSettings(kind="command", command=command, attempts=1), **more)
 
 
-# A value that is right for each key that a kind requires.
+# A value that is right for each key that a kind requires, so that `doctor` finds nothing wrong.
 REQUIRED: dict[str, Any] = {"command": (sys.executable,)}
 
-# The kinds that this suite can make fail: the fixture has a way for each.
-FAILING = ("http", "command")
 
-
-@pytest.fixture(params=FAILING)
-def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]:
-    """Make a reload of each kind that fails the first n times, of three attempts."""
-    if request.param == "command":
-        script = "import sys; f = open(sys.argv[1], 'a+'); f.write('.'); sys.exit(f.tell() <= int(sys.argv[2]))"
-        yield lambda n: python(script, str(tmp_path / "count"), str(n), attempts=3)
-        return
+@contextmanager
+def failing_http(_folder: Path) -> Iterator[Failing]:
+    """Yield a service that refuses the first n times."""
     with serving(answer(200)) as service:
 
         def settings(n: int) -> ReloadSettings:
             service.answers[:] = [answer(500)] * n + [answer(200)]
             return http(service.url, attempts=3)
 
+        yield settings
+
+
+@contextmanager
+def failing_command(folder: Path) -> Iterator[Failing]:
+    """Yield a program that fails the first n times."""
+    script = "import sys; f = open(sys.argv[1], 'a+'); f.write('.'); sys.exit(f.tell() <= int(sys.argv[2]))"
+    yield lambda n: python(script, str(folder / "count"), str(n), attempts=3)
+
+
+# For each kind that attempts something, how to make the first n of three attempts fail.
+FAILING: dict[str, Callable[[Path], AbstractContextManager[Failing]]] = {
+    "http": failing_http,
+    "command": failing_command,
+}
+
+
+@pytest.fixture(params=FAILING)
+def failing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Failing]:
+    """Make a reload of each kind that fails the first n times, of three attempts."""
+    with FAILING[request.param](tmp_path) as settings:
         yield settings
 
 
@@ -85,7 +101,11 @@ def test_a_kind_has_every_part(name: str) -> None:
     found = kind.find(name)
     assert isinstance(found, Kind)
     assert (found.timeout_s > 0, found.attempts > 0) == ((True, True) if found.attempt else (False, False))
-    assert (found.attempt is None) == (name not in FAILING)
+    assert (found.attempt is not None) == (name in FAILING), "FAILING needs a way to make it fail"
+    assert set(KINDS[name]) <= {field.name for field in fields(ReloadSettings)}, (
+        "a key is a field of the settings"
+    )
+    assert set(KINDS[name]) <= set(REQUIRED), "REQUIRED needs a value for each key"
     with socket.create_server(("127.0.0.1", 0)) as server:
         # A value for each key that any kind may require; a program and a URL that are there.
         settings = replace(
@@ -98,9 +118,13 @@ def test_a_kind_has_every_part(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_example_names_every_kind(name: str) -> None:
-    """`config.example.yaml` says of each kind what it does."""
-    assert re.search(rf"(?m)^  #.*\b{name}: ", config.example())
+def test_the_example_explains_every_kind(name: str) -> None:
+    """`config.example.yaml` says of each kind what it does, and its bounds where the keys are null."""
+    found, text = kind.find(name), config.example()
+    assert re.search(rf"(?m)^  #.*\b{name}: ", text)
+    if found.attempt is not None:
+        assert re.search(rf"null: .*\b{name} {duration_text(found.timeout_s)}\b.*\n  timeout: null", text)
+        assert re.search(rf"null: .*\b{name} {found.attempts}\b.*\n  attempts: null", text)
 
 
 @pytest.mark.parametrize("name", sorted(set(KINDS) - {ReloadSettings().kind}))

@@ -75,7 +75,7 @@ def _recorded(outcome: RecordOutcome) -> Event:
         again = " again" if outcome.repeated else ""
         title = f"rejected{again}, kept as {outcome.rejected.id}: {outcome.rejected.subject}"
         return Event("rejected", ERROR, title, document)
-    said = f"{outcome.snapshot.id}: {outcome.snapshot.subject}" if outcome.snapshot else "nothing is there"
+    said = f"{outcome.snapshot.id}: {outcome.snapshot.subject}" if outcome.snapshot else "nothing to record"
     return Event(outcome.outcome.value, INFO, f"{outcome.outcome.value} {said}", document)
 
 
@@ -121,9 +121,9 @@ _DEPLOYMENTS = {
     DeployEnd.DEPLOYED: ("deployed", INFO, "deployed"),
     DeployEnd.UNCHANGED: ("unchanged", INFO, "live already equals"),
     DeployEnd.PLANNED: ("planned", INFO, "would deploy"),
-    DeployEnd.REJECTED: ("rejected", ERROR, "refused to deploy"),
+    DeployEnd.REJECTED: ("rejected", ERROR, "rejected the deployment of"),
     DeployEnd.UNDONE: ("undone", ERROR, "undid the deployment of"),
-    DeployEnd.RELOAD_FAILED: ("reload_failed", ERROR, "deployed, but the service did not take it:"),
+    DeployEnd.RELOAD_FAILED: ("reload_failed", ERROR, "deployed, but the service reload FAILED:"),
 }
 
 
@@ -133,7 +133,7 @@ def _reloaded(outcome: ReloadOutcome) -> Event:
     document = documents.reloaded(outcome)
     if why is None:
         return Event("reloaded", INFO, f"the service loaded {of}", document)
-    return Event("reload_failed", ERROR, f"the service did not take {of}: {why}", document)
+    return Event("reload_failed", ERROR, f"the service failed to load {of}: {why}", document)
 
 
 def _untaken(reload: ReloadReport, health: tuple[HealthReport, ...]) -> str | None:
@@ -156,7 +156,10 @@ def _rolled_out(outcome: RolloutOutcome) -> Event:
             f"health check {h.name!r}: {h.error}" for h in outcome.health if h.required and not h.ok
         )
         return Event(
-            "rollout_failed", ERROR, f"the service went back to {outcome.to} and is not well: {ill}", document
+            "rollout_failed",
+            ERROR,
+            f"the service went back to {outcome.to} but is not healthy: {ill}",
+            document,
         )
     return Event("rolled_out", WARNING, f"the service went back to {outcome.to}", document)
 
@@ -171,7 +174,7 @@ def _recovered(outcome: RecoveryOutcome) -> Event:
 
 
 def _restored(outcome: RestoreOutcome) -> Event:
-    title = f"restored by itself: {outcome.target.id}: {outcome.target.subject}"
+    title = f"restored automatically: {outcome.target.id}: {outcome.target.subject}"
     why = _untaken(outcome.reload, outcome.health) if outcome.reload else None
     document = {
         "cause": outcome.cause.value,
@@ -219,11 +222,13 @@ def _verified(outcome: VerifyOutcome) -> Event:
 
 def _kept_up(outcome: UpkeepOutcome) -> Event:
     document = asdict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
-    done = f"housekeeping dropped {len(outcome.dropped)} refused states, pruned {len(outcome.pruned)} snapshots"
+    done = (
+        f"housekeeping dropped {len(outcome.dropped)} rejected states, pruned {len(outcome.pruned)} snapshots"
+    )
     if outcome.refused is not None:
-        done += f", could not cut off {outcome.cut} commits of old history: {outcome.refused}"
+        done += f", could not remove {outcome.cut} commits of old history: {outcome.refused}"
     elif outcome.cut:
-        done += f", cut off {outcome.cut} commits of old history"
+        done += f", removed {outcome.cut} commits of old history"
     return Event("upkeep", INFO, done, document)
 
 

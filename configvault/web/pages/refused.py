@@ -44,7 +44,7 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
 def _warnings(source: Source, findings: Sequence[Finding]) -> Markup | None:
     """Return what was found besides, and would not have kept it from being recorded."""
     found = [one for one in findings if one.severity is not Severity.ERROR]
-    return join(el("h2", "Warnings besides"), [_finding(source, one) for one in found]) if found else None
+    return join(el("h2", "Other warnings"), [_finding(source, one) for one in found]) if found else None
 
 
 def _finding(source: Source, one: Finding) -> Markup:

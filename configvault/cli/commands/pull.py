@@ -6,8 +6,7 @@ import argparse
 
 from configvault.cli.commands import deploy as deploy_command
 from configvault.cli.context import Context
-
-DEGRADED = 6
+from configvault.core.exits import Exit
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -39,4 +38,4 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.output.line(f"held: {context.hint(outcome.message or '')}")
     else:
         context.output.line(f"nothing new: commit {outcome.commit[:12]} is deployed")
-    return DEGRADED if outcome.held else 0
+    return Exit.DEGRADED if outcome.held else 0

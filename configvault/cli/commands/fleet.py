@@ -103,7 +103,7 @@ def _hosts(args: argparse.Namespace) -> list[str]:
 
 def _configured(settings: Settings | None) -> list[str]:
     if settings is None or not settings.replicas:
-        raise UsageError("no replica is named", "configvault fleet status --from '/srv/configvault/{host}.git'")
+        raise UsageError("no replica is given", "configvault fleet status --from '/srv/configvault/{host}.git'")
     return [replica.url for replica in settings.replicas]
 
 

@@ -64,7 +64,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
 def _configured(settings: Settings | None) -> str:
     if settings is None or not settings.replicas:
-        raise UsageError("no replica is named", "configvault recover --from URL")
+        raise UsageError("no replica is given", "configvault recover --from URL")
     return settings.replicas[0].url
 
 

@@ -25,8 +25,10 @@ STANDS_FOR = {
     "FILE": "/nonexistent", "N": "1", "DIRECTORY": ".", "SOURCE": ".", "PLACE": "/nonexistent/place", "{}": "latest",
 }  # fmt: skip
 # These would not come back, or change the machine: that they can be understood has to do.
-# A tour shows how it starts a daemon.
-PARSED_ONLY = {"run", "unit", "demo", "init", "recover", "fleet", "export", "rollout", "git", "import"}
+# A tour shows how it starts a daemon; `edit` opens an editor and waits for it.
+PARSED_ONLY = {
+    "run", "unit", "demo", "init", "recover", "fleet", "export", "rollout", "git", "import", "edit", "pull",
+}  # fmt: skip
 
 
 def texts() -> Iterator[tuple[str, str]]:
@@ -56,7 +58,8 @@ def commands() -> Iterator[str]:
     for _, text in texts():
         for found in COMMAND.findall(text):
             command = re.split(
-                r"(?: or | and |: | says | needs | is | to | undoes | comes |\n|\. |\.$|\)|\\)", found
+                r"(?: or | and |: | says | needs | replaces | is | to | undoes | comes |\n|\. |\.$|\)|\\)",
+                found,
             )[0]
             words = shlex.split(command.strip().removesuffix("&"))
             whole = shlex.join(STANDS_FOR.get(word, word.replace("{}", "latest")) for word in words)

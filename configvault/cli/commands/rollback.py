@@ -145,7 +145,9 @@ def waited_for(
     if not context.json:
         shown()
         undo = context.hint("configvault cancel")
-        context.output.line(f"waiting for the confirmation, because no daemon is running; to undo it now: {undo}")
+        context.output.line(
+            f"waiting for the confirmation, because no daemon is running; to undo it now: {undo}"
+        )
         sys.stdout.flush()
     return confirm.wait(site, outcome)
 

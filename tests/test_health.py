@@ -180,6 +180,9 @@ def test_nothing_that_was_saved_or_sent_is_in_a_message() -> None:
             said = ask_once(*steps)
             assert said is not None
             assert (error in said, SECRET in said) == (True, False)
+    with serving(answer(200, json.dumps({"t": "can4ry"}))) as service:
+        said = ask_once(HealthStep(service.url, save={"name": "t"}), HealthStep("http://{name}.invalid/"))
+        assert said == "step 2 of 2: {name}.invalid:80 is a name that does not resolve"
 
 
 def test_what_is_expected_may_name_the_snapshot(tmp_path: Path) -> None:

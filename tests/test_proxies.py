@@ -72,8 +72,9 @@ def test_https_goes_through_a_tunnel_and_no_secret_is_told() -> None:
         assert proxy.asked[0].startswith("CONNECT hooks.invalid:443 HTTP/1.")
     assert f"through the proxy 127.0.0.1:{proxy.port}" in str(caught.value)
     assert "can4ry" not in str(caught.value) + repr(caught.value)
-    with pytest.raises(CallError, match="no http:// one"):
-        ask(Request("http://h/", proxies=proxies.of({"http_proxy": "socks5://h"})))
+    for proxy in ("socks5://h", "garbage::", "http://h:port", "http://[h"):
+        with pytest.raises(CallError, match="no http:// one"):
+            ask(Request("http://h/", proxies=proxies.of({"http_proxy": proxy})))
 
 
 def test_reload_and_health_beyond_loopback_honour_it() -> None:

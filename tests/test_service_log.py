@@ -84,6 +84,8 @@ def test_other_names_of_fields() -> None:
         ("1796040000.5", 1796040000.5),
         (1796040000123456, 1796040000.123456),
         ("yesterday", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("0001-01-01T00:00:00+14:00", None),
         (True, None),
         (-1, None),
         ([], None),
@@ -230,6 +232,10 @@ def test_the_report(tmp_path: Path) -> None:
     assert (tides["p50_ms"], tides["p95_ms"], len(tides["last_errors"])) == (10, 10, 5)
     assert [one["id"] for one in found["snapshots"]] == [second, None]
     assert first not in json.dumps(found)
+    (tmp_path / "log.gz").write_bytes(gzip.compress(text.encode())[:-9])
+    done = place.run("report", "--service-log", str(tmp_path / "log.gz"))
+    assert (done.code, "log.gz is cut off or damaged" in done.err) == (0, True), done
+    assert found["damaged"] == []
     assert place.run("report", "--service-log").code == 2
     assert place.run("report", "--service-log", "nowhere").code == 1
 

@@ -132,6 +132,22 @@ def test_a_postman_collection_becomes_health_checks() -> None:
     ]
 
 
+def test_no_secret_of_a_collection_is_printed() -> None:
+    """A secret in a query, a form or a JSON body becomes a reference too; what has no address is named and left out."""
+    url = "http://h/x?page=1&token=can4ry&api_key={{k}}"
+    form = {
+        "mode": "urlencoded",
+        "urlencoded": [{"key": "password", "value": "can4ry"}, {"key": "a", "value": "1"}],
+    }
+    raw = {"mode": "raw", "raw": '{"login": {"password": "can4ry", "user": "me"}}'}
+    requests = [{"url": url, "body": form}, {"url": {"raw": url}, "body": raw}, {"method": "GET"}]
+    found = postman.convert(json.dumps({"item": [{"name": "r", "request": one} for one in requests]}))
+    assert [check["url"] for check in found.checks] == ["http://h/x?page=1&token=${TOKEN}&api_key=${K}"] * 2
+    assert found.checks[0]["body"] == "password=${PASSWORD}&a=1"
+    assert found.checks[1]["body"] == {"login": {"password": "${PASSWORD}", "user": "me"}}
+    assert found.notes[0] == "r: has no address, left out"
+
+
 def test_what_is_printed_for_a_collection_is_a_configuration(tmp_path: Path) -> None:
     """The command prints YAML that loads, and says beside it what was not taken over."""
     place = Place(tmp_path)

@@ -216,10 +216,14 @@ def _exchange(request: Request, deadline: float, stop: threading.Event | None) -
     peer = _peer(urlsplit(request.url))
     proxy = request.proxies.for_url(request.url)
     if proxy is not None:
-        place = urlsplit(proxy)
-        if place.scheme != "http" or not place.hostname:
+        try:
+            place = urlsplit(proxy)
+            through = _peer(place) if place.scheme == "http" and place.hostname else None
+        except ValueError:
+            through = None
+        if through is None:
             raise CallError(f"{peer} is behind a proxy that is no http:// one: set http_proxy or no_proxy")
-        peer = f"{peer}, asked through the proxy {_peer(place)},"
+        peer = f"{peer}, asked through the proxy {through},"
     with _importing:
         import urllib3.connection  # noqa: F401 - for the thread below
     exchange = _Exchange(request, max(deadline - time.monotonic(), 0.001))

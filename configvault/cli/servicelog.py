@@ -47,6 +47,8 @@ def show(context: Context, args: argparse.Namespace) -> int:
     found = app.service_log_report(
         site, paths, dict(named.fields) if named else {}, slow_s * 1000, args.since, progress
     )
+    for path in found.read.damaged:
+        context.say_warning(f"{path} is cut off or damaged: only the requests before that point are counted")
     if context.json:
         context.emit(document(found))
     else:
@@ -151,6 +153,7 @@ def document(found: LogReport) -> dict[str, Any]:
         "last": _iso(found, analysis.last),
         "skipped": found.read.skipped,
         "others": found.read.others,
+        "damaged": list(found.read.damaged),
         "slow_seconds": analysis.slow_ms / 1000,
         "totals": {
             "requests": requests,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
 from configvault.core.secrets import names
 from configvault.core.settings import METHODS
@@ -98,6 +98,9 @@ class _Reading:
         if not isinstance(request, dict):
             return
         method = str(request.get("method") or "GET").upper()
+        if not self._url(request.get("url")):
+            self.done.notes.append(f"{name}: has no address, left out")
+            return
         if method not in METHODS:
             self.done.notes.append(f"{name}: the method {method} cannot be sent, left out")
             return
@@ -141,7 +144,7 @@ class _Reading:
 
     def _url(self, url: Any) -> str:
         if isinstance(url, str):
-            return _with_scheme(url)
+            return self._without_secrets(_with_scheme(url))
         if not isinstance(url, dict):
             return ""
         raw = url.get("raw")
@@ -154,7 +157,17 @@ class _Reading:
         for one in _dicts(url.get("variable")):
             value = quote(str(one.get("value", "")), safe="{}")
             raw = re.sub(rf"/:{re.escape(str(one.get('key')))}(?=[/?#]|$)", lambda _, v=value: f"/{v}", raw)  # type: ignore[misc]
-        return _with_scheme(raw)
+        return self._without_secrets(_with_scheme(raw))
+
+    def _without_secrets(self, url: str) -> str:
+        """Return a URL in which the values of parameters that may be secrets are variables."""
+        start, question, query = url.partition("?")
+        return start + question + "&".join(self._pair(*pair.partition("=")) for pair in query.split("&"))
+
+    def _pair(self, name: str, equals: str, value: str) -> str:
+        """Return `name=value`, with a variable of that name for a value that may be a secret."""
+        known = unquote_plus(name)
+        return f"{name}={{{{{known}}}}}" if _is_hidden(known, value) else f"{name}{equals}{value}"
 
     def _headers(self, request: Object) -> dict[str, str]:
         headers = {}
@@ -209,7 +222,8 @@ class _Reading:
             pairs = [(str(one.get("key", "")), str(one.get("value", ""))) for one in _on(body.get(mode))]
             if "content-type" not in given:
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
-            return self._filled(urlencode(pairs, safe="{}"))
+            form = urlencode(pairs, safe="{}").split("&")
+            return self._filled("&".join(self._pair(*pair.partition("=")) for pair in form))
         if mode == "graphql":
             query: Any = body.get(mode) if isinstance(body.get(mode), dict) else {}
             return self._deep({"query": query.get("query", ""), "variables": _json(query.get("variables"), {})})
@@ -230,8 +244,16 @@ class _Reading:
         if isinstance(value, str):
             return self._filled(value)
         if isinstance(value, dict):
-            return {self._filled(name): self._deep(one) for name, one in value.items()}
+            return {
+                self._filled(name): self._reference(name) if _is_hidden(name, one) else self._deep(one)
+                for name, one in value.items()
+            }
         return [self._deep(one) for one in value] if isinstance(value, list) else value
+
+
+def _is_hidden(name: str, value: Any) -> bool:
+    """Return whether the text under `name` may be a secret that stands in the collection itself."""
+    return isinstance(value, str) and bool(value) and names.is_secret(name) and not re.search(_VARIABLE, value)
 
 
 def _with_scheme(url: str) -> str:

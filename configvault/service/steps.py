@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from configvault.calls import answers, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
@@ -72,13 +72,21 @@ def _one(
     proxy: Proxies,
 ) -> str | None:
     try:
-        answer = ask(replace(_request(step, saved), timeout=timeout_s, proxies=proxy), step.expect.status, stop)
-    except CallError as error:
-        return str(error)
+        request = _request(step, saved)
     except ValueError as error:
         return str(error)
-    wrong = answers.shortcoming(answer, step.expect, filler(saved, plugins))
-    return wrong or _save(step, answer, saved)
+    try:
+        answer = ask(replace(request, timeout=timeout_s, proxies=proxy), step.expect.status, stop)
+    except (CallError, ValueError) as error:
+        return _named(str(error), step, request)
+    wrong = answers.shortcoming(answer, step.expect, filler(saved, plugins)) or _save(step, answer, saved)
+    return wrong and _named(wrong, step, request)
+
+
+def _named(text: str, step: HealthStep, request: Request) -> str:
+    """Return a message with the host as the configuration names it, for what was saved may be a part of it."""
+    host, shown = urlsplit(request.url).hostname, urlsplit(step.url).hostname
+    return text if not host or not shown or host == shown else text.replace(host, shown)
 
 
 def _save(step: HealthStep, answer: Answer, saved: dict[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 CHUNK_BYTES = 1024 * 1024
@@ -33,14 +33,15 @@ def opened(path: str) -> IO[bytes]:
     return unpacked
 
 
-def batches(file: IO[bytes]) -> Iterator[tuple[list[str], int]]:
+def batches(file: IO[bytes], damaged: Callable[[], None] = lambda: None) -> Iterator[tuple[list[str], int]]:
     """Yield the lines of `file` some at a time, and how many were too long to be kept; the end may be missing.
 
+    `damaged` is called where what is compressed ends before its end.
     Whole chunks are decoded and split at once: line by line, Python would take longer for that than for the JSON.
     """
     rest = b""
     dropping = False
-    while chunk := _read(file):
+    while chunk := _read(file, damaged):
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
             rest, dropping = (
@@ -56,22 +57,22 @@ def batches(file: IO[bytes]) -> Iterator[tuple[list[str], int]]:
         yield [] if dropping else [rest.decode("utf-8", "replace")], int(dropping)
 
 
-def _read(file: IO[bytes]) -> bytes:
+def _read(file: IO[bytes], damaged: Callable[[], None]) -> bytes:
     """Return the next bytes; a compressed file that is cut off or damaged ends there."""
     try:
         # Of a pipe, what is there: a follower of `docker logs` need not wait for a whole chunk.
         return file.read1(CHUNK_BYTES) if hasattr(file, "read1") else file.read(CHUNK_BYTES)
     except (EOFError, zlib.error):
-        return b""
+        pass
     except OSError as error:
         # gzip raises BadGzipFile, lzma LZMAError and bz2 a plain OSError without a number.
         if error.errno is not None:
             raise
-        return b""
     except Exception as error:
-        if type(error).__name__ == "LZMAError":
-            return b""
-        raise
+        if type(error).__name__ != "LZMAError":
+            raise
+    damaged()
+    return b""
 
 
 def rotated(path: str) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import IO
 
 from configvault.core.frozen import frozen
@@ -18,10 +19,14 @@ STANDARD_INPUT = "-"
 
 @frozen
 class Read:
-    """How many lines were no requests: no JSON or too long (`skipped`), or of other components (`others`)."""
+    """How many lines were no requests: no JSON or too long (`skipped`), or of other components (`others`).
+
+    `damaged` names the compressed files that could be read only up to a damaged or missing part.
+    """
 
     skipped: int
     others: int
+    damaged: tuple[str, ...] = ()
 
 
 def analyse(
@@ -36,11 +41,12 @@ def analyse(
     """
     parser = Parser(fields)
     too_long = 0
+    damaged: list[str] = []
     sizes: list[int] = [os.path.getsize(path) if path != STANDARD_INPUT else 0 for path in paths]
     done, whole = 0, sum(sizes)
     for path, size in zip(paths, sizes, strict=True):
         with closing(sys.stdin.buffer if path == STANDARD_INPUT else opened(path)) as file:
-            for lines, dropped in batches(file):
+            for lines, dropped in batches(file, partial(damaged.append, path)):
                 too_long += dropped
                 analysis.add(parser.requests(lines))
                 if progress is not None and whole:
@@ -48,7 +54,7 @@ def analyse(
         done += size
     if progress is not None and whole:
         progress(_mib(whole), _mib(whole))
-    return Read(parser.skipped + too_long, parser.others)
+    return Read(parser.skipped + too_long, parser.others, tuple(damaged))
 
 
 def _position(file: IO[bytes]) -> int:

@@ -16,6 +16,8 @@ COMPONENT = "plugin"
 ERROR_FROM = 400
 LONGEST_NAME = 120
 LONGEST_MS = 1e12
+# A year within these can be printed in every zone; a time beyond them is a mistake of the log, and not known.
+EARLIEST_YEAR, LATEST_YEAR = 1971, 9998
 
 
 class Request(NamedTuple):
@@ -96,7 +98,8 @@ def moment(stamp: object) -> float | None:
     """Return a time as logs write it, in seconds since 1970: RFC 3339 (no zone: the host's), or a number."""
     if isinstance(stamp, str):
         try:
-            return datetime.fromisoformat(stamp).timestamp()
+            at = datetime.fromisoformat(stamp)
+            return at.timestamp() if EARLIEST_YEAR <= at.year <= LATEST_YEAR else None
         except (ValueError, OverflowError, OSError):
             stamp = _number(stamp)
     if isinstance(stamp, int | float) and not isinstance(stamp, bool) and 0 < stamp < 1e16:

@@ -106,5 +106,7 @@ def test_a_rollback_to_a_bad_snapshot_is_undone_before_its_deadline(tmp_path: Pa
         assert done.code == 8, done
         assert done.json["outcome"] == "undone"
         assert here.ok("status")["live"]["matches"] is not None
+        undone = next(one for one in here.ok("list")["snapshots"] if one["trigger"] == "rollback")
+        assert (undone["good"], undone["rolled_back"]) == (False, True)
         assert BROKEN not in (here.root / TIDES_PATH).read_text()
         assert good in [one["id"] for one in here.ok("list")["snapshots"]]

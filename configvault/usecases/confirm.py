@@ -19,6 +19,7 @@ from typing import Any
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.model import HealthReport
 from configvault.core.outcome import RollbackEnd, RollbackOutcome
+from configvault.usecases.loading import turned_out_ill
 from configvault.usecases.site import Site
 from configvault.usecases.undo import outcome_of, undo
 from configvault.usecases.writing import writing
@@ -73,6 +74,10 @@ def check(site: Site) -> RollbackOutcome | None:
         still = statefiles.pending(site.vault.state)
         if still is None or still.token != pending.token:
             return None
+        recorded = site.vault.named(still.recorded) if still.recorded else None
+        if recorded is not None:
+            # It counted as good when the service had just loaded it.
+            turned_out_ill(site, recorded)
         outcome = undo(site, still, _why(failed))
     site.tell(outcome)
     return outcome

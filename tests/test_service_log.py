@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -253,3 +254,32 @@ def test_a_log_on_standard_input_needs_nothing(tmp_path: Path) -> None:
     assert done.returncode == 0, done
     found = json.loads(done.stdout)
     assert (found["totals"]["requests"], found["skipped"], found["snapshots"]) == (1, 1, [])
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_pipe_is_read_whatever_it_holds(tmp_path: Path, ending: str) -> None:
+    """Standard input may be compressed, and so may a pipe that has a name, as the shell's `<(...)` makes them."""
+    packed = PACKERS[ending](line().encode() * 3)
+    for name in ("-", "/dev/stdin"):
+        done = subprocess.run(
+            [sys.executable, "-m", "configvault", "report", "--service-log", name, "--json"],
+            input=packed,
+            capture_output=True,
+            check=False,
+            env={"CONFIGVAULT_CONFIG": str(tmp_path / "none.yaml"), "PATH": "/usr/bin:/bin"},
+        )
+        assert done.returncode == 0, done
+        assert json.loads(done.stdout)["totals"]["requests"] == 3
+
+
+def test_a_closed_standard_input_is_said(tmp_path: Path) -> None:
+    """Where nothing can be piped in, that is an error with its reason."""
+    done = subprocess.run(
+        [sys.executable, "-m", "configvault", "report", "--service-log", "-"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"CONFIGVAULT_CONFIG": str(tmp_path / "none.yaml"), "PATH": "/usr/bin:/bin"},
+        preexec_fn=lambda: os.close(0),  # as `<&-` in a shell
+    )
+    assert (done.returncode, "standard input is closed" in done.stderr) == (1, True), done

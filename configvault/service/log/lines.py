@@ -6,6 +6,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from io import BufferedReader
 from typing import IO
 
 CHUNK_BYTES = 1024 * 1024
@@ -18,19 +19,33 @@ _ROTATED = r"[.-](?:[0-9]{1,4}|[0-9]{8}(?:-[0-9]+)?)(?:\.(?:gz|bz2|xz))?"
 
 
 def opened(path: str) -> IO[bytes]:
-    """Open the file at `path` to be read, unpacked where it is compressed."""
+    """Open the file or pipe at `path` to be read, unpacked where it is compressed."""
     file = open(path, "rb")  # noqa: SIM115 - handed to the caller
-    start = file.read(6)
-    file.seek(0)
-    kind = next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
+    kind = _packed(file)
     if kind is None:
         return file
+    if not file.seekable():
+        return unpacked(file)
     import importlib
 
     # Given the file itself, they would leave it open when they are closed.
     file.close()
-    unpacked: IO[bytes] = importlib.import_module(kind).open(path)
-    return unpacked
+    found: IO[bytes] = importlib.import_module(kind).open(path)
+    return found
+
+
+def unpacked(file: BufferedReader) -> IO[bytes]:
+    """Return `file`, or what it holds where that is compressed; for standard input and pipes."""
+    import importlib
+
+    kind = _packed(file)
+    return file if kind is None else importlib.import_module(kind).open(file)
+
+
+def _packed(file: BufferedReader) -> str | None:
+    """Return the module that unpacks `file`, by how it begins; nothing is read of it, for a pipe cannot be read again."""
+    start = file.peek(6)
+    return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 
 def batches(file: IO[bytes], damaged: Callable[[], None] = lambda: None) -> Iterator[tuple[list[str], int]]:

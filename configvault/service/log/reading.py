@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
+from io import BufferedReader
 from typing import IO
 
 from configvault.core.frozen import frozen
 from configvault.service.log.analysis import Analysis
-from configvault.service.log.lines import batches, opened
+from configvault.service.log.lines import batches, opened, unpacked
 from configvault.service.log.requests import Parser
 
 STANDARD_INPUT = "-"
@@ -45,7 +47,7 @@ def analyse(
     sizes: list[int] = [os.path.getsize(path) if path != STANDARD_INPUT else 0 for path in paths]
     done, whole = 0, sum(sizes)
     for path, size in zip(paths, sizes, strict=True):
-        with closing(sys.stdin.buffer if path == STANDARD_INPUT else opened(path)) as file:
+        with closing(_standard_input() if path == STANDARD_INPUT else opened(path)) as file:
             for lines, dropped in batches(file, partial(damaged.append, path)):
                 too_long += dropped
                 analysis.add(parser.requests(lines))
@@ -55,6 +57,15 @@ def analyse(
     if progress is not None and whole:
         progress(_mib(whole), _mib(whole))
     return Read(parser.skipped + too_long, parser.others, tuple(damaged))
+
+
+def _standard_input() -> IO[bytes]:
+    """Return standard input, unpacked where it is compressed."""
+    # None where it was closed by whoever started this.
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed", STANDARD_INPUT)
+    assert isinstance(sys.stdin.buffer, BufferedReader)
+    return unpacked(sys.stdin.buffer)
 
 
 def _position(file: IO[bytes]) -> int:

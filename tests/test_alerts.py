@@ -45,6 +45,13 @@ def exported() -> dict[str, set[str]]:
     return names
 
 
+def test_whatever_takes_a_change_back_is_marked() -> None:
+    """Rollbacks that were undone, and what the daemon restored by itself, are marked in the panels as rollbacks are."""
+    (marked,) = [one["expr"] for one in DASHBOARD["annotations"]["list"] if one["name"] == "Rollbacks"]
+    assert "rolled_back|undone" in marked
+    assert "configvault_restores_total" in marked
+
+
 def expressions() -> Iterator[tuple[str, str]]:
     """Yield where an expression stands, and the expression."""
     for rule in RULES:

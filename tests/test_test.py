@@ -35,6 +35,8 @@ def test_a_failed_required_check_is_exit_7(tmp_path: Path) -> None:
         assert (done.code, done.json["passed"]) == (7, False)
         assert [one["ok"] for one in done.json["health"]] == [True, False, False]
         assert {"name", "ok", "required", "error"} <= set(done.json["health"][0])
+        unwritten = place.run("test", "--json", "--junit", str(tmp_path / "nowhere" / "junit.xml"))
+        assert (unwritten.code, unwritten.json["passed"]) == (1, False)
         suite = ElementTree.parse(tmp_path / "junit.xml").getroot()[0]
         assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("3", "1", "1")
         assert [case.get("name") for case in suite] == ["up", "<down> & out", "nice to have"]

@@ -44,13 +44,14 @@ def run(context: Context, args: argparse.Namespace) -> int:
     except NoVaultError:
         # A service can be tested before the first snapshot, and from a host that keeps none.
         reports = app.check_health(settings, context.environ, only=args.only, progress=progress)
-    if args.junit is not None:
-        with open(args.junit, "w", encoding="utf-8") as file:
-            file.write(junit(reports))
     if context.json:
         context.emit({"passed": healthy(reports), "health": [asdict(one) for one in reports]})
     else:
         _show(context, reports)
+    if args.junit is not None:
+        # Last: where the file cannot be written, what was found out is printed all the same.
+        with open(args.junit, "w", encoding="utf-8") as file:
+            file.write(junit(reports))
     return 0 if healthy(reports) else Exit.UNHEALTHY
 
 

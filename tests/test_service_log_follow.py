@@ -40,6 +40,17 @@ def test_only_whole_lines_that_come_later(tmp_path: Path) -> None:
     assert read(tail) == ["two", "three"]
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A named pipe in the place of the log keeps nobody waiting for a writer: it is trouble, until a log is there."""
+    path = tmp_path / "log"
+    os.mkfifo(path)
+    tail = Tail(str(path))
+    assert (tail.trouble, read(tail)) == (f"{path}: not a regular file", [])
+    path.unlink()
+    append(path, "one\n")
+    assert (read(tail), tail.trouble) == (["one"], None)
+
+
 def test_a_log_that_is_rotated(tmp_path: Path) -> None:
     """What was written to the old file before and after it was renamed comes first, then all of the new one."""
     path = tmp_path / "log"

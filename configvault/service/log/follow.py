@@ -7,6 +7,7 @@ by then, and a file that has been cut off and is as long as before when it is lo
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from typing import IO
 
@@ -40,7 +41,12 @@ class Tail:
     def _open(self, position: int | None) -> bool:
         """Open the file if there is one; return whether."""
         try:
-            self._file = open(self._path, "rb")  # noqa: SIM115 - closed by close()
+            file = open(self._path, "rb", opener=_at_once)  # noqa: SIM115 - closed by close()
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                file.close()
+                self.trouble = f"{self._path}: not a regular file"
+                return False
+            self._file = file
             self._file.seek(
                 0 if position is None else position, os.SEEK_END if position is None else os.SEEK_SET
             )
@@ -93,3 +99,8 @@ class Tail:
             return False
         here = os.fstat(self._file.fileno())
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for a writer, as opening a named pipe would."""
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -184,3 +184,10 @@ def test_a_directory_needs_neither_vault_nor_configuration(tmp_path: Path) -> No
     assert place.process("export", "latest", "--format", "configmap", cwd=tmp_path).code == 78
     assert place.process("export", "./root", "--output", "/tmp/x", cwd=tmp_path).code == 2
     assert place.process("export", "./none", "--format", "configmap", cwd=tmp_path).code == 1
+
+
+def test_an_empty_directory_is_warned_of(tmp_path: Path) -> None:
+    """An object without any file, which applied would take all plugins away, does not pass unnoticed."""
+    (tmp_path / "empty").mkdir()
+    done = Place(tmp_path).run("export", f"{tmp_path}/empty", "--format", "configmap")
+    assert (done.code, "holds no files" in done.err) == (0, True), done

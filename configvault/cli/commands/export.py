@@ -132,6 +132,8 @@ def _object(
 
     secret = args.format == "secret"
     name = args.name or configmap.name_of(default_name)
+    if not items:
+        context.say_warning(f"{args.reference} holds no files: what is exported is empty")
     if args.items:
         document = configmap.volume(items, name, secret=secret)
     else:

@@ -127,7 +127,7 @@ def test_what_cannot_be_edited(place: Place, path: str, code: int) -> None:
 
 def test_editors_that_fail(place: Place) -> None:
     """An editor that is not there, or ends with an error, changes nothing and is named."""
-    for command in ("/nonexistent/editor", editor(place, 'echo "a: 9" > "$1"; exit 3'), "'"):
+    for command in ("/nonexistent/editor", editor(place, 'echo "a: 9" > "$1"; exit 3'), "'", ""):
         done = edit(place, "edit", "a.yaml", command=command)
         assert (done.code, (place.root / "a.yaml").read_text()) == (1, "a: 1\n"), done
 

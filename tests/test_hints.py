@@ -20,9 +20,11 @@ PACKAGE = Path(__file__).parent.parent / "configvault"
 NAMES = "|".join(sorted({name for one in COMMANDS for name in (one.name, *one.aliases)}, key=len, reverse=True))
 # A command ends where words go on; what it names stands for something that the site has.
 COMMAND = re.compile(rf"configvault (?:{NAMES})\b(?:(?:'[^']*'|\"[^\"]*\"|[^,;`'\"]))*")
+# A directory to deploy from, or only to plan it: small.
+SMALL = str(Path(__file__).parent / "loader")
 STANDS_FOR = {
     "REF": "latest", "NAME": "stable", "PATH": "a.yaml", "DIR": "/nonexistent", "URL": "/nonexistent/replica.git",
-    "FILE": "/nonexistent", "N": "1", "DIRECTORY": ".", "SOURCE": ".", "PLACE": "/nonexistent/place", "{}": "latest",
+    "FILE": "/nonexistent", "N": "1", "DIRECTORY": SMALL, "SOURCE": SMALL, "PLACE": "/nonexistent/place", "{}": "latest",
 }  # fmt: skip
 # These would not come back, or change the machine: that they can be understood has to do.
 # A tour shows how it starts a daemon; `edit` opens an editor and waits for it.

@@ -80,6 +80,9 @@ def editor(environ: Mapping[str, str]) -> list[str]:
                 return shlex.split(environ[name])
             except ValueError as error:
                 raise ConfigvaultError(f"${name} is no command line: {error}", f"export {name}=vi") from error
+    if not sys.stdin.isatty():
+        # A full-screen editor would wait for ever.
+        raise ConfigvaultError("there is no terminal for an editor", "set EDITOR to a program that needs none")
     for name in EDITORS:
         if shutil.which(name, path=environ.get("PATH")):
             return [name]

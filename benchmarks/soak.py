@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -75,9 +76,11 @@ def soak(folder: Path, changes: int, every: int) -> Iterator[Sample]:
 
 
 def _hear(lines: Iterator[str], recorded: threading.Semaphore) -> None:
-    for line in lines:
-        if '"snapshot.recorded"' in line:
-            recorded.release()
+    # The pipe is closed by whoever ends the daemon, maybe while this waits for the next line.
+    with contextlib.suppress(ValueError):
+        for line in lines:
+            if '"snapshot.recorded"' in line:
+                recorded.release()
 
 
 def _processor_s(process: psutil.Process) -> float:

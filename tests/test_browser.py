@@ -132,7 +132,7 @@ def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
     try:
         browser.open(f"http://{pages.address}/?plugin=tides")
         told = browser.accessible()
-        assert ("heading", "Update tides: version v1.2.0 → v1.3.0") in told
+        assert ("heading", "Update tides (Tide tables): version v1.2.0 → v1.3.0") in told
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 

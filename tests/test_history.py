@@ -148,7 +148,7 @@ def test_a_reason_that_comes_after_the_daemon_is_kept(place: Place) -> None:
     """`-m` for what is recorded already is added to what is said of it, once; of a refused state git tells it."""
     for _ in range(2):
         assert place.ok("snapshot", "-m", " agreed with ops ")["snapshot"]["annotations"] == ["agreed with ops"]
-    assert "the reason is added" in place.run("snapshot", "-m", "and with dev").out
+    assert "the reason was added" in place.run("snapshot", "-m", "and with dev").out
     assert len(listed(place)) == 3
     place.snapshot({"a": "9\n"}, "-m", "why")
     assert place.ok("snapshot", "-m", "why")["snapshot"]["annotations"] == []

@@ -10,7 +10,7 @@ from configvault.validators.yamlread import DEEPEST, place
 
 # tomllib is written in Python and slower than its input is long where keys have many dots.
 LARGEST_CHARS = 1024 * 1024
-_MOST_DOTS = re.compile(r"(?:[\w\"'-]+[ \t]*\.[ \t]*){200}", re.ASCII)
+_MOST_DOTS = re.compile(r"(?<![\w\"'-])(?:[\w\"'-]+[ \t]*\.[ \t]*){200}", re.ASCII)
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 

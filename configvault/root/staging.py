@@ -58,7 +58,7 @@ class Staging:
 
     def names(self) -> list[str]:
         """Return the names of what is in it, in order."""
-        return sorted(name for name in os.listdir(self.fd) if name != self._marker)
+        return sorted(name for name in os.listdir(self.fd) if not name.startswith(self._marker))
 
     def free(self, wanted: str) -> str:
         """Return a name that nothing has in here, made of `wanted`."""
@@ -71,7 +71,7 @@ class Staging:
 
     def can_swap(self) -> bool:
         """Return whether this file system can exchange two names, tried where nobody else has a hand in it."""
-        names = [self.free("swap"), self.free("with")]
+        names = [self.free(f"{self._marker}-swap"), self.free(f"{self._marker}-with")]
         for name in names:
             os.close(os.open(name, _CREATE, 0o600, dir_fd=self.fd))
         try:
@@ -80,7 +80,9 @@ class Staging:
             return False
         finally:
             for name in names:
-                os.unlink(name, dir_fd=self.fd)
+                # Where that fails, whoever removes the folder tries it again.
+                with contextlib.suppress(OSError):
+                    os.unlink(name, dir_fd=self.fd)
         return True
 
     def give_other_name(self, fd: int, name: str) -> None:
@@ -91,8 +93,7 @@ class Staging:
 
     def remove(self) -> None:
         """Remove it, which is empty by now; under another name where somebody renamed it."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._marker, dir_fd=self.fd)
+        self._remove_own()
         for _ in range(_TRIES):
             if not self._find():
                 break
@@ -102,11 +103,17 @@ class Staging:
                 os.rmdir(self.name, dir_fd=self._parent)
         os.fsync(self._parent)
 
+    def _remove_own(self) -> None:
+        """Remove the marker, and what a trial left beside it."""
+        for name in sorted(os.listdir(self.fd), reverse=True):
+            if name.startswith(self._marker):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=self.fd)
+
     def leave(self) -> None:
         """Let it stay with what is in it: not ours, and kept nowhere else."""
         self._find()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._marker, dir_fd=self.fd)
+        self._remove_own()
         os.fsync(self.fd)
         os.fsync(self._parent)
 

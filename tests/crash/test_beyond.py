@@ -224,7 +224,7 @@ def test_a_killed_fetch_keeps_no_pack(tmp_path: Path) -> None:
     """A pack that arrived when the recovery was killed can be packed again after the next one, as any other."""
     host = Host(tmp_path, replicas=[{"url": str(bare(tmp_path / "replica.git"))}])
     for number in range(150):
-        host.write(f"{number}.yaml", f"number: {number}\n")
+        host.write({f"{number}.yaml": f"number: {number}\n"})
     host.record()
     host.ok("replicate")
     shutil.rmtree(host.vault)

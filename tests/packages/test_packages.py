@@ -157,7 +157,8 @@ def test_install_start_upgrade_remove(deb: Path, tmp_path: Path) -> None:
         zgrep -q 'configvault unit install' /usr/share/man/man1/configvault.1.gz
         configvault config example > /tmp/example.yaml
         grep -q '^root: /app/conf/plugin' /tmp/example.yaml
-        configvault unit show -c /tmp/example.yaml | grep -q 'is the package.s'
+        configvault unit show -c /tmp/example.yaml > /tmp/unit
+        grep -q 'is installed by the package' /tmp/unit
         grep -q . /usr/share/bash-completion/completions/configvault
 
         mkdir -p /app/conf/plugin

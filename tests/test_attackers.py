@@ -146,7 +146,9 @@ def scene(tmp_path: Path) -> Scene:
     canary = tmp_path / "canary"
     canary.mkdir()
     (canary / "a.yaml").write_text(SECRET)
-    made = Scene(Place(tmp_path / "place"), canary)
+    # The two are ignored by name: what `*~` stands for is files, and what is captured is rolled back.
+    place = Place(tmp_path / "place", "watch: {ignore: ['data~', 'other~']}\n")
+    made = Scene(place, canary)
     made.remember_canary()
     return made
 

@@ -116,7 +116,13 @@ class Scene:
                     around = os.stat(folder)
                     if seen.st_uid != 0 or seen.st_mode & 0o077:
                         found.append(f"{path} is {seen.st_uid}'s, {oct(seen.st_mode)}")
-                    elif around.st_uid != 0 and folder != str(self.root) and name == "a.yaml":
+                    # Folders like `data~` are captured and rolled back like the attacker's own: what is in them stays root's.
+                    elif (
+                        around.st_uid != 0
+                        and folder != str(self.root)
+                        and name == "a.yaml"
+                        and folder[-1] != "~"
+                    ):
                         found.append(f"{folder} is {around.st_uid}'s")
         for number in range(1, self.prizes + 1):
             contents = [f"token: {SECRET} {number}\n".encode(), f"{SECRET} {number}\n".encode()]
@@ -146,9 +152,7 @@ def scene(tmp_path: Path) -> Scene:
     canary = tmp_path / "canary"
     canary.mkdir()
     (canary / "a.yaml").write_text(SECRET)
-    # The two are ignored by name: what `*~` stands for is files, and what is captured is rolled back.
-    place = Place(tmp_path / "place", "watch: {ignore: ['data~', 'other~']}\n")
-    made = Scene(place, canary)
+    made = Scene(Place(tmp_path / "place"), canary)
     made.remember_canary()
     return made
 

@@ -6,6 +6,7 @@ its share as the unit is repeated four times as often, twice in a row, is printe
 
 from __future__ import annotations
 
+import gc
 import random
 import sys
 import time
@@ -226,16 +227,23 @@ def cost(act: Callable[[str], None], text: str) -> float:
 
 def grows(act: Callable[[str], None], shape: Shape) -> float | None:
     """Return how many times as much four times the length costs, None where it is within bounds."""
-    size = SMALL
-    if cost(act, shape.text(size)) < WORTH_S / 12:
-        size *= FACTOR
-    worst = None
-    for _ in range(2):
-        small, large = (min(cost(act, shape.text(size * times)) for _ in range(2)) for times in (1, FACTOR))
-        if large < WORTH_S or large < MOST * max(small, 1e-4):
-            return None
-        worst = large / max(small, 1e-4)
-    return worst
+    gc.collect()
+    # A full collection of what the program around us holds would be counted as the cost of the one input that starts it.
+    gc.freeze()
+    try:
+        size = SMALL
+        if cost(act, shape.text(size)) < WORTH_S / 12:
+            size *= FACTOR
+        worst = None
+        # The last look takes a longer step, which tells a square from a busy machine.
+        for factor, most in ((FACTOR, MOST), (FACTOR, MOST), (FACTOR**2, MOST**2)):
+            small, large = (min(cost(act, shape.text(size * times)) for _ in range(2)) for times in (1, factor))
+            if large < WORTH_S or large < most * max(small, 1e-4):
+                return None
+            worst = worst or large / max(small, 1e-4)
+        return worst
+    finally:
+        gc.unfreeze()
 
 
 def hunt(seconds: float, seed: int, names: list[str]) -> Iterator[tuple[str, Shape, float]]:

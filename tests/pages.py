@@ -99,10 +99,10 @@ def _connect(address: str) -> http.client.HTTPConnection:
 
 
 @contextlib.contextmanager
-def showing(place: Place, listen: str = "127.0.0.1:0") -> Iterator[Pages]:
-    """Serve the pages of `place`."""
+def showing(place: Place, listen: str = "127.0.0.1:0", token: str | None = None) -> Iterator[Pages]:
+    """Serve the pages of `place`, to whoever has `token`."""
     source = Shown(place)
-    server = web.serve(listen, source)
+    server = web.serve(listen, source, token=token)
     try:
         yield Pages(source, server.address)
     finally:

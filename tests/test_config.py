@@ -248,7 +248,7 @@ reload:
         ("replicas: [{url: 'ext::sh -c x'}]", "use ssh://, https://"),
         ("replicas: [{url: --upload-pack=x}]", "use ssh://, https://"),
         ("http: {listen: 9460}", "http.listen: '9460' is not usable: use HOST:PORT"),
-        ("http: {listen: '0.0.0.0:80'}", "it is not loopback and the pages know no log-in"),
+        ("http: {listen: '0.0.0.0:80'}", "it is not loopback and the connection is not encrypted"),
         ("http: {listen: 'example.org:80'}", "it is not loopback"),
         ("http: {listen: '127.0.0.1:70000'}", "use HOST:PORT"),
         ("http: {listen: 'unix:run/x'}", "use an absolute path"),

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from service import Service, answer, serving
 
 CANARY = "cAnArY-7fQ2xL9vB4"
+TOKEN = f"{CANARY}-of-the-page"
 
 
 def free_port() -> int:
@@ -38,7 +39,7 @@ class Running:
         """Ask its pages."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
             got = connection.getresponse()
             return got.status, got.read().decode()
         finally:
@@ -64,7 +65,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             "changes: {reload: true}",
             f"notify: [{{url: '{hook.url}/{CANARY}', on: [recorded, rejected, rolled_back], headers: {{X: {CANARY}}}}}]",
         )
-        text = place.config.read_text().replace('listen: "off"', f'listen: "127.0.0.1:{port}"')
+        text = place.config.read_text().replace('listen: "off"', f'listen: "127.0.0.1:{port}", token: {TOKEN}')
         place.config.write_text(text)
         with place.daemon() as daemon:
             yield Running(place, daemon, port, hook)

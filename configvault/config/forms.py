@@ -83,7 +83,7 @@ def _crontab_number(text: str, lowest: int, names: list[str]) -> int:
 
 
 def listen(text: str) -> str:
-    """Return `off`, `unix:/PATH` or a loopback `HOST:PORT`; the pages know no log-in."""
+    """Return `off`, `unix:/PATH` or a loopback `HOST:PORT`; what is sent is not encrypted."""
     if text.lower() in ("off", "false", "no"):
         return "off"
     if text.startswith("unix:"):
@@ -96,9 +96,21 @@ def listen(text: str) -> str:
         raise ValueError("use HOST:PORT such as 127.0.0.1:9460, unix:/PATH or off")
     if not _loopback(match[1].strip("[]").lower()):
         raise ValueError(
-            "it is not loopback and the pages know no log-in, use 127.0.0.1:PORT, [::1]:PORT or unix:/PATH "
-            "and put a proxy that authenticates in front"
+            "it is not loopback and the connection is not encrypted, use 127.0.0.1:PORT, [::1]:PORT or unix:/PATH "
+            "and put a proxy with TLS in front"
         )
+    return text
+
+
+_SHORTEST_TOKEN = 16
+
+
+def page_token(text: str) -> str | None:
+    """Return a token that fits into an address and a header; None for auto."""
+    if text.lower() == "auto":
+        return None
+    if not re.fullmatch(rf"[A-Za-z0-9._~+/=-]{{{_SHORTEST_TOKEN},200}}", text):
+        raise ValueError(f"use auto, or {_SHORTEST_TOKEN} to 200 letters, digits and -._~+/=")
     return text
 
 
@@ -237,6 +249,7 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "timezone": timezone,
     "schedule": schedule,
     "listen": listen,
+    "page-token": page_token,
     "url": url,
     "url-template": url_template,
     "address": address,

@@ -357,10 +357,12 @@ class NotifySettings:
 class HttpSettings:
     """Where the read-only pages listen: `HOST:PORT`, `unix:/PATH` or off.
 
+    `token` is what the pages ask for, except on a Unix socket (None: one that the vault keeps; `configvault page` prints it).
     `metrics` is a second address, which need not be loopback, for /metrics, /health and /ready alone.
     """
 
     listen: str = field(default="127.0.0.1:9460", metadata=allowed("listen"))
+    token: str | None = field(default=None, repr=False, metadata=allowed("page-token", secret=True))
     metrics: str | None = field(default=None, metadata=allowed("address"))
 
 

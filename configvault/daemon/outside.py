@@ -18,7 +18,7 @@ from configvault.core.outcome import FailureOutcome
 from configvault.daemon.servicelog import Follower
 from configvault.daemon.standing import Standing
 from configvault.daemon.worker import RESTORING, Worker
-from configvault.usecases import status
+from configvault.usecases import page, status
 from configvault.usecases.browse import Browser
 from configvault.usecases.figures import Gatherer
 from configvault.usecases.site import Site
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from configvault.web import Server
     from configvault.who.writers import Writers
 
-OFF = "off"
 # What is served where, which is also what is said to be degraded where it cannot be.
 PAGES, METRICS = "http", "http-metrics"
 PATIENCE_S = 3.0
@@ -112,7 +111,8 @@ class Outside:
         self._standing = standing
         self._worker = worker
         self._shown: Shown | None = None
-        self._servers: dict[str, tuple[str, Server]] = {}
+        # By what is served: where, with which token of the configuration, and the server.
+        self._servers: dict[str, tuple[tuple[str | None, str | None], Server]] = {}
         self._follower: Follower | None = None
         self._teller: Notifier | None = None
         self._writers: Writers | None = None
@@ -162,17 +162,18 @@ class Outside:
 
     def _serve(self, site: Site) -> None:
         http = site.settings.http
-        wanted = {PAGES: None if http.listen == OFF else http.listen, METRICS: http.metrics}
+        wanted = {PAGES: None if http.listen == page.OFF else http.listen, METRICS: http.metrics}
         if not any(wanted.values()):
             self._shown = None
         else:
             self._shown = self._shown or Shown(site, self._environ, self._standing, self._worker, self._hear)
         for what, listen in wanted.items():
             running = self._servers.get(what)
-            if running is None or running[0] != listen:
-                self._listen(what, listen)
+            key = (listen, http.token if what == PAGES else None)
+            if running is None or running[0] != key:
+                self._listen(site, what, *key)
 
-    def _listen(self, what: str, listen: str | None) -> None:
+    def _listen(self, site: Site, what: str, listen: str | None, configured: str | None) -> None:
         """Serve the pages, or the metrics alone, at another place (None: nowhere)."""
         running = self._servers.pop(what, None)
         if running is not None:
@@ -183,11 +184,14 @@ class Outside:
         from configvault import web
 
         try:
-            server = web.serve(listen, self._shown, metrics_only=what == METRICS)
+            if what == METRICS:
+                server = web.serve(listen, self._shown, metrics_only=True)
+            else:
+                server = web.serve(listen, self._shown, token=page.token(site))
         except ConfigvaultError as error:
             self._standing.degrade(what, error.message, error.hint)
         else:
-            self._servers[what] = (listen, server)
+            self._servers[what] = ((listen, configured), server)
 
     def _follow(self, site: Site) -> None:
         """Count the requests in the service's log, where it has one and somebody may scrape them."""

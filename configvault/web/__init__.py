@@ -1,6 +1,6 @@
-"""The read-only pages, health and metrics over HTTP. Nothing here changes anything; nothing here knows a log-in.
+"""The read-only pages, health and metrics over HTTP. Nothing here changes anything; the pages are for whoever has the token.
 
-`serve(listen, source)` starts it; what it shows comes from a `Source`.
+`serve(listen, source, token=...)` starts it; what it shows comes from a `Source`.
 """
 
 from __future__ import annotations

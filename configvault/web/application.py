@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError, UnknownReferenceError, UsageError
 from configvault.core.frozen import frozen
-from configvault.web import api, guard
+from configvault.web import access, api, guard
 from configvault.web.answer import Answer, Query, html
 from configvault.web.pages import difference, failure, refused, snapshot, timeline
 from configvault.web.source import Source
@@ -19,7 +19,9 @@ Page = Callable[[Source, str, Query], Answer]
 
 _REASONS = {
     200: "OK",
+    303: "See Other",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     405: "Method Not Allowed",
     421: "Misdirected Request",
@@ -56,11 +58,12 @@ ROUTES = (
 
 
 class Application:
-    """The WSGI application of one source, for a server on `host` (None: a unix socket)."""
+    """The WSGI application of one source, for a server on `host` (None: a unix socket), for those who have `token`."""
 
-    def __init__(self, source: Source, host: str | None) -> None:
+    def __init__(self, source: Source, host: str | None, token: str | None) -> None:
         self._source = source
         self._host = host
+        self._access = access.Access(token)
         self._static = {
             f"/{name}": Answer(200, type_, (files("configvault.web") / name).read_bytes())
             for name, type_ in (("style.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml"))
@@ -86,6 +89,14 @@ class Application:
             return Answer.text(
                 405, "only GET: what changes something is the command line's\n", Allow="GET, HEAD"
             )
+        if not self._access.allows(environ, path):
+            return access.refusal(path)
+        answer = self._asked(path, environ)
+        if self._access.is_in_address(environ):
+            return self._access.granting(environ, path, answer)
+        return answer
+
+    def _asked(self, path: str, environ: dict[str, Any]) -> Answer:
         if path in self._static:
             return self._static[path]
         try:
@@ -109,7 +120,7 @@ class Application:
         if path.startswith("/api/"):
             said = {"code": error.code, "kind": error.kind, "message": error.message, "hint": error.hint}
             return Answer.json({"error": said}, status)
-        if path in ("/health", "/ready", "/metrics"):
+        if path in access.OPEN:
             return Answer.text(status, f"{error.message}\n")
         return html(failure.page(status, error), status)
 
@@ -117,13 +128,11 @@ class Application:
 class MetricsOnly(Application):
     """What a second address serves, also beyond loopback: no page, and nothing of the history."""
 
-    PATHS = ("/health", "/ready", "/metrics")
-
     def __init__(self, source: Source) -> None:
-        super().__init__(source, None)
+        super().__init__(source, None, None)
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
-        if environ.get("PATH_INFO") not in self.PATHS:
+        if environ.get("PATH_INFO") not in access.OPEN:
             return Answer.text(404, "here are only /health, /ready and /metrics\n")
         # Pods and scrapers ask by whatever name or address leads here.
         return super()._answer(environ | {"HTTP_HOST": "localhost"})

@@ -41,7 +41,9 @@ _PATIENCE_S = 5
 class Server:
     """A server that answers until it is closed; `address` is `HOST:PORT` or the socket's path."""
 
-    def __init__(self, listen: str, source: Source, *, metrics_only: bool = False) -> None:
+    def __init__(
+        self, listen: str, source: Source, *, token: str | None = None, metrics_only: bool = False
+    ) -> None:
         """Start to listen; raises ConfigvaultError where that is not possible."""
         # What it has to say of requests is said by their answers.
         logging.getLogger("waitress").setLevel(logging.CRITICAL)
@@ -51,7 +53,7 @@ class Server:
         options = LIMITS | {"listen": listen.replace("localhost:", "127.0.0.1:")}
         if self._path is not None:
             options = LIMITS | {"unix_socket": self._path, "unix_socket_perms": "660"}
-        application = MetricsOnly(source) if metrics_only else Application(source, host)
+        application = MetricsOnly(source) if metrics_only else Application(source, host, token)
         key = "http.metrics" if metrics_only else "http.listen"
         try:
             self._server = _create(application, self._map, options)
@@ -91,10 +93,12 @@ def _create(application: Application, polled: dict[int, Any], options: dict[str,
     return create_server(application, map=polled, ident=None, **options)
 
 
-def serve(listen: str, source: Source, *, metrics_only: bool = False) -> Server:
+def serve(listen: str, source: Source, *, token: str | None = None, metrics_only: bool = False) -> Server:
     """Start the pages of `source` on `listen` (`HOST:PORT` or `unix:/PATH`), or health and metrics alone.
+
+    Pages are for those who have `token`; None: for everybody who reaches them, as suits a Unix socket.
 
     Raises:
         ConfigvaultError: somebody else listens there, or it is not allowed.
     """
-    return Server(listen, source, metrics_only=metrics_only)
+    return Server(listen, source, token=token, metrics_only=metrics_only)

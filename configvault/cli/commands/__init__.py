@@ -103,6 +103,7 @@ COMMANDS = (
         "  configvault report --service-log /var/log/coze/plugin.log\n"
         "  docker logs coze-server 2>&1 | configvault report --service-log - --slow 2s",
     ),
+    Command("page", "page", "print the address of the web page, with its token", "  configvault page\n  xdg-open \"$(configvault page)\""),
     Command(
         "doctor", "doctor", "check everything that could stop configvault from working, and print remedies",
         "  configvault doctor",

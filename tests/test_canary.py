@@ -105,6 +105,11 @@ def test_a_rollback_to_a_bad_snapshot_is_undone_before_its_deadline(tmp_path: Pa
             done = here.process("rollback", bad, "--confirm=10m", "--json")
         assert done.code == 8, done
         assert done.json["outcome"] == "undone"
+        # What decided, and after it how the service took what came back.
+        assert (done.json["reload"]["ok"], done.json["health"][0]["ok"]) == (True, False)
+        assert "tides: " in done.json["health"][0]["error"]
+        assert done.json["undoing"]["why"].startswith("the health check 'no plugin fails' failed: tides: ")
+        assert done.json["undoing"]["health"][0]["ok"]
         assert here.ok("status")["live"]["matches"] is not None
         undone = next(one for one in here.ok("list")["snapshots"] if one["trigger"] == "rollback")
         assert (undone["good"], undone["rolled_back"]) == (False, True)

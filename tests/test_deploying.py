@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,9 @@ from sites import Place, look
 
 from configvault.candidate import tarball
 from configvault.candidate.tree import HostileError, Limits
+from configvault.core.outcome import DeployOutcome, Outcome, RecoveryOutcome
+from configvault.usecases import confirm
+from configvault.vault import outcomes, statefiles
 from configvault.vault.stage import Stage
 
 
@@ -397,6 +403,41 @@ def test_confirmation_and_its_end(place: Place, offered: Path) -> None:
     assert (done.code, done.json["outcome"]) == (8, "undone"), done
     assert look(place.root) == before
     assert place.run("deploy", "--confirm", str(offered), "-n").code == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "event", "level"), [("cancel", "deploy.undone", "error"), ("confirm", "deploy.done", "info")]
+)
+def test_a_pending_deployment_stays_a_deployment(
+    place: Place, offered: Path, command: str, event: str, level: str
+) -> None:
+    """What is confirmed or undone later is logged, counted and printed as a deployment, not as a rollback."""
+    with place.as_if_watched():
+        assert place.ok("deploy", str(offered), "--confirm=5m")["pending_until"]
+    done = place.run(command)
+    assert (done.code, "rollback" in done.out.splitlines()[0]) == (0, False), done
+    written = [
+        json.loads(line) for line in (place.vault / "configvault" / outcomes.NAME).read_text().splitlines()
+    ]
+    assert (written[-1]["kind"], written[-1]["event"], written[-1]["level"]) == ("deploy", event, level)
+    assert place.ok("list")["snapshots"][0]["source"] == (str(offered) if command == "confirm" else None)
+
+
+def test_an_overdue_deployment_is_undone_as_one(place: Place, offered: Path) -> None:
+    """What takes the lock after the deadline undoes the deployment and tells of it as such."""
+    with place.as_if_watched():
+        place.ok("deploy", str(offered), "--confirm=5m")
+    with place.parts() as site:
+        waits = statefiles.pending(site.vault.state)
+        assert waits is not None
+        statefiles.PENDING.write(site.vault.state, replace(waits, until=site.now() - timedelta(minutes=1)))
+        heard: list[Outcome] = []
+        site.observers.append(heard.append)
+        confirm.expire(site)
+    (told,) = heard
+    assert isinstance(told, RecoveryOutcome)
+    assert isinstance(told.rollback, DeployOutcome)
+    assert told.rollback.source.location == str(offered)
 
 
 def test_a_password_in_the_url_is_nowhere(place: Place) -> None:

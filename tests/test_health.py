@@ -9,10 +9,17 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+import jmespath
+import pytest
 
 from configvault.core.model import HealthReport, healthy
 from configvault.core.plugins import Plugin
 from configvault.core.settings import Expectation, HealthCheck, HealthStep
+from configvault.service import filling
 from configvault.service import steps as steps_of
 from configvault.service.health import Surroundings, run_checks
 from tests.service import answer, hang, serving
@@ -148,6 +155,69 @@ def test_later_steps_are_made_of_what_earlier_answers_said() -> None:
         assert service.headers(1)["x-token"] == "a b/c"
         assert service.headers(1)["content-type"] == "application/json"
         assert json.loads(service.asked[1].partition("\r\n\r\n")[2]) == {"id": 7, "text": "to 7, {unknown}"}
+
+
+HOSTILE = [
+    'say "hi"\n',
+    "a\\",
+    "it's `x`",
+    "]]>&<",
+    "a&b=c",
+    "{other}",
+    "转换",
+    7,
+    1.5,
+    None,
+    [1, '"'],
+    {"a": "'"},
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_what_was_saved_means_nothing_where_it_is_put(value: object) -> None:
+    """In JSON, a form, XML and a JMESPath a saved value is what it is, whatever quotes and marks stand in it."""
+    saved = {"v": value}
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    def sent(body: Any, content_type: str = "") -> str:
+        raw, _ = filling.body(body, saved, content_type)
+        assert raw is not None
+        return raw.decode()
+
+    assert json.loads(sent('{"text": "is {v}.", "thing": {v}, "own": "{w}"}')) == {
+        "text": f"is {text}.",
+        "thing": value,
+        "own": "{w}",
+    }
+    assert json.loads(sent({"text": "is {v}.", "thing": "{v}"})) == {"text": f"is {text}.", "thing": value}
+    assert parse_qs(sent("a={v}&b=2", "application/x-www-form-urlencoded"))["a"] == [text]
+    assert (ElementTree.fromstring(sent("<a b='{v}'>{v}</a>", "text/xml")).text or "").strip() == text.strip()
+    put = filling.filler(saved, tuple)
+    for expression, wanted in (
+        ("'is {v}.'", f"is {text}."),
+        ("`{v}`", value),
+        ('`"{v}"`', text),
+        ("{v}", value),
+        ("'{w}'", "{w}"),
+    ):
+        assert jmespath.search(put(expression, jmespath=True), {}) == wanted
+
+
+def test_what_json_cannot_say_is_not_sent() -> None:
+    """A number that is too large for JSON, and NaN in an answer, are faults without the value in them."""
+    with serving(answer(200, '{"n": 1e999}'), answer(200, '{"n": NaN}')) as service:
+        steps = (HealthStep(service.url, save={"n": "n"}), HealthStep(service.url, "POST", body={"n": "{n}"}))
+        assert ask_once(*steps) == "step 2 of 2: what was saved cannot stand in the url or the body"
+        assert "which is not JSON" in (ask_once(*steps) or "")
+
+
+def test_lists_as_long_as_an_answer_are_compared(tmp_path: Path) -> None:
+    """Two lists of a whole answer each are compared value by value once, not each with each."""
+    numbers = json.dumps({"a": list(range(60_000)), "b": [float(n) for n in range(60_000)]})
+    with serving(answer(200, numbers)) as service:
+        assert ask_once(HealthStep(service.url, expect=Expectation(json="contains_all(a, b)"))) is None
+        wanted = Expectation(json="contains_all(a, `[1, true]`)")
+        assert "expect.json is false" in (ask_once(HealthStep(service.url, expect=wanted)) or "")
 
 
 def test_cleaning_up_happens_after_a_failure_too() -> None:

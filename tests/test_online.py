@@ -162,6 +162,18 @@ def test_the_rate_decides(
     assert main.run(["check", str(tmp_path), "-q", *flags], dict(os.environ)) == code
 
 
+def test_a_rate_of_nothing_is_no_success(
+    service: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nothing was asked, --min-rate fails and says why; without it there is nothing that is dead."""
+    for path, body in files(service, service).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(body)
+    assert main.run(["check", str(tmp_path), "--online", "--min-rate", "1%"], dict(os.environ)) == 1
+    assert "error: nothing was asked" in capsys.readouterr().err
+    assert main.run(["check", str(tmp_path), "--online"], dict(os.environ)) == 0
+
+
 def test_through_a_proxy(service: str) -> None:
     """A proxy of the environment gets the whole address, also of a name that is known to nobody here."""
     environ = {"http_proxy": service.replace("http://", "http://me:pw@"), "NO_PROXY": "direct.invalid"}

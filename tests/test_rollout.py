@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -49,14 +50,35 @@ def test_what_kubectl_is_asked(tmp_path: Path) -> None:
     assert cluster.place.ok("rollout", "previous")["outcome"] == "rolled_out"
     found = cluster.place.ok("rollout", "revision", "3")
     assert (found["revision"], found["error"], found["health"]) == (3, None, [])
-    status = [*BEGIN, "status", NAME, "--timeout=30s"]
-    assert cluster.asked() == [
+    asked = cluster.asked()
+    waits = [argv.pop().removeprefix("--timeout=").removesuffix("s") for argv in (asked[2], asked[4])]
+    assert all(1 <= int(seconds) < 30 for seconds in waits)
+    status = [*BEGIN, "status", NAME]
+    assert asked == [
         [*BEGIN, "history", NAME],
         [*BEGIN, "undo", NAME],
         status,
         [*BEGIN, "undo", NAME, "--to-revision=3"],
         status,
     ]
+
+
+def test_the_time_is_for_all_of_it(tmp_path: Path) -> None:
+    """A release that does not come up is waited for until `timeout` is over, the time of the undo included."""
+    rollout = {
+        "kind": "command",
+        "history": ["true"],
+        "previous": ["sleep", "0.2"],
+        "revision": ["true", "{revision}"],
+    }
+    said = json.dumps({**rollout, "status": ["sleep", "60"], "timeout": "1s"})
+    place = Place(tmp_path / "p", f"rollout: {said}\n")
+    place.init({"a": "1"})
+    done = place.run("rollout", "previous", "--json")
+    waited = re.search(r"'sleep' did not end within ([0-9.]+)s", done.json["error"])
+    assert (done.code, waited is not None) == (1, True), done
+    assert waited is not None
+    assert float(waited[1]) < 1
 
 
 def test_it_is_on_record(tmp_path: Path) -> None:

@@ -166,7 +166,38 @@ def test_what_is_said() -> None:
         "tides: 20 of 40 requests failed (50%), wanted below 5%; "
         "all plugins together: 20 of 40 requests failed (50%), wanted below 5%"
     )
-    assert verdict(BELOW, lambda *_: {}, None, T) == (None, "only 0 requests in 300s: 20 are needed to tell")
+    few = {"tides": (3, 0)}
+    told = "in 300s, at least 20 are needed to decide"
+    assert verdict(BELOW, lambda *_: {}, None, T) == (None, f"no request {told}")
+    assert verdict(BELOW, lambda *_: few, None, T) == (None, f"only 3 requests {told}")
+
+
+def test_what_cannot_be_compared_is_said() -> None:
+    """Without a reload in the time of the check, or without requests before it, nothing is decided, and that is said."""
+    check = LogCheck(errors_not_above_before=2.0, at_least=20)
+
+    def counts(since: float, until: float | None) -> dict[str, Count]:
+        return {"tides": (3, 0) if until is not None else (100, 50)}
+
+    wrong, note = verdict(check, counts, T - 600, T)
+    assert (wrong, "loaded nothing within 300s" in (note or "")) == (None, True)
+    wrong, note = verdict(check, counts, T - 60, T)
+    assert (wrong, note) == (
+        None,
+        "before the reload, only 3 requests in 300s, at least 20 are needed to decide",
+    )
+
+
+def test_a_log_that_was_deleted_is_no_good_sign(tmp_path: Path) -> None:
+    """While a log that was followed has no name any more, the check fails; it goes on where a new one is written."""
+    path = tmp_path / "log"
+    append(path, "".join(line(at=NOON - timedelta(seconds=n)) for n in range(60, 0, -1)))
+    watch = Watch(str(path), {}, 600, lambda: None, lambda: NOON)
+    assert watch.ask(BELOW) == (None, None)
+    path.unlink()
+    assert watch.ask(BELOW) == (f"the service's log cannot be read: {path}: it was deleted", None)
+    append(path, "".join(line(at=NOON - timedelta(seconds=n), status=500) for n in range(60, 0, -1)))
+    assert "of 120 requests failed" in (watch.ask(BELOW)[0] or "")
 
 
 def test_chance_is_no_verdict() -> None:

@@ -44,6 +44,33 @@ def test_a_failed_required_check_is_exit_7(tmp_path: Path) -> None:
         assert place.run("test", "--only", "upp").code == 2
 
 
+def test_junit_on_standard_output(tmp_path: Path) -> None:
+    """`--junit -` prints the XML in place of the table, writes no file of that name, and excludes --json."""
+    place = Place(tmp_path, 'health: [{name: up, command: ["true"]}]')
+    place.init({"a": "1"})
+    done = place.process("test", "--junit", "-", cwd=tmp_path)
+    assert (done.code, ElementTree.fromstring(done.out)[0].get("tests")) == (0, "1")
+    assert not (tmp_path / "-").exists()
+    assert place.run("test", "--json", "--junit", "-").code == 2
+
+
+def test_what_could_not_be_decided_is_said(tmp_path: Path) -> None:
+    """A log in which nothing was asked passes as undecided: in the table, JUnit, the reload and on record."""
+    log = tmp_path / "service.log"
+    log.touch()
+    place = Place(
+        tmp_path / "p", f"service_log: {{path: {log}}}\nhealth: [{{name: calm, log: {{errors_below: 5%}}}}]\n"
+    )
+    place.init({"a": "1"})
+    done = place.run("test")
+    assert (done.code, "undecided" in done.out, "no request in 300s" in done.out) == (0, True, True), done
+    (case,) = ElementTree.fromstring(place.process("test", "--junit", "-").out)[0]
+    assert "no request in 300s" in (case[0].get("message") or "")
+    done = place.run("reload")
+    assert (done.code, "undecided: health check 'calm': no request" in done.out) == (0, True), done
+    assert "health check 'calm' is undecided" in place.git("log", "-1", "--format=%s", "refs/configvault/marks")
+
+
 def test_a_service_is_tested_without_a_vault(tmp_path: Path) -> None:
     """No vault and no root are needed, and no checks are no failure."""
     with serving(answer(200)) as service:

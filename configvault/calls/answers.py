@@ -76,13 +76,18 @@ def search(answer: Answer, expression: str) -> Any:
     if answer.cut:
         raise NoJsonError(f"which is too large to be read as JSON{_cut(answer)}")
     try:
-        document = json.loads(answer.body)
+        document = json.loads(answer.body, parse_constant=_no_json)
     except (ValueError, RecursionError):
         raise NoJsonError("which is not JSON, wanted application/json") from None
     try:
         return jmespath.search(expression, document, _options())
     except (JMESPathError, TypeError, RecursionError) as error:
         raise ValueError(expression) from error
+
+
+def _no_json(word: str) -> None:
+    """Refuse NaN and Infinity, which Python would take for JSON."""
+    raise ValueError(word)
 
 
 @cache
@@ -95,9 +100,19 @@ def _options() -> Any:
 
         @functions.signature({"types": ["array"]}, {"types": ["array"]})
         def _func_contains_all(self, held: list[Any], wanted: list[Any]) -> bool:
-            return all(one in held for one in wanted)
+            # Both may be as long as an answer: each is looked at once.
+            there = set(map(_known_by, held))
+            return all(_known_by(one) in there for one in wanted)
 
     return jmespath.Options(custom_functions=Functions())
+
+
+def _known_by(value: Any) -> str:
+    """Return a text that is the same for equal values."""
+    import json
+
+    is_whole = type(value) is float and value.is_integer()
+    return json.dumps(int(value) if is_whole else value, sort_keys=True)
 
 
 def _named(value: Any) -> str:

@@ -168,8 +168,11 @@ def changed(outcome: RollbackOutcome, hint: Hint) -> Iterator[str]:
         yield f"  later edits are kept as {outcome.foreign}"
     elif outcome.foreign:
         yield f"  warning: files were changed during the restore; that version is kept as {outcome.foreign}"
-    if outcome.reload is not None:
-        yield from reloaded(outcome.reload, outcome.health)
+    yield from reloaded(outcome.reload, outcome.health)
+    undoing = outcome.undoing
+    if undoing is not None and (undoing.reload, undoing.health) != (outcome.reload, outcome.health):
+        yield "  after that it was undone:"
+        yield from reloaded(undoing.reload, undoing.health)
     if outcome.pending_until is not None:
         yield f"  confirm before {when(outcome.pending_until)}: {hint('configvault confirm')}"
 
@@ -200,9 +203,11 @@ def deployed(outcome: DeployOutcome, hint: Hint) -> Iterator[str]:
         yield from changed(outcome.change, hint)
 
 
-def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[str]:
+def reloaded(report: ReloadReport | None, health: Iterable[HealthReport]) -> Iterator[str]:
     """Yield how the service took it."""
-    if not report.was_asked:
+    if report is None:
+        pass
+    elif not report.was_asked:
         yield "  no reload is configured"
     elif report.ok:
         status = f" with {report.status}" if report.status is not None else ""
@@ -215,5 +220,7 @@ def reloaded(report: ReloadReport, health: Iterable[HealthReport]) -> Iterator[s
 def checks(health: Iterable[HealthReport]) -> Iterator[str]:
     """Yield how each health check ended."""
     for check in health:
-        word = "passed" if check.ok else "error:" if check.required else "warning:"
-        yield f"  {word} health check {check.name!r}" + (f": {check.error}" if check.error else "")
+        word = "undecided:" if check.ok and check.note else "passed" if check.ok else ""
+        word = word or ("error:" if check.required else "warning:")
+        said = check.error or check.note
+        yield f"  {word} health check {check.name!r}" + (f": {said}" if said else "")

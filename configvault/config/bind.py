@@ -29,6 +29,7 @@ _SECRET = Allowed(secret=True)
 _TAG = "tag:yaml.org,2002:"
 _TAGS = {_TAG + sort for sort in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")}
 
+_INFINITE = (float("inf"), float("-inf"))
 _BOOLEANS = {"true": True, "yes": True, "on": True}
 
 
@@ -200,7 +201,11 @@ class Binder:
             return None
         text = self._scalar(str, _SECRET, node, key)
         # What came out of a reference stays a text, whatever it looks like.
-        return _PLAIN.get(node.tag, str)(text) if text == node.value else text
+        value = _PLAIN.get(node.tag, str)(text) if text == node.value else text
+        if node.tag == _TAG + "float" and (value in _INFINITE or text.lower().lstrip("+-") in (".inf", ".nan")):
+            self.fault(key, "JSON has no infinite numbers and no NaN; in quotes it is sent as a text")
+            return MISSING
+        return value
 
     def _mapping(self, allowed: Allowed, node: yaml.Node, key: str) -> dict[str, str]:
         result: dict[str, str] = {}

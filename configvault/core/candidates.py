@@ -21,6 +21,12 @@ class Source:
         """Return it as it stands in a trailer."""
         return f"{self.location} commit {self.commit}" if self.commit else self.location
 
+    @classmethod
+    def parse(cls, trailer: str) -> Source:
+        """Return what a trailer says; which kind of source has no commit is not on record: `deployed`."""
+        location, _, commit = trailer.rpartition(" commit ")
+        return cls("git", location, commit) if location else cls("deployed", trailer)
+
 
 @frozen
 class Candidate:

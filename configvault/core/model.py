@@ -385,7 +385,7 @@ class Probe:
 
 @frozen
 class HealthReport:
-    """What one health check said in the end; `note` is what it has to say although it passed."""
+    """What one health check said in the end; `note` is what it could not decide, so that it passed undecided."""
 
     name: str
     ok: bool

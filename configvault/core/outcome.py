@@ -66,6 +66,15 @@ class PostponedOutcome:
     message: str | None = None
 
 
+@frozen
+class Undoing:
+    """What came of going back to what was live before a change: `why`, and how the service took that."""
+
+    why: str
+    reload: ReloadReport | None = None
+    health: tuple[HealthReport, ...] = ()
+
+
 class RollbackEnd(enum.StrEnum):
     """How a rollback ended."""
 
@@ -88,6 +97,9 @@ class RollbackOutcome:
     now, `left_out` what is in no state, with the reason, and was left where it is, `bare` what could not be given the
     access list or extended attributes of the file it replaced, `no_set_id` what was restored without the set-id bits that
     are recorded. `lines` are counted only for a plan.
+
+    `reload` and `health` say how the service took the change. One that was undone has `undoing`, too; where nothing that
+    the service did decided on that (cancelled, not confirmed in time), `reload` and `health` are those of the undoing.
     """
 
     outcome: RollbackEnd
@@ -112,6 +124,7 @@ class RollbackOutcome:
     bare: tuple[str, ...] = ()
     no_set_id: tuple[str, ...] = ()
     lines: tuple[Lines, ...] = ()
+    undoing: Undoing | None = None
 
 
 class DeployEnd(enum.StrEnum):
@@ -159,6 +172,18 @@ class ReloadOutcome:
 
 
 @frozen
+class ProbationOutcome:
+    """A change that was watched after its reload stands: the time of the log checks, `seconds`, is over.
+
+    `health` says which of them passed without having seen enough requests to decide.
+    """
+
+    snapshot: str
+    health: tuple[HealthReport, ...]
+    seconds: float
+
+
+@frozen
 class RolloutOutcome:
     """What came of going back to a release of the service itself; `revision` is None for the one before."""
 
@@ -184,7 +209,7 @@ class RecoveryOutcome:
     """What was done about something that a crash had left; `words` say it in one line."""
 
     words: str
-    rollback: RollbackOutcome | None = None
+    rollback: RollbackOutcome | DeployOutcome | None = None
 
 
 class RestoreCause(enum.StrEnum):
@@ -331,6 +356,7 @@ Outcome = (
     | RollbackOutcome
     | DeployOutcome
     | ReloadOutcome
+    | ProbationOutcome
     | RolloutOutcome
     | RecoveryOutcome
     | RestoreOutcome

@@ -158,7 +158,12 @@ def _rate(plugin: str, found: list[Result]) -> Rate:
 
 
 def enough(results: Sequence[Result], least_percent: float) -> bool:
-    """Return whether of each plugin at least so much is alive; where no operation was asked, its servers have to be."""
+    """Return whether of each plugin at least so much is alive; where no operation was asked, its servers have to be.
+
+    Where nothing at all was asked, nothing is known to be alive.
+    """
+    if all(one.skipped for one in results):
+        return False
     for rate in rates(results):
         servers = [one for one in results if one.target.plugin == rate.plugin and one.target.operation is None]
         if rate.percent is None and not all(one.ok or one.skipped for one in servers):

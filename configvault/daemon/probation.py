@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from configvault.core.model import Folder, ReloadReport, Snapshot, healthy
-from configvault.core.outcome import ReloadOutcome
+from configvault.core.outcome import ProbationOutcome, ReloadOutcome
 from configvault.usecases.loading import turned_out_ill
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
@@ -27,6 +27,7 @@ class Probation:
         self.site = site
         self.due_s: float | None = None
         self._until_s = 0.0
+        self._over_s = 0.0
         self._watched: tuple[Snapshot, Folder, ReloadReport] | None = None
 
     def begin(self, snapshot: Snapshot, state: Folder, reload: ReloadReport) -> None:
@@ -36,7 +37,8 @@ class Probation:
         if checks:
             self._watched = (snapshot, state, reload)
             # Once more when the time is over: then the share decides, not only what chance cannot explain.
-            self._until_s = time.monotonic() + max(check.over for check in checks) + LOOK_S
+            self._over_s = max(check.over for check in checks)
+            self._until_s = time.monotonic() + self._over_s + LOOK_S
             self.due_s = time.monotonic() + LOOK_S
 
     def act(self, failed: Failed) -> None:
@@ -54,6 +56,9 @@ class Probation:
         health = self.site.check_health(only=names) if names else ()
         if healthy(health):
             self.due_s = None if over else now_s + LOOK_S
+            if over:
+                self._watched = None
+                self.site.tell(ProbationOutcome(snapshot.id, health, self._over_s))
             return
         self._watched, self.due_s = None, None
         with writing(self.site):

@@ -16,6 +16,7 @@ from configvault.core.outcome import (
     LookOutcome,
     Outcome,
     PostponedOutcome,
+    ProbationOutcome,
     Recording,
     RecordOutcome,
     RecoveryOutcome,
@@ -24,6 +25,7 @@ from configvault.core.outcome import (
     RollbackEnd,
     RollbackOutcome,
     RolloutOutcome,
+    Undoing,
     UpkeepOutcome,
     VerifyOutcome,
     Watching,
@@ -101,7 +103,8 @@ def _rollback(outcome: RollbackOutcome) -> Line:
         "recorded": outcome.recorded.id if outcome.recorded else None,
         "foreign": outcome.foreign,
     }
-    return Line(level, event, values | _changes(outcome.changes) | _taken(outcome.reload, outcome.health))
+    values |= _changes(outcome.changes) | _taken(outcome.reload, outcome.health) | _undoing(outcome.undoing)
+    return Line(level, event, values)
 
 
 def _deploy(outcome: DeployOutcome) -> Line:
@@ -124,22 +127,41 @@ def _deploy(outcome: DeployOutcome) -> Line:
     values |= _changes(outcome.changes)
     if outcome.change is not None:
         values["safety"] = outcome.change.safety
-        values |= _taken(outcome.change.reload, outcome.change.health)
+        values |= _taken(outcome.change.reload, outcome.change.health) | _undoing(outcome.change.undoing)
     return Line(level, event, values)
 
 
 def _taken(reload: ReloadReport | None, health: tuple[HealthReport, ...]) -> dict[str, Any]:
     """Say how the service took it."""
+    checks = _checks(health)
     if reload is None:
-        return {}
-    failed = [f"{one.name}: {one.error}" for one in health if not one.ok]
-    return {
+        return checks if health else {}
+    return checks | {
         "reload": reload.kind,
         "attempts": reload.attempts,
         "status": reload.status,
         "error": reload.error,
         "elapsed_s": round(reload.elapsed_seconds, 3),
-        "failed_checks": failed,
+    }
+
+
+def _checks(health: tuple[HealthReport, ...]) -> dict[str, Any]:
+    """Say which checks failed, and which passed without having seen enough."""
+    failed = [f"{one.name}: {one.error}" for one in health if not one.ok]
+    undecided = [f"{one.name}: {one.note}" for one in health if one.ok and one.note]
+    return {"failed_checks": failed, "undecided_checks": undecided or None}
+
+
+def _undoing(undoing: Undoing | None) -> dict[str, Any]:
+    """Say why a change was undone, and how the service took what came back."""
+    if undoing is None:
+        return {}
+    reload = undoing.reload
+    failed = [f"{one.name}: {one.error}" for one in undoing.health if not one.ok]
+    return {
+        "why": undoing.why,
+        "undo_error": reload.error if reload is not None else None,
+        "undo_failed_checks": failed or None,
     }
 
 
@@ -149,12 +171,16 @@ def _reload(outcome: ReloadOutcome) -> Line:
     return Line("info" if well else "error", "reload.done" if well else "reload.failed", values)
 
 
+def _probation(outcome: ProbationOutcome) -> Line:
+    checks = _checks(outcome.health)
+    values = {"id": outcome.snapshot, "watched_s": round(outcome.seconds, 3)} | checks
+    return Line("warning" if checks["undecided_checks"] else "info", "change.watched", values)
+
+
 def _rollout(outcome: RolloutOutcome) -> Line:
-    failed = [f"{one.name}: {one.error}" for one in outcome.health if not one.ok]
-    values = {
+    values = _checks(outcome.health) | {
         "revision": outcome.revision or "previous",
         "error": outcome.error,
-        "failed_checks": failed,
         "elapsed_s": round(outcome.elapsed_seconds, 3),
     }
     return Line("info" if outcome.ok else "error", "rollout.done" if outcome.ok else "rollout.failed", values)
@@ -236,6 +262,7 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     RollbackOutcome: _rollback,
     DeployOutcome: _deploy,
     ReloadOutcome: _reload,
+    ProbationOutcome: _probation,
     RolloutOutcome: _rollout,
     RecoveryOutcome: _recovery,
     RestoreOutcome: _restore,

@@ -26,6 +26,7 @@ from configvault.core.outcome import (
     LookOutcome,
     Outcome,
     PostponedOutcome,
+    ProbationOutcome,
     Recording,
     RecordOutcome,
     RecoveryOutcome,
@@ -212,23 +213,32 @@ class Metrics:
         self._rollbacks.labels(outcome.outcome.value).inc()
         if outcome.elapsed_seconds is not None:
             self._rollback_seconds.observe(outcome.elapsed_seconds)
-        if outcome.reload is not None:
-            self._loaded(outcome.reload, outcome.health)
+        self._changed(outcome)
 
     def _deployed(self, outcome: DeployOutcome) -> None:
         self._deployments.labels(outcome.outcome.value).inc()
-        if outcome.change is not None and outcome.change.reload is not None:
-            self._loaded(outcome.change.reload, outcome.change.health)
+        if outcome.change is not None:
+            self._changed(outcome.change)
+
+    def _changed(self, outcome: RollbackOutcome) -> None:
+        """Count how the service took a change, and its undoing."""
+        self._loaded(outcome.reload, outcome.health)
+        undoing = outcome.undoing
+        if undoing is not None and (undoing.reload, undoing.health) != (outcome.reload, outcome.health):
+            self._loaded(undoing.reload, undoing.health)
 
     def _reloaded(self, outcome: ReloadOutcome) -> None:
         self._loaded(outcome.reload, outcome.health)
 
-    def _loaded(self, reload: ReloadReport, health: Iterable[HealthReport]) -> None:
-        if reload.was_asked:
+    def _loaded(self, reload: ReloadReport | None, health: Iterable[HealthReport]) -> None:
+        if reload is not None and reload.was_asked:
             self._reloads.labels("success" if reload.ok else "failure").inc()
             self._reload_seconds.observe(reload.elapsed_seconds)
         for check in health:
             self._health.labels(check.name, "success" if check.ok else "failure").inc()
+
+    def _stood(self, outcome: ProbationOutcome) -> None:
+        self._loaded(None, outcome.health)
 
     def _rolled_out(self, outcome: RolloutOutcome) -> None:
         self._rollouts.labels("success" if outcome.ok else "failure").inc()
@@ -237,13 +247,14 @@ class Metrics:
 
     def _recovered(self, outcome: RecoveryOutcome) -> None:
         self._recoveries.inc()
-        if outcome.rollback is not None:
+        if isinstance(outcome.rollback, RollbackOutcome):
             self._rolled_back(outcome.rollback)
+        elif outcome.rollback is not None:
+            self._deployed(outcome.rollback)
 
     def _restored(self, outcome: RestoreOutcome) -> None:
         self._restores.labels(outcome.cause.value).inc()
-        if outcome.reload is not None:
-            self._loaded(outcome.reload, outcome.health)
+        self._loaded(outcome.reload, outcome.health)
 
     def _failed(self, outcome: FailureOutcome) -> None:
         self._failures.labels(outcome.doing).inc()
@@ -277,8 +288,7 @@ class Metrics:
             self._rollback_seconds.observe(outcome.elapsed_seconds)
         for rule in outcome.rules:
             self._rejections.labels(rule).inc()
-        if outcome.reload is not None:
-            self._loaded(outcome.reload, outcome.health)
+        self._loaded(outcome.reload, outcome.health)
 
     def _gauged(self, outcome: Outcome) -> None:
         """Leave it to a gauge, or to the log."""
@@ -290,6 +300,7 @@ ROWS: dict[type, Callable[..., None]] = {
     RollbackOutcome: Metrics._rolled_back,
     DeployOutcome: Metrics._deployed,
     ReloadOutcome: Metrics._reloaded,
+    ProbationOutcome: Metrics._stood,
     RolloutOutcome: Metrics._rolled_out,
     RecoveryOutcome: Metrics._recovered,
     RestoreOutcome: Metrics._restored,

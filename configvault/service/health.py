@@ -12,8 +12,8 @@ from configvault.core.backoff import BackOff
 from configvault.core.frozen import frozen
 from configvault.core.model import HealthReport
 from configvault.core.settings import HealthCheck, HealthStep, LogCheck
-from configvault.service import steps
-from configvault.service.steps import Plugins
+from configvault.service import filling, steps
+from configvault.service.filling import Plugins
 
 MOST_AT_ONCE = 8
 LONGEST_PAUSE_S = 2.0
@@ -64,7 +64,7 @@ def run_checks(
 def asks_for_plugins(check: HealthCheck) -> bool:
     """Return whether what a check expects names the snapshot's plugins."""
     every = (check.expect, *(step.expect for step in check.steps))
-    return any(steps.PLUGINS in (expect.json or "") for expect in every)
+    return any(filling.PLUGINS in (expect.json or "") for expect in every)
 
 
 def _until_well(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from configvault.calls import program
@@ -15,12 +16,12 @@ Argv = tuple[str, ...]
 
 @frozen
 class Commands:
-    """What is run for each action; `status` waits until the release runs, and is empty where nothing tells."""
+    """What is run for each action; `status`, given seconds, waits until the release runs; empty where nothing tells."""
 
     history: Argv
     previous: Argv
     revision: Callable[[int], Argv]
-    status: Argv
+    status: Callable[[float], Argv]
 
 
 @frozen
@@ -39,7 +40,8 @@ def _kubernetes(settings: RolloutSettings) -> Commands:
         history=(*begin, "history", name),
         previous=undo,
         revision=lambda number: (*undo, f"--to-revision={number}"),
-        status=(*begin, "status", name, f"--timeout={max(1, int(settings.timeout))}s"),
+        # kubectl's own time is over first, so that it says what is missing.
+        status=lambda seconds: (*begin, "status", name, f"--timeout={max(1, int(seconds - 1))}s"),
     )
 
 
@@ -48,7 +50,7 @@ def _command(settings: RolloutSettings) -> Commands:
         settings.history,
         settings.previous,
         lambda number: tuple(word.replace("{revision}", str(number)) for word in settings.revision),
-        settings.status,
+        lambda _: settings.status,
     )
 
 
@@ -57,7 +59,7 @@ KINDS: Mapping[str, Callable[[RolloutSettings], Commands]] = {"kubernetes": _kub
 
 def history(settings: RolloutSettings, environ: Mapping[str, str], stop: threading.Event | None = None) -> Ran:
     """Return the releases, as the tool prints them."""
-    return _run(KINDS[settings.kind](settings).history, settings, environ, stop)
+    return _run(KINDS[settings.kind](settings).history, settings.timeout, environ, stop)
 
 
 def go_back(
@@ -66,27 +68,23 @@ def go_back(
     environ: Mapping[str, str],
     stop: threading.Event | None = None,
 ) -> Ran:
-    """Go back to the release `revision` (None: the one before), and wait until it runs."""
+    """Go back to the release `revision` (None: the one before), and wait until it runs; `timeout` is for both."""
+    deadline = time.monotonic() + settings.timeout
     commands = KINDS[settings.kind](settings)
     argv = commands.previous if revision is None else commands.revision(revision)
-    undone = _run(argv, settings, environ, stop)
-    if undone.error is not None or not commands.status:
+    undone = _run(argv, settings.timeout, environ, stop)
+    left_s = max(round(deadline - time.monotonic() - 0.05, 1), 0.1)
+    status = commands.status(left_s)
+    if undone.error is not None or not status:
         return undone
-    # The tool's own time is over first, so that it says what is missing.
-    waited = _run(commands.status, settings, environ, stop, more_s=5.0)
+    waited = _run(status, left_s, environ, stop)
     output = "\n".join(text for text in (undone.output, waited.output) if text)
     return Ran(output, waited.error)
 
 
-def _run(
-    argv: Argv,
-    settings: RolloutSettings,
-    environ: Mapping[str, str],
-    stop: threading.Event | None,
-    more_s: float = 0.0,
-) -> Ran:
+def _run(argv: Argv, timeout_s: float, environ: Mapping[str, str], stop: threading.Event | None) -> Ran:
     try:
-        ran = program.run(argv, environ, settings.timeout + more_s, stop)
+        ran = program.run(argv, environ, timeout_s, stop)
     except CallError as error:
         return Ran("", str(error))
     return Ran(ran.output, ran.failure)

@@ -7,11 +7,11 @@ undone, the confirmation. An overdue confirmation is undone here as well.
 from __future__ import annotations
 
 from configvault.core.model import Trigger
-from configvault.core.outcome import RecoveryOutcome, RollbackEnd, RollbackOutcome
+from configvault.core.outcome import DeployOutcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases import transition
 from configvault.usecases.site import Site
 from configvault.usecases.transition import Finished
-from configvault.usecases.undo import undo_overdue
+from configvault.usecases.undo import as_deployment, undo_overdue
 from configvault.vault.statefiles import JOURNAL, Journal
 
 
@@ -34,15 +34,18 @@ def _finish(site: Site, journal: Journal) -> RecoveryOutcome:
     with site.vault.stage() as stage:
         done = transition.finish(site, journal, stage)
     words = _words(journal, done)
-    return RecoveryOutcome(f"{words}; so it was undone" if done.undone else words, _rollback(site, done))
+    return RecoveryOutcome(f"{words}; so it was undone" if done.undone else words, _change(site, done))
 
 
-def _rollback(site: Site, done: Finished) -> RollbackOutcome | None:
-    """Return what came of a rollback that was interrupted, None for anything else."""
-    if done.journal.trigger != Trigger.ROLLBACK:
-        return None
-    target = transition.target_of(site, done.journal, done.snapshot)
-    return done.onto(RollbackOutcome(RollbackEnd.ROLLED_BACK, target))
+def _change(site: Site, done: Finished) -> RollbackOutcome | DeployOutcome | None:
+    """Return what came of a rollback or deployment that was interrupted, None for anything else."""
+    snapshot = done.snapshot
+    if done.journal.trigger == Trigger.ROLLBACK:
+        target = transition.target_of(site, done.journal, snapshot)
+        return done.onto(RollbackOutcome(RollbackEnd.ROLLED_BACK, target))
+    if snapshot is not None and snapshot.source is not None:
+        return as_deployment(done.onto(RollbackOutcome(RollbackEnd.ROLLED_BACK, snapshot)))
+    return None
 
 
 def _words(journal: Journal, done: Finished) -> str:

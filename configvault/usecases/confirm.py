@@ -18,10 +18,10 @@ from typing import Any
 
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.model import HealthReport
-from configvault.core.outcome import RollbackEnd, RollbackOutcome
+from configvault.core.outcome import DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases.loading import turned_out_ill
 from configvault.usecases.site import Site
-from configvault.usecases.undo import outcome_of, undo
+from configvault.usecases.undo import outcome_of, told, undo
 from configvault.usecases.writing import writing
 from configvault.vault import statefiles
 from configvault.vault.statefiles import CONFIRMED, PENDING, UNDONE, Pending
@@ -67,7 +67,8 @@ def check(site: Site) -> RollbackOutcome | None:
     pending = statefiles.pending(site.vault.state)
     if pending is None or not site.settings.health:
         return None
-    failed = [report for report in site.check_health() if report.required and not report.ok]
+    health = site.check_health()
+    failed = [report for report in health if report.required and not report.ok]
     if not failed:
         return None
     with writing(site):
@@ -78,8 +79,8 @@ def check(site: Site) -> RollbackOutcome | None:
         if recorded is not None:
             # It counted as good when the service had just loaded it.
             turned_out_ill(site, recorded)
-        outcome = undo(site, still, _why(failed))
-    site.tell(outcome)
+        outcome = undo(site, still, _why(failed), health)
+    site.tell(told(still, outcome))
     return outcome
 
 
@@ -87,8 +88,8 @@ def _why(failed: Sequence[HealthReport]) -> str:
     return f"the health check {failed[0].name!r} failed: {failed[0].error}"
 
 
-def confirm(site: Site) -> RollbackOutcome:
-    """Keep the waiting rollback; where this comes too late, return what came of undoing it.
+def confirm(site: Site) -> RollbackOutcome | DeployOutcome:
+    """Keep the waiting rollback or deployment; where this comes too late, return what came of undoing it.
 
     Raises:
         ConfigvaultError: none waits.
@@ -97,27 +98,31 @@ def confirm(site: Site) -> RollbackOutcome:
     with writing(site):
         pending = statefiles.pending(site.vault.state)
         if pending is None:
-            return _just_undone(site, before) or _none_waits()
+            return _told_undone(site, before)
         statefiles.end_pending(site.vault.state, CONFIRMED, pending.recorded)
-    outcome = outcome_of(site, pending, RollbackEnd.ROLLED_BACK)
+    outcome = told(pending, outcome_of(site, pending, RollbackEnd.ROLLED_BACK))
     site.tell(outcome)
     return outcome
 
 
-def cancel(site: Site) -> RollbackOutcome:
-    """Undo the waiting rollback now; raises as `confirm`."""
+def cancel(site: Site) -> RollbackOutcome | DeployOutcome:
+    """Undo the waiting rollback or deployment now; raises as `confirm`."""
     before = statefiles.pending(site.vault.state)
     with writing(site):
         pending = statefiles.pending(site.vault.state)
         if pending is None:
-            return _just_undone(site, before) or _none_waits()
-        outcome = undo(site, pending, f"cancelled by {site.actor}")
+            return _told_undone(site, before)
+        outcome = told(pending, undo(site, pending, f"cancelled by {site.actor}"))
     site.tell(outcome)
     return outcome
 
 
-def _none_waits() -> RollbackOutcome:
-    raise ConfigvaultError("no rollback is pending", "configvault status")
+def _told_undone(site: Site, before: Pending | None) -> RollbackOutcome | DeployOutcome:
+    """Return what came of `before`, which was undone as its time was over; raises where none was pending."""
+    undone = _just_undone(site, before)
+    if before is None or undone is None:
+        raise ConfigvaultError("no rollback is pending", "configvault status")
+    return told(before, undone)
 
 
 def _just_undone(site: Site, before: Pending | None) -> RollbackOutcome | None:
@@ -147,7 +152,8 @@ def wait(site: Site, outcome: RollbackOutcome) -> RollbackOutcome:
         elif time.monotonic() < next_check:
             idle.wait(min(left_s, LOOK_S))
         elif (bad := check(site)) is not None:
-            return bad
+            # How the change was loaded in the first place is known here only.
+            return replace(bad, reload=outcome.reload)
         else:
             next_check = time.monotonic() + CHECK_S
     return replace(outcome, pending_until=None)

@@ -74,6 +74,9 @@ def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading,
 
     name = snapshot.id if snapshot else "live"
     words = f"Loaded {name}" if loading.loaded else f"The service did not take {name}"
+    for one in loading.health:
+        # What counts as good without having been seen to be so is on record as such.
+        words += f"; health check {one.name!r} is undecided: {one.note}" if one.ok and one.note else ""
     result = "success" if loading.loaded else "failure" if loading.reload.ok else RELOAD_FAILURE
     trail = (
         ("Loading", result),

@@ -28,7 +28,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.leftout import is_missing
 from configvault.core.model import Change, Entry, Folder, Snapshot, Trigger
-from configvault.core.outcome import RollbackEnd, RollbackOutcome
+from configvault.core.outcome import RollbackEnd, RollbackOutcome, Undoing
 from configvault.core.plan import RestorePlan, Step, plan
 from configvault.core.rendering.subject import plugins_touched
 from configvault.root import leftovers, rights, staging
@@ -95,7 +95,7 @@ class Purpose:
 class Finished:
     """What came of it: the snapshot that records it (None where none was to be made), how the service took it.
 
-    `undone` is what came of going back, where the service did not take it.
+    `undone` is what came of going back, where the service did not take it; `why` is why an undoing was one.
     """
 
     journal: Journal
@@ -104,6 +104,7 @@ class Finished:
     loading: Loading | None = None
     pending: Pending | None = None
     undone: Finished | None = None
+    why: str = ""
 
     @property
     def failed(self) -> bool:
@@ -141,14 +142,18 @@ class Finished:
     def onto_undone(self, outcome: RollbackOutcome) -> RollbackOutcome:
         """Return the outcome of a rollback of which this is the undoing."""
         edits = self.found or self._edits(outcome)
+        reload = self.loading.reload if self.loading else None
+        health = self.loading.health if self.loading else ()
+        decided = outcome.reload is not None or outcome.health
         return replace(
             outcome,
             outcome=RollbackEnd.UNDONE,
             recorded=self.snapshot,
-            reload=self.loading.reload if self.loading else None,
-            health=self.loading.health if self.loading else (),
+            reload=outcome.reload if decided else reload,
+            health=outcome.health if decided else health,
             foreign=edits or outcome.foreign,
             pending_until=None,
+            undoing=Undoing(self.why, reload, health),
         )
 
     def _edits(self, outcome: RollbackOutcome) -> str | None:
@@ -415,7 +420,7 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
         back_to=back if isinstance(back, Snapshot) else None,
         forgiven=way.recorded,
     )
-    return finish(site, begin(site, aimed, purpose), stage, aimed)
+    return replace(finish(site, begin(site, aimed, purpose), stage, aimed), why=why)
 
 
 def what_of(target: str, recorded: str | None) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from configvault.core import compare
+from configvault.core.candidates import Source
 from configvault.core.errors import UnknownReferenceError
-from configvault.core.model import Change, RejectedState, Snapshot
-from configvault.core.outcome import RecoveryOutcome, RollbackEnd, RollbackOutcome
+from configvault.core.model import Change, HealthReport, RejectedState, Snapshot
+from configvault.core.outcome import DeployEnd, DeployOutcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases import references, transition
 from configvault.usecases.site import Site
 from configvault.usecases.transition import WayBack
@@ -21,8 +24,9 @@ def undo_overdue(site: Site) -> None:
     if pending is None or pending.until > site.now():
         return
     what = transition.what_of(pending.target, pending.recorded)
+    outcome: RollbackOutcome | DeployOutcome | None
     try:
-        outcome = undo(site, pending, TOO_LATE)
+        outcome = told(pending, undo(site, pending, TOO_LATE))
         words = f"undid {what}: {TOO_LATE}"
     except UnknownReferenceError as error:
         # Nobody can do this any more: to try again for ever would keep everybody from writing.
@@ -31,9 +35,9 @@ def undo_overdue(site: Site) -> None:
     site.tell(RecoveryOutcome(words, outcome))
 
 
-def undo(site: Site, pending: Pending, why: str) -> RollbackOutcome:
-    """Undo the pending rollback now, and return what came of it."""
-    was = outcome_of(site, pending, RollbackEnd.ROLLED_BACK)
+def undo(site: Site, pending: Pending, why: str, health: tuple[HealthReport, ...] = ()) -> RollbackOutcome:
+    """Undo the pending rollback now, since `health` says so where there is any, and return what came of it."""
+    was = replace(outcome_of(site, pending, RollbackEnd.ROLLED_BACK), health=health)
     way = WayBack(pending.target, pending.safety, pending.recorded, pending.any_owner, pending.allow_setid)
     with site.vault.stage() as stage:
         return transition.undo(site, way, stage, why).onto_undone(was)
@@ -45,6 +49,18 @@ def outcome_of(site: Site, pending: Pending, end: RollbackEnd) -> RollbackOutcom
     recorded = site.vault.named(pending.recorded) if pending.recorded else None
     changes = _changes(site, pending.safety, target)
     return RollbackOutcome(end, target.as_snapshot(), pending.safety, recorded, changes)
+
+
+def told(pending: Pending, outcome: RollbackOutcome) -> RollbackOutcome | DeployOutcome:
+    """Return `outcome` as it is logged, counted and notified: where a deployment was pending, as one of that."""
+    return as_deployment(outcome) if pending.target == pending.recorded else outcome
+
+
+def as_deployment(outcome: RollbackOutcome) -> DeployOutcome:
+    """Return what came of a deployment, given what came of the change to its snapshot."""
+    source = Source.parse(outcome.target.source or "")
+    end = DeployEnd.of(outcome.outcome)
+    return DeployOutcome(end, source, outcome.changes, (), deployed=outcome.target, change=outcome)
 
 
 def _changes(site: Site, safety: str, target: Snapshot | RejectedState) -> tuple[Change, ...]:

@@ -18,7 +18,6 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
     from configvault.core.model import healthy
     from configvault.usecases import confirm
 
-    outcome = confirm.cancel(context.site())
-    rollback.show(context, outcome)
+    outcome = rollback.show_ended(context, confirm.cancel(context.site()))
     taken = outcome.reload is None or (outcome.reload.ok and healthy(outcome.health))
     return 0 if taken else Exit.UNHEALTHY

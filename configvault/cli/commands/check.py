@@ -84,15 +84,22 @@ def run(context: Context, args: argparse.Namespace) -> int:
             context.output.line(f"not checked: {len(checked.ignored)} left out by watch.ignore: {named}")
     if not checked.verdict.accepted:
         return RejectedError.code
-    return 0 if _is_alive(args, checked) else ConfigvaultError.code
+    return 0 if _is_alive(context, args, checked) else ConfigvaultError.code
 
 
-def _is_alive(args: argparse.Namespace, checked: Checked) -> bool:
+def _is_alive(context: Context, args: argparse.Namespace, checked: Checked) -> bool:
     from configvault import app
 
     least = _percent(args.min_rate)
     if least is None:
         return all(one.ok or one.skipped for one in _results(checked))
+    if all(one.skipped for one in _results(checked)):
+        # Other directories have no servers, private ones need permission: a rate of nothing is not 50 %.
+        context.say_error(
+            f"nothing was asked, so --min-rate {args.min_rate} cannot be met",
+            "add --allow-private or --methods get,post, or omit --min-rate",
+        )
+        return False
     return app.enough_alive(_results(checked), least)
 
 

@@ -16,6 +16,4 @@ def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - ev
     """Confirm, and print what is kept; where the time was over, what came of undoing it."""
     from configvault.usecases import confirm
 
-    outcome = confirm.confirm(context.site())
-    rollback.show(context, outcome)
-    return rollback.EXIT_CODES[outcome.outcome]
+    return rollback.EXIT_CODES[rollback.show_ended(context, confirm.confirm(context.site())).outcome]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from configvault.cli.context import Context, inside
 from configvault.core.errors import UsageError
 from configvault.core.exits import Exit
-from configvault.core.outcome import RollbackEnd, RollbackOutcome
+from configvault.core.outcome import DeployOutcome, RollbackEnd, RollbackOutcome
 
 if TYPE_CHECKING:
     from configvault.usecases.site import Site
@@ -166,6 +166,22 @@ def show(context: Context, outcome: RollbackOutcome) -> None:
         context.output.lines(words.first_changes(outcome.changes, f"show {outcome.recorded.id}", context.hint))
     else:
         context.output.lines(words.changes(outcome.changes, outcome.lines))
+
+
+def show_ended(context: Context, ended: RollbackOutcome | DeployOutcome) -> RollbackOutcome:
+    """Print what came of what was pending, a rollback or a deployment, and return what came of its change."""
+    from configvault.cli import words
+
+    if isinstance(ended, RollbackOutcome):
+        show(context, ended)
+        return ended
+    assert ended.change is not None
+    if context.json:
+        show(context, ended.change)
+    else:
+        context.output.lines(words.deployed(ended, context.hint))
+        context.output.lines(words.changes(ended.changes))
+    return ended.change
 
 
 def _candidates(context: Context) -> int:

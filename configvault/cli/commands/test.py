@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from configvault.core.model import HealthReport
 
 
+STANDARD_OUTPUT = "-"
+
+
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
@@ -23,7 +26,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="run only the check with this name; may be repeated",
     )
-    parser.add_argument("--junit", metavar="FILE", help="also write the results as JUnit XML, for CI")
+    parser.add_argument(
+        "--junit",
+        metavar="FILE",
+        help="also write the results as JUnit XML, for CI; - for standard output, in place of the table",
+    )
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
@@ -32,6 +39,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.core.errors import NoVaultError, UsageError
     from configvault.core.model import healthy
 
+    if context.json and args.junit == STANDARD_OUTPUT:
+        raise UsageError("--json and --junit - both write to standard output", "--junit FILE")
     settings = context.settings()
     known = [check.name for check in settings.health]
     for name in args.only:
@@ -44,11 +53,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
     except NoVaultError:
         # A service can be tested before the first snapshot, and from a host that keeps none.
         reports = app.check_health(settings, context.environ, only=args.only, progress=progress)
-    if context.json:
+    if args.junit == STANDARD_OUTPUT:
+        print(junit(reports), end="")
+    elif context.json:
         context.emit({"passed": healthy(reports), "health": [asdict(one) for one in reports]})
     else:
         _show(context, reports)
-    if args.junit is not None:
+    if args.junit not in (None, STANDARD_OUTPUT):
         # Last: where the file cannot be written, what was found out is printed all the same.
         with open(args.junit, "w", encoding="utf-8") as file:
             file.write(junit(reports))
@@ -61,17 +72,21 @@ def _show(context: Context, reports: Sequence[HealthReport]) -> None:
         return
     rows = []
     for one in reports:
-        result = "passed" if one.ok else "FAILED" if one.required else "failed (not required)"
+        passed = "undecided" if one.note else "passed"
+        result = passed if one.ok else "FAILED" if one.required else "failed (not required)"
         rows.append((one.name, result, f"{one.elapsed_seconds or 0:.1f}s", one.error or one.note or ""))
     context.output.table(("check", "result", "time", "reason"), rows)
 
 
 def junit(reports: Sequence[HealthReport]) -> str:
-    """Return the results as JUnit XML. A check that is not required and fails is a skipped one, with its reason."""
+    """Return the results as JUnit XML.
+
+    A check that could not decide, and one that fails and is not required, are skipped ones, with the reason.
+    """
     from xml.sax.saxutils import quoteattr
 
     failed = sum(not one.ok and one.required for one in reports)
-    skipped = sum(not one.ok and not one.required for one in reports)
+    skipped = sum((one.ok and one.note is not None) or not (one.ok or one.required) for one in reports)
     seconds = sum(one.elapsed_seconds or 0 for one in reports)
     counts = f'tests="{len(reports)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
     lines = [
@@ -82,8 +97,9 @@ def junit(reports: Sequence[HealthReport]) -> str:
     for one in reports:
         case = f'    <testcase classname="configvault.health" name={quoteattr(_xml(one.name))}'
         case += f' time="{one.elapsed_seconds or 0:.3f}"'
-        tag = "failure" if one.required else "skipped"
-        end = "/>" if one.ok else f"><{tag} message={quoteattr(_xml(one.error or ''))}/></testcase>"
+        tag = "failure" if one.required and not one.ok else "skipped"
+        said = one.error or one.note
+        end = f"><{tag} message={quoteattr(_xml(said))}/></testcase>" if said else "/>"
         lines.append(case + end)
     return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
 

@@ -131,6 +131,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "left_out": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
         "without_attributes": list(outcome.bare),
         "without_setid": list(outcome.no_set_id),
+        "undoing": asdict(outcome.undoing) if outcome.undoing else None,
     }
 
 
@@ -167,6 +168,7 @@ NOTHING_DONE: Document = {
     "foreign": None,
     "other_owners": [],
     "aside": {},
+    "undoing": None,
 }
 
 

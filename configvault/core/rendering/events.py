@@ -22,6 +22,7 @@ from configvault.core.outcome import (
     LookOutcome,
     Outcome,
     PostponedOutcome,
+    ProbationOutcome,
     Recording,
     RecordOutcome,
     RecoveryOutcome,
@@ -90,7 +91,7 @@ def _rolled_back(outcome: RollbackOutcome) -> Event:
         until = outcome.pending_until.isoformat(timespec="seconds")
         name, level, words = "pending", WARNING, f"rolled back, confirm before {until}:"
     title = f"{words} {outcome.target.id}: {outcome.target.subject}"
-    if outcome.reload is not None and (why := _untaken(outcome.reload, outcome.health)):
+    if why := _untaken(outcome.reload, outcome.health):
         title = f"{title} ({why})"
     return Event(name, level, title, documents.rolled_back(outcome))
 
@@ -106,13 +107,16 @@ _ENDS = {
 
 def _deployed(outcome: DeployOutcome) -> Event:
     name, level, words = _DEPLOYMENTS[outcome.outcome]
+    change = outcome.change
+    if outcome.outcome is DeployEnd.DEPLOYED and change is not None and change.pending_until is not None:
+        until = change.pending_until.isoformat(timespec="seconds")
+        name, level, words = "pending", WARNING, f"deployed, confirm before {until}:"
     title = f"{words} {outcome.source}"
     if outcome.rejected is not None:
         title = f"{title}, kept as {outcome.rejected.id}: {outcome.rejected.subject}"
     elif outcome.deployed is not None:
         title = f"{title} as {outcome.deployed.id}: {outcome.deployed.subject}"
-    change = outcome.change
-    if change is not None and change.reload is not None and (why := _untaken(change.reload, change.health)):
+    if change is not None and (why := _untaken(change.reload, change.health)):
         title = f"{title} ({why})"
     return Event(name, level, title, documents.deployed(outcome))
 
@@ -136,13 +140,20 @@ def _reloaded(outcome: ReloadOutcome) -> Event:
     return Event("reload_failed", ERROR, f"the service failed to load {of}: {why}", document)
 
 
-def _untaken(reload: ReloadReport, health: tuple[HealthReport, ...]) -> str | None:
+def _untaken(reload: ReloadReport | None, health: tuple[HealthReport, ...]) -> str | None:
     """Return why the service did not take a state, None where it did."""
-    if not reload.ok:
+    if reload is not None and not reload.ok:
         return f"reload failed: {reload.error}"
     if not healthy(health):
         return "; ".join(f"health check {h.name!r}: {h.error}" for h in health if h.required and not h.ok)
     return None
+
+
+def _stands(outcome: ProbationOutcome) -> Event:
+    title = f"{outcome.snapshot} was watched for {outcome.seconds:.0f}s"
+    undecided = [f"health check {one.name!r}: {one.note}" for one in outcome.health if one.note]
+    document = {"snapshot": outcome.snapshot, "health": [asdict(one) for one in outcome.health]}
+    return Event("watched", INFO, ", undecided: ".join([title, *undecided]), document)
 
 
 def _rolled_out(outcome: RolloutOutcome) -> Event:
@@ -168,14 +179,14 @@ def _recovered(outcome: RecoveryOutcome) -> Event:
     document = {"words": outcome.words, "rollback": None}
     if outcome.rollback is None:
         return Event("recovered", WARNING, outcome.words, document)
-    inner = _rolled_back(outcome.rollback)
+    inner = event(outcome.rollback)
     name = inner.name if inner.level == ERROR else "recovered"
     return Event(name, inner.level, outcome.words, document | {"rollback": inner.document})
 
 
 def _restored(outcome: RestoreOutcome) -> Event:
     title = f"restored automatically: {outcome.target.id}: {outcome.target.subject}"
-    why = _untaken(outcome.reload, outcome.health) if outcome.reload else None
+    why = _untaken(outcome.reload, outcome.health)
     document = {
         "cause": outcome.cause.value,
         "target": documents.snapshot(outcome.target),
@@ -243,6 +254,7 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     RollbackOutcome: _rolled_back,
     DeployOutcome: _deployed,
     ReloadOutcome: _reloaded,
+    ProbationOutcome: _stands,
     RolloutOutcome: _rolled_out,
     RecoveryOutcome: _recovered,
     RestoreOutcome: _restored,

@@ -67,6 +67,7 @@ class Tail:
                 left -= sum(map(len, lines)) + 1
                 yield lines
             if not self._is_replaced():
+                self.trouble = f"{self._path}: it was deleted" if self._is_deleted() else None
                 return
             # What was written to the old file before it was let go.
             yield from self._read(left)
@@ -99,6 +100,11 @@ class Tail:
             return False
         here = os.fstat(self._file.fileno())
         return (there.st_dev, there.st_ino) != (here.st_dev, here.st_ino)
+
+    def _is_deleted(self) -> bool:
+        """Return whether the file bears no name any more: a rotated one that is still written has another."""
+        assert self._file is not None
+        return os.fstat(self._file.fileno()).st_nlink == 0
 
 
 def _at_once(path: str, flags: int) -> int:

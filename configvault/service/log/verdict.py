@@ -55,7 +55,7 @@ def verdict(
     loaded_at: float | None,
     now: float,
 ) -> tuple[str | None, str | None]:
-    """Return what is wrong, and what is to be said although nothing is.
+    """Return what is wrong, and what could not be decided although nothing is: too little was seen.
 
     Args:
         check: the bounds.
@@ -71,6 +71,7 @@ def verdict(
     after = _with_all(counts(start, None))
     requests = after[ALL][0]
     wrong = []
+    before: Mapping[str, Count] = {}
     if check.errors_below is not None:
         for plugin, (count, errors) in after.items():
             bound = check.errors_below
@@ -83,11 +84,27 @@ def verdict(
     if wrong:
         return "; ".join(dict.fromkeys(wrong)), None
     if requests < check.at_least:
-        return (
-            None,
-            f"only {requests} requests in {max(now - start, 0):.0f}s: {check.at_least} are needed to tell",
-        )
+        return None, _too_few(requests, max(now - start, 0), check.at_least)
+    if check.errors_not_above_before is not None and not (
+        filling and before.get(ALL, _NONE)[0] >= check.at_least
+    ):
+        return None, _nothing_before(check, before.get(ALL, _NONE)[0], loaded_at is not None and filling)
     return None, None
+
+
+_NONE: Count = (0, 0)
+
+
+def _too_few(requests: int, seconds: float, at_least: int) -> str:
+    seen = "no request" if requests == 0 else "only 1 request" if requests == 1 else f"only {requests} requests"
+    return f"{seen} in {seconds:.0f}s, at least {at_least} are needed to decide"
+
+
+def _nothing_before(check: LogCheck, requests: int, reloaded: bool) -> str:
+    """Return why nothing could be compared with the time before."""
+    if not reloaded:
+        return f"the service has loaded nothing within {check.over:g}s: there is no time before to compare with"
+    return f"before the reload, {_too_few(requests, check.over, check.at_least)}"
 
 
 def _worse(

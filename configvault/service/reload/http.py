@@ -9,7 +9,7 @@ from configvault.calls import answers, probe, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
 from configvault.core.model import Probe
 from configvault.core.settings import Expectation, ReloadSettings
-from configvault.service import steps
+from configvault.service import filling
 from configvault.service.reload.context import Attempt, ReloadContext
 from configvault.service.reload.kind import Kind
 
@@ -44,7 +44,7 @@ def _attempt(
     except CallError as error:
         return Attempt(str(error), error.status)
     return Attempt(
-        answers.shortcoming(answer, settings.expect, steps.filler({}, lambda: context.plugins))
+        answers.shortcoming(answer, settings.expect, filling.filler({}, lambda: context.plugins))
         or _page(answer, settings.expect),
         answer.status,
     )

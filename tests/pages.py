@@ -15,6 +15,8 @@ from sites import Place
 
 from configvault import app, web
 from configvault.core.figures import Figures
+from configvault.core.timeline import ServiceShown
+from configvault.daemon import serviceview
 from configvault.observers.metrics import Metrics
 from configvault.usecases.browse import Browser
 
@@ -25,7 +27,7 @@ class Shown(Browser):
     def __init__(self, place: Place) -> None:
         settings = app.load_settings(str(place.config), os.environ)
         super().__init__(lambda: app.open_site(settings, dict(os.environ)))
-        self._place = place
+        self._shown_place = place
         self.wrong: str | None = None
         self.reasons: list[str] = []
         self.complaints: list[str] = []
@@ -35,7 +37,7 @@ class Shown(Browser):
 
     def status(self) -> dict[str, Any]:
         """Return what the command line says."""
-        return dict(self._place.ok("status"))
+        return dict(self._shown_place.ok("status"))
 
     def alive(self) -> str | None:
         """Return what the test says."""
@@ -48,6 +50,11 @@ class Shown(Browser):
     def metrics(self, accept: str) -> tuple[str, bytes]:
         """Return real metrics."""
         return self._metrics.render(accept)
+
+    def service(self) -> ServiceShown:
+        """Return what the daemon would show."""
+        with self.looking() as site:
+            return serviceview.shown(site)
 
     def complain(self, message: str) -> None:
         """Keep it."""

@@ -17,7 +17,7 @@ from sites import Place
 
 from configvault.core.timeline import Wanted
 
-PHONE, DESK = (390, 844), (1280, 900)
+PHONE, DESK = (360, 800), (1280, 900)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +56,18 @@ def paths(pages: Pages) -> dict[str, str]:
         "snapshot": "/snapshots/latest",
         "refused": f"/rejected/{refused}",
         "difference": "/diff/before..latest",
+        "unified": "/diff/before..latest?view=unified&context=30",
+        "folder": "/files/latest/",
+        "file": f"/files/latest/{META_PATH}?blame=1",
+        "search": "/search?q=tides",
+        "service": "/service",
         "failure": "/snapshots/nothing",
     }
 
 
-SORTS = ["history", "filtered", "snapshot", "refused", "difference", "failure"]
+SORTS = [
+    "history", "filtered", "snapshot", "refused", "difference", "unified", "folder", "file", "search", "service", "failure",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("sort", SORTS)
@@ -111,7 +118,7 @@ CONTRAST = """(() => {
 
 def test_a_screen_reader_finds_its_way(browser: Browser, pages: Pages) -> None:
     """Landmarks, one main heading, labelled fields, table heads, and links that say where they lead."""
-    browser.open(f"http://{pages.address}/")
+    browser.open(f"http://{pages.address}/?plugin=tides")
     told = browser.accessible()
     for expected in (
         ("heading", "History"), ("navigation", "Pages"), ("search", "Filter the history"), ("link", "Skip to the content"),

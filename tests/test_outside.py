@@ -81,7 +81,8 @@ def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
     """A change and a refusal are seen in pages, API, metrics and webhook; the canaries in none of them, nor in the log."""
     place, daemon = running.place, running.daemon
     assert running.get("/health") == (200, "ok\n")
-    assert running.get("/ready") == (200, "ready\n")
+    # The pages are served a moment before the first look at the root has ended.
+    wait_for(lambda: running.get("/ready") == (200, "ready\n"))
     (place.root / "b.yaml").write_text(f"auth:\n  service_token: {CANARY}2\n")
     daemon.wait("snapshot.recorded")
     (place.root / "c.yaml").write_text(f"token: {CANARY}\nx: [\n")

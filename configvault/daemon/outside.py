@@ -15,6 +15,8 @@ import configvault
 from configvault import app
 from configvault.core.errors import ConfigvaultError
 from configvault.core.outcome import FailureOutcome
+from configvault.core.timeline import ServiceShown
+from configvault.daemon import serviceview
 from configvault.daemon.servicelog import Follower
 from configvault.daemon.standing import Standing
 from configvault.daemon.worker import RESTORING, Worker
@@ -89,6 +91,11 @@ class Shown(Browser):
         """Return what a scraper gets."""
         self._hear()
         return self.counted.render(accept)
+
+    def service(self) -> ServiceShown:
+        """Return what is known of the service."""
+        with self.looking() as site:
+            return serviceview.shown(site)
 
     def complain(self, message: str) -> None:
         """Have a fault in the pages logged."""

@@ -9,13 +9,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from configvault.core.errors import UnknownReferenceError
 from configvault.core.model import Change, RejectedState, Snapshot
-from configvault.core.rendering.textdiff import file_diff
+from configvault.core.rendering.textdiff import CONTEXT_LINES, file_diff
 from configvault.core.secrets.redactor import Redactor
-from configvault.core.timeline import Compared, Listed, Timeline, Wanted
-from configvault.usecases import history, references
+from configvault.core.timeline import (
+    Beside,
+    Compared,
+    Day,
+    FileShown,
+    Listed,
+    Listing,
+    Matches,
+    Timeline,
+    Wanted,
+)
+from configvault.usecases import history, inside, references
+from configvault.usecases import report as reports
 from configvault.usecases.history import Filter
 from configvault.usecases.site import Site
 from configvault.usecases.titles import titles
@@ -34,6 +46,7 @@ class Browser:
         self._open_site = open_site
         self._turn = threading.Lock()
         self._redactor: Redactor | None = None
+        self._place: tuple[str, str] | None = None
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[Site]:
@@ -67,6 +80,8 @@ class Browser:
                 all=wanted.only != "snapshots",
                 plugin=wanted.plugin,
                 actor=wanted.actor,
+                path=wanted.path.strip("/") or None,
+                text=wanted.text,
             )
             found = history.listing(site, asked)
             among = history.page(site, 0, MOST_OFFERED)
@@ -100,8 +115,55 @@ class Browser:
                 )
             return found, history.changes_of(site, found)
 
-    def difference(self, old: str, new: str) -> Compared:
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return the name of the host and the path of the root."""
+        if self._place is None:
+            with self.looking() as site:
+                self._place = site.machine or site.host, str(site.root.path)
+        return self._place
+
+    def beside(self, id_: str) -> Beside:
+        """Return which ids are before and after one. Costs a look at their names."""
+        with self.looking() as site:
+            return inside.beside(site, id_)
+
+    def days(self, count: int) -> tuple[Day, ...]:
+        """Return how much happened on each of the last days, the oldest first."""
+        with self.looking() as site:
+            return inside.days(site, count)
+
+    def report(self, since: str | None) -> dict[str, Any]:
+        """Return the document of `configvault report --json`; raises UsageError."""
+        with self.looking() as site:
+            counted = reports.report(site, since)
+            return reports.document(counted, titles(site) if counted.plugins else {})
+
+    def folder_or_file(self, reference: str, path: str, *, blame: bool = False) -> Listing | FileShown:
+        """Return what a state has at `path`, secrets hidden; with `blame` where each line of a file is from.
+
+        Raises:
+            UnknownReferenceError: there is no such state, or nothing there.
+        """
+        with self.looking() as site:
+            hide = Redactor(site.vault.redaction_key()).text
+            return inside.folder_or_file(site, references.resolve_any(site, reference), path, hide, blame=blame)
+
+    def search(self, reference: str, text: str) -> Matches:
+        """Return the lines of a state that have `text`, secrets hidden; raises as `snapshot`."""
+        with self.looking() as site:
+            hide = Redactor(site.vault.redaction_key()).text
+            return inside.search(site, references.resolve_any(site, reference), text, hide)
+
+    def fingerprint(self) -> str:
+        """Return what changes whenever the history does, or what is said of it."""
+        with self.looking() as site:
+            return site.vault.refs.fingerprint()
+
+    def difference(self, old: str, new: str, context: int = CONTEXT_LINES) -> Compared:
         """Compare two references, secrets hidden; `live` is what is in the root, `before` what `new` lies on.
+
+        `context` lines that are the same are around each change.
 
         Raises:
             UnknownReferenceError: one of them names nothing.
@@ -112,7 +174,8 @@ class Browser:
             found = history.difference(site, old, None if new == history.LIVE else new, (), stage)
             hide = Redactor(site.vault.redaction_key()).both
             files = tuple(
-                file_diff(change, found.read_old, found.read_new, hide) for change in found.changes[:MOST_FILES]
+                file_diff(change, found.read_old, found.read_new, hide, context)
+                for change in found.changes[:MOST_FILES]
             )
         return Compared(found.old, found.new, files, max(0, len(found.changes) - MOST_FILES))
 

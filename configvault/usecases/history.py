@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,7 +26,8 @@ _T = TypeVar("_T")
 class Filter:
     """Which snapshots to list; times as people write them. `all` adds rejected states.
 
-    `plugin` is one they touch, `actor` a part of who made them.
+    `plugin` is one they touch, `actor` a part of who made them, `text` a part of a subject, a reason, an actor, a plugin's
+    name or a changed path.
     """
 
     since: str | None = None
@@ -36,6 +38,7 @@ class Filter:
     all: bool = False
     plugin: str = ""
     actor: str = ""
+    text: str = ""
 
 
 def listing(site: Site, wanted: Filter) -> list[Listed]:
@@ -62,6 +65,8 @@ def _listed(site: Site, wanted: Filter, since: datetime | None, until: datetime 
     found: Iterable[Listed]
     if wanted.good:
         found = _log(site, wanted.path) if wanted.path is not None else _good(site)
+    elif wanted.text and wanted.path is None:
+        found = _having(site, wanted, older)
     elif wanted.all:
         every = _with_rejected(site, older if wanted.path is None else [])
         found = (one for one in every if wanted.path is None or _touches(site, one, wanted.path))
@@ -73,6 +78,32 @@ def _listed(site: Site, wanted: Filter, since: datetime | None, until: datetime 
         inside = (since is None or one.taken_at >= since) and (until is None or one.taken_at <= until)
         if inside and (not wanted.good or (isinstance(one, Snapshot) and one.good)) and _concerns(one, wanted):
             yield one
+
+
+def _having(site: Site, wanted: Filter, args: Sequence[str]) -> Iterator[Listed]:
+    """Yield what has the text, newest first: in its message, or in the name of a path that it changed.
+
+    Costs what git takes to look through the messages and the names down to the last that is taken.
+    """
+    # In git's patterns a bracket holds characters that are special elsewhere.
+    name = re.sub(r"[][*?\\]", "?", wanted.text)
+    said = site.vault.log(*args, "-i", "-F", f"--grep={wanted.text}")
+    named = site.vault.log(*args, "--", f":(top,icase,glob)**/*{name}*", f":(top,icase,glob)**/*{name}*/**")
+    newest_first = heapq.merge(said, named, key=lambda one: _age(one.id), reverse=True)
+    snapshots = (next(same) for _, same in itertools.groupby(newest_first, key=lambda one: one.commit))
+    if not wanted.all:
+        yield from snapshots
+        return
+    rejected: Iterator[Listed] = (one for one in site.vault.each_rejected() if _has(site, one, wanted.text))
+    every: Iterator[Listed] = iter(snapshots)
+    yield from heapq.merge(every, rejected, key=lambda one: _age(one.id), reverse=True)
+
+
+def _has(site: Site, one: RejectedState, text: str) -> bool:
+    said = "\n".join((one.id, one.subject, one.actor, *one.plugins, *(found.path for found in one.findings)))
+    return text.lower() in said.lower() or any(
+        text.lower() in change.path.lower() for change in changes_of(site, one)
+    )
 
 
 def _concerns(one: Listed, wanted: Filter) -> bool:

@@ -6,9 +6,10 @@ What was thinned out of the vault or dropped from it is not counted; commands an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from configvault.core import times
 from configvault.core.errors import UsageError
@@ -94,3 +95,29 @@ def _sort(one: Listed) -> str:
     if isinstance(one, RejectedState):
         return "refusals"
     return next((what for trigger, what in _BY_TRIGGER.items() if trigger == one.trigger), "changes")
+
+
+def ordered(title: str, rows: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
+    """Return days newest first, everything else by how much happened."""
+    if title == "day":
+        return sorted(rows.items(), reverse=True)
+    return sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0]))
+
+
+def document(counted: Report, titles: Mapping[str, str]) -> dict[str, Any]:
+    """Return what `report --json` and the API print; `titles` are names that people know plugins by."""
+    tables = {"plugins": counted.plugins, "actors": counted.actors, "days": counted.days}
+    return {
+        "since": counted.since.isoformat() if counted.since else None,
+        "totals": counted.totals,
+        **{
+            name: [{"name": key, **counts} for key, counts in ordered(name[:-1], rows)]
+            for name, rows in tables.items()
+        },
+        "releases": [asdict(one) | {"at": one.at.isoformat()} for one in counted.releases],
+        "titles": {name: titles[name] for name in counted.plugins if name in titles},
+        "slowest": [
+            asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
+            for one in counted.slowest
+        ],
+    }

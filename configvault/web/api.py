@@ -61,6 +61,25 @@ def rejected(source: Source, _rest: str, query: Query) -> Answer:
     return Answer.json(events.discreet(document, source.hide))
 
 
+def report(source: Source, _rest: str, query: Query) -> Answer:
+    """Return the document of `report`."""
+    return Answer.json(events.discreet(source.report(query.get("since") or None), source.hide))
+
+
+def index(_source: Source, _rest: str, _query: Query) -> Answer:
+    """Return what there is to ask for."""
+    return Answer.json({"documents": dict(DOCUMENTS)})
+
+
+DOCUMENTS = {
+    "/api/status": "what configvault status --json prints",
+    "/api/snapshots": "a page of the history: limit, page, plugin, actor, path, since, until, q",
+    "/api/snapshots/ID": "what configvault show ID --json prints",
+    "/api/rejected": "a page of the rejected states, as the history",
+    "/api/report": "what configvault report --json prints: since",
+}
+
+
 def wanted(query: Query, size: str = "", otherwise: int = 50) -> Wanted:
     """Return which part of the history is asked for, `otherwise` entries a page where `size` does not say how many.
 
@@ -70,12 +89,13 @@ def wanted(query: Query, size: str = "", otherwise: int = 50) -> Wanted:
     only = query.get("only", "")
     if only not in ONLY:
         raise UsageError(f"only {only!r} is not one of snapshots, rejected", "/")
-    fields = {name: query.get(name, "") for name in ("plugin", "actor", "since", "until")}
-    page, per_page = _number(query, "page", 1), _number(query, size, otherwise)
-    return Wanted(**fields, only=only, page=page, per_page=min(per_page, MOST_ROWS))
+    fields = {name: query.get(name, "") for name in ("plugin", "actor", "since", "until", "path")}
+    page, per_page = number(query, "page", 1), number(query, size, otherwise)
+    return Wanted(**fields, text=query.get("q", ""), only=only, page=page, per_page=min(per_page, MOST_ROWS))
 
 
-def _number(query: Query, name: str, otherwise: int) -> int:
+def number(query: Query, name: str, otherwise: int) -> int:
+    """Return a number of 1 or more that stands in the address; raises UsageError."""
     text = query.get(name, str(otherwise))
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) < 1_000_000 and len(text) < 8):
         raise UsageError(f"{name} {text!r} is not a number of 1 or more", "/")

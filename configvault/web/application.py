@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
+from configvault.core import language
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError, UnknownReferenceError, UsageError
 from configvault.core.frozen import frozen
 from configvault.web import access, api, guard
 from configvault.web.answer import Answer, Query, html
-from configvault.web.pages import difference, failure, refused, snapshot, timeline
+from configvault.web.pages import difference, failure, live, refused, search, service, snapshot, timeline
+from configvault.web.pages import files as files_
 from configvault.web.source import Source
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -29,6 +32,7 @@ _REASONS = {
     503: "Service Unavailable",
 }
 _STATUS = {UnknownReferenceError: 404, UsageError: 400, BusyError: 503}
+_CHOSEN = re.compile(r"(?:^|;\s*)language=(\w{2,8})")
 _MOST_FIELDS = 20
 _LONGEST_VALUE = 500
 
@@ -47,6 +51,12 @@ ROUTES = (
     Route("/snapshots/", snapshot.page, below=True),
     Route("/rejected/", refused.page, below=True),
     Route("/diff/", difference.page, below=True),
+    Route("/files/", files_.page, below=True),
+    Route("/raw/", files_.raw, below=True),
+    Route("/search", search.page),
+    Route("/service", service.page),
+    Route("/events", live.events),
+    Route("/language/", live.choose, below=True),
     Route("/health", api.health),
     Route("/ready", api.ready),
     Route("/metrics", api.metrics),
@@ -54,6 +64,8 @@ ROUTES = (
     Route("/api/snapshots", api.snapshots),
     Route("/api/snapshots/", api.snapshot, below=True),
     Route("/api/rejected", api.rejected),
+    Route("/api/report", api.report),
+    Route("/api/", api.index),
 )
 
 
@@ -66,12 +78,17 @@ class Application:
         self._access = access.Access(token)
         self._static = {
             f"/{name}": Answer(200, type_, (files("configvault.web") / name).read_bytes())
-            for name, type_ in (("style.css", "text/css; charset=utf-8"), ("icon.svg", "image/svg+xml"))
+            for name, type_ in (
+                ("style.css", "text/css; charset=utf-8"),
+                ("page.js", "text/javascript; charset=utf-8"),
+                ("icon.svg", "image/svg+xml"),
+            )
         }
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        answer = self._answer(environ)
+        with language.spoken(_language(environ)):
+            answer = self._answer(environ)
         headers = [
             ("Content-Type", answer.content_type),
             ("Content-Length", str(len(answer.body))),
@@ -82,7 +99,8 @@ class Application:
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else answer.body]
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
-        path: str = environ.get("PATH_INFO", "") or "/"
+        # WSGI hands over bytes as the characters of Latin-1.
+        path = (environ.get("PATH_INFO", "") or "/").encode("latin-1").decode("utf-8", "surrogateescape")
         if not guard.is_ours(environ.get("HTTP_HOST"), self._host):
             return Answer.text(421, "this server answers only to localhost and loopback addresses\n")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -122,7 +140,7 @@ class Application:
             return Answer.json({"error": said}, status)
         if path in access.OPEN:
             return Answer.text(status, f"{error.message}\n")
-        return html(failure.page(status, error), status)
+        return html(failure.page(self._source, status, error), status)
 
 
 class MetricsOnly(Application):
@@ -146,3 +164,11 @@ def _query(environ: dict[str, Any]) -> Query:
     query = {name: values[-1].strip()[:_LONGEST_VALUE] for name, values in fields.items()}
     query["accept"] = environ.get("HTTP_ACCEPT", "")
     return query
+
+
+def _language(environ: dict[str, Any]) -> str:
+    """Return what the reader chose (a cookie), else what the browser prefers, else what the configuration says."""
+    chosen = _CHOSEN.search(environ.get("HTTP_COOKIE", ""))
+    if chosen is not None and chosen[1] in language.LANGUAGES:
+        return chosen[1]
+    return language.wanted(environ.get("HTTP_ACCEPT_LANGUAGE", ""))

@@ -3,19 +3,34 @@
 A template language would escape as well, until somebody marks a string as safe. Here markup is a type: a `str` that is
 not `Markup` cannot get in unescaped, joining the two gives a plain `str` again, and mypy sees the rest. A page is a
 function that can be read from top to bottom, and there is nothing to load.
+
+A plain `str` is the page's own words: it is shown in the language of whoever looks, and this is the only place where it is
+looked up. What others wrote (subjects, names, paths) is `Data`, and shown as it is.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+
+from configvault.core import language
 
 VOID = frozenset({"meta", "link", "input", "br", "hr"})
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 _KEPT = "\n\t"
+# Attributes that people read or hear.
+_WORDS = frozenset({"aria_label", "title", "placeholder"})
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 class Markup(str):
     """HTML that is complete in itself."""
+
+    __slots__ = ()
+
+
+class Data(str):
+    """Text that is not ours: shown as it is in every language."""
 
     __slots__ = ()
 
@@ -53,7 +68,20 @@ def _attribute(key: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
     name = key.rstrip("_").replace("_", "-")
+    if key in _WORDS and isinstance(value, str) and not isinstance(value, Data):
+        value = language.text(value)
     return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+
+
+def words(message: str, **children: Child) -> Markup:
+    """Return a sentence of ours with `children` in the places that `{name}` marks, in the order of the reader's language."""
+    parts = _PLACE.split(language.text(message))
+    return Markup("".join(join(children[part]) if at % 2 else escape(part) for at, part in enumerate(parts)))
+
+
+def counted(count: int, one: str, many: str) -> Markup:
+    """Return `one` or `many`, as `count` asks for, which is shown in the place of `{n}`."""
+    return Markup(escape(language.counted(count, one, many)))
 
 
 def join(*children: Child) -> Markup:
@@ -65,8 +93,10 @@ def _flat(children: Iterable[Child]) -> Iterable[str]:
     for child in children:
         if isinstance(child, Markup):
             yield child
-        elif isinstance(child, str):
+        elif isinstance(child, Data):
             yield escape(child)
+        elif isinstance(child, str):
+            yield escape(language.text(child))
         elif isinstance(child, int):
             yield str(child)
         elif child is not None:

@@ -6,7 +6,17 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from configvault.core.model import Change, RejectedState, Snapshot
-from configvault.core.timeline import Compared, Timeline, Wanted
+from configvault.core.timeline import (
+    Beside,
+    Compared,
+    Day,
+    FileShown,
+    Listing,
+    Matches,
+    ServiceShown,
+    Timeline,
+    Wanted,
+)
 
 
 class Source(Protocol):
@@ -48,8 +58,41 @@ class Source(Protocol):
         """Return a refused state and how it differs from the snapshot before it."""
         ...
 
-    def difference(self, old: str, new: str) -> Compared:
-        """Compare two references; `live` is what is in the root now."""
+    def difference(self, old: str, new: str, context: int = 3) -> Compared:
+        """Compare two references; `live` is what is in the root now. `context` lines are around each change."""
+        ...
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return the name of the host and the path of the root."""
+        ...
+
+    def beside(self, id_: str) -> Beside:
+        """Return which ids are before and after one."""
+        ...
+
+    def days(self, count: int) -> tuple[Day, ...]:
+        """Return how much happened on each of the last days."""
+        ...
+
+    def report(self, since: str | None) -> dict[str, Any]:
+        """Return the document of `configvault report --json`."""
+        ...
+
+    def folder_or_file(self, reference: str, path: str, *, blame: bool = False) -> Listing | FileShown:
+        """Return what a state has at `path`, secrets hidden."""
+        ...
+
+    def search(self, reference: str, text: str) -> Matches:
+        """Return the lines of a state that have `text`, secrets hidden."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return what changes whenever the history does."""
+        ...
+
+    def service(self) -> ServiceShown:
+        """Return what is known of the service: its plugins, what it loaded, and how it did since."""
         ...
 
     def complain(self, message: str) -> None:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
-
-if TYPE_CHECKING:
-    from configvault.usecases.report import Report
 
 _HEADS = ("changes", "refused", "rolled back", "undone", "restored", "not loaded")
 
@@ -39,14 +35,14 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
         return servicelog.show(context, args)
     from configvault.core.plugins import named
-    from configvault.usecases.report import report
+    from configvault.usecases.report import document, ordered, report
     from configvault.usecases.titles import titles
 
     site = context.site()
     counted = report(site, args.since)
     known = titles(site) if counted.plugins else {}
     if context.json:
-        context.emit(_document(counted, known))
+        context.emit(document(counted, known))
         return 0
     since = f"since {counted.since:%Y-%m-%d %H:%M}" if counted.since else "since the first snapshot"
     context.output.line(since)
@@ -55,7 +51,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         if rows:
             context.output.line()
             people = known if title == "plugin" else {}
-            cells = [(named(name, people.get(name)), *_cells(counts)) for name, counts in _ordered(title, rows)]
+            cells = [(named(name, people.get(name)), *_cells(counts)) for name, counts in ordered(title, rows)]
             context.output.table((title, *_HEADS), cells)
     if counted.slowest:
         context.output.line()
@@ -73,30 +69,3 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
 def _cells(counts: Mapping[str, int]) -> list[str]:
     return [str(count) if count else "-" for count in counts.values()]
-
-
-def _ordered(title: str, rows: Mapping[str, Mapping[str, int]]) -> list[tuple[str, Mapping[str, int]]]:
-    """Return days newest first, everything else by how much happened."""
-    if title == "day":
-        return sorted(rows.items(), reverse=True)
-    return sorted(rows.items(), key=lambda row: (-sum(row[1].values()), row[0]))
-
-
-def _document(counted: Report, titles: Mapping[str, str]) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    tables = {"plugins": counted.plugins, "actors": counted.actors, "days": counted.days}
-    return {
-        "since": counted.since.isoformat() if counted.since else None,
-        "totals": counted.totals,
-        **{
-            name: [{"name": key, **counts} for key, counts in _ordered(name[:-1], rows)]
-            for name, rows in tables.items()
-        },
-        "releases": [asdict(one) | {"at": one.at.isoformat()} for one in counted.releases],
-        "titles": {name: titles[name] for name in counted.plugins if name in titles},
-        "slowest": [
-            asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
-            for one in counted.slowest
-        ],
-    }

@@ -31,8 +31,10 @@ class FileDiff:
     binary: bool = False
 
 
-def file_diff(change: Change, read_old: Read, read_new: Read, hide: Hide) -> FileDiff:
-    """Return the difference at one path; `hide` redacts a text before and after.
+def file_diff(
+    change: Change, read_old: Read, read_new: Read, hide: Hide, context: int = CONTEXT_LINES
+) -> FileDiff:
+    """Return the difference at one path with `context` lines around each change; `hide` redacts a text before and after.
 
     What a patch cannot say (owners, folders) stands in lines that `git apply` and `patch` pass over.
     """
@@ -40,7 +42,9 @@ def file_diff(change: Change, read_old: Read, read_new: Read, hide: Hide) -> Fil
     # A patch has no way to turn a file into a link: like git, one goes and one comes.
     turned = old is not None and new is not None and old.kind is not new.kind
     pairs = [(old, None), (None, new)] if turned else [(old, new)]
-    parts = [_part(change.path, *pair, read_old, read_new, hide) for pair in pairs if pair != (None, None)]
+    parts = [
+        _part(change.path, *pair, read_old, read_new, hide, context) for pair in pairs if pair != (None, None)
+    ]
     first, *others = parts or [_Part()]
     return FileDiff(
         change,
@@ -65,7 +69,15 @@ def _entry(entry: Entry | Folder | None) -> Entry | None:
     return entry if isinstance(entry, Entry) else None
 
 
-def _part(path: str, old: Entry | None, new: Entry | None, read_old: Read, read_new: Read, hide: Hide) -> _Part:
+def _part(
+    path: str,
+    old: Entry | None,
+    new: Entry | None,
+    read_old: Read,
+    read_new: Read,
+    hide: Hide,
+    context: int,
+) -> _Part:
     header = tuple(_header(path, old, new))
     contents = _content(old, read_old), _content(new, read_new)
     if contents[0] == contents[1]:
@@ -79,7 +91,7 @@ def _part(path: str, old: Entry | None, new: Entry | None, read_old: Read, read_
         said = f"Files {names[0]} and {names[1]} differ ({counts[0]} and {counts[1]} lines)"
         return _Part(header, (said,), counts[1], counts[0], binary=True)
     before, after = map(_lines, hide(texts[0], texts[1]))
-    lines = tuple(_hunks(before, after, names))
+    lines = tuple(_hunks(before, after, names, context))
     added = sum(line.startswith("+") for line in lines[2:])
     removed = sum(line.startswith("-") for line in lines[2:])
     return _Part(header, lines, added, removed)
@@ -105,21 +117,21 @@ def _lines(text: str) -> list[str]:
     return [*lines, last + "\n" + NO_END] if last else lines
 
 
-def _hunks(before: list[str], after: list[str], names: tuple[str, str]) -> Iterator[str]:
+def _hunks(before: list[str], after: list[str], names: tuple[str, str], context: int) -> Iterator[str]:
     # Like git's: the tab tells `patch` where a name with spaces ends.
     old, new = (name + "\t" if " " in name else name for name in names)
     edits = alignment.edits(before, after)
     if edits:
         yield f"--- {old}"
         yield f"+++ {new}"
-    for group in alignment.hunks(edits, CONTEXT_LINES):
-        for line in _hunk(before, after, group):
+    for group in alignment.hunks(edits, context):
+        for line in _hunk(before, after, group, context):
             yield from line.split("\n")
 
 
-def _hunk(before: list[str], after: list[str], group: list[alignment.Edit]) -> Iterator[str]:
+def _hunk(before: list[str], after: list[str], group: list[alignment.Edit], context: int) -> Iterator[str]:
     """Yield one hunk: its head, and its lines with what is around them."""
-    first, last = max(0, group[0][0] - CONTEXT_LINES), min(len(before), group[-1][1] + CONTEXT_LINES)
+    first, last = max(0, group[0][0] - context), min(len(before), group[-1][1] + context)
     start = group[0][2] - (group[0][0] - first)
     end = group[-1][3] + (last - group[-1][1])
     yield f"@@ -{_range(first, last)} +{_range(start, end)} @@"

@@ -75,8 +75,13 @@ class Recent:
         return {plugin: (requests, errors) for plugin, (requests, errors) in total.items()}
 
 
-def back(path: str, size: int, since: float, parser: Parser) -> tuple[list[str], bool]:
-    """Return the end of a log up to `size`, with everything `since` in it, and whether that is the whole file."""
+def back(
+    path: str, size: int, since: float, parser: Parser, most: int = MOST_BACK_BYTES
+) -> tuple[list[str], bool]:
+    """Return the end of a log up to `size`, with everything `since` in it, and whether that is the whole file.
+
+    No more than four times `most` bytes are read.
+    """
     length = _FIRST_BACK_BYTES
     while size:
         start = max(0, size - length)
@@ -85,7 +90,7 @@ def back(path: str, size: int, since: float, parser: Parser) -> tuple[list[str],
             lines = file.read(size - start).decode("utf-8", "replace").split("\n")
         lines = lines[1:] if start else lines
         first = next((at for at, *_ in parser.requests(lines[:200]) if at is not None), None)
-        if start == 0 or length >= MOST_BACK_BYTES or (first is not None and first < since):
+        if start == 0 or length >= most or (first is not None and first < since):
             return lines, start == 0
         length *= 4
     return [], True

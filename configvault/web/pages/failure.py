@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from configvault.core import language
 from configvault.core.errors import ConfigvaultError
-from configvault.web.markup import Markup, el
+from configvault.web.markup import Data, Markup, el
 from configvault.web.pages import layout
+from configvault.web.source import Source
 
-_TITLES = {404: "Not here", 400: "Not understood", 503: "Busy"}
+_TITLES = {404: "Not found", 400: "Not understood", 503: "Busy"}
 
 
-def page(status: int, error: ConfigvaultError) -> Markup:
+def page(source: Source, status: int, error: ConfigvaultError) -> Markup:
     """Return the page of an error."""
     hint = layout.command(error.hint) if error.hint and error.hint.startswith("configvault") else None
-    way = el("p", el("a", "To the history", href="/"))
-    return layout.page(_TITLES.get(status, "It failed"), el("p", error.message, class_="lead"), hint, way)
+    message = el("p", Data(language.sentence(error.message)), class_="lead")
+    way = el("p", el("a", "Go to the history", href="/"))
+    return layout.page(source, _TITLES.get(status, "This page failed"), message, hint, way)

@@ -1,68 +1,114 @@
-"""One refused state: why, with the line and a caret below the fault."""
+"""One rejected state: why, with the lines around each fault, and what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configvault.core.model import Finding, Severity
+from configvault.core import language
+from configvault.core.errors import ConfigvaultError
+from configvault.core.model import Finding, RejectedState, Severity
+from configvault.core.timeline import FileShown
 from configvault.web.answer import Answer, Query, html
-from configvault.web.markup import Markup, el, join
+from configvault.web.markup import Data, Markup, el, join
 from configvault.web.pages import layout
 from configvault.web.pages.snapshot import table
 from configvault.web.source import Source
 
 _WIDEST = 100
+_AROUND = 3
+# Files that are shown around their findings.
+_MOST_FILES = 20
 
 
 def page(source: Source, rest: str, _query: Query) -> Answer:
-    """Return the page of the refused state that `rest` names."""
+    """Return the page of the rejected state that `rest` names."""
     found, changes = source.rejected(rest)
     facts = layout.facts(
         [
-            ("Refused", layout.when(found.taken_at)),
-            ("By", source.hide(found.actor)),
+            ("Rejected", layout.when(found.taken_at)),
+            ("By", Data(source.hide(found.actor))),
             ("Trigger", found.trigger),
-            ("Plugins", ", ".join(found.plugins)),
+            ("Plugins", Data(", ".join(found.plugins))),
         ]
     )
+    files: dict[str, FileShown | None] = {}
     content = [
-        el("p", source.hide(found.subject), class_="lead"),
+        el("p", Data(source.hide(found.subject)), class_="lead"),
         facts,
         el("h2", "Why"),
-        [_finding(source, one) for one in found.findings if one.severity is Severity.ERROR],
+        [_finding(source, found, one, files) for one in found.findings if one.severity is Severity.ERROR],
         el("h2", "What to do"),
-        el("p", "Mend the file and save it: the daemon looks at it again. Or put the latest snapshot back:"),
+        el("p", "Fix the file and save it: the daemon validates it again. Or restore the latest snapshot:"),
         layout.command("configvault rollback latest"),
-        el("h2", "What differs from the snapshot before it"),
-        el("p", el("a", "Show the lines", href=f"/diff/before..{found.id}")) if changes else None,
-        table(changes),
-        _warnings(source, found.findings),
+        el("h2", "Changes since the snapshot before"),
+        el("p", el("a", "Show the changed lines", href=f"/diff/before..{found.id}")) if changes else None,
+        table(changes, found.id),
+        _warnings(source, found, found.findings, files),
+        layout.neighbours(source.beside(found.id)),
     ]
-    return html(layout.page(found.id, content))
+    return html(layout.page(source, Data(found.id), content))
 
 
-def _warnings(source: Source, findings: Sequence[Finding]) -> Markup | None:
-    """Return what was found besides, and would not have kept it from being recorded."""
+def _warnings(
+    source: Source, state: RejectedState, findings: Sequence[Finding], files: dict[str, FileShown | None]
+) -> Markup | None:
+    """Return the other findings, which would not have kept it from being recorded."""
     found = [one for one in findings if one.severity is not Severity.ERROR]
-    return join(el("h2", "Other warnings"), [_finding(source, one) for one in found]) if found else None
+    if not found:
+        return None
+    return join(el("h2", "Other warnings"), [_finding(source, state, one, files) for one in found])
 
 
-def _finding(source: Source, one: Finding) -> Markup:
+def _finding(source: Source, state: RejectedState, one: Finding, files: dict[str, FileShown | None]) -> Markup:
     place = one.path if one.line is None else f"{one.path}:{one.line}:{one.column or 1}"
     title = el(
-        "h3", el("span", one.severity.value, class_=f"flag {one.severity.value}"), " ", layout.path(place)
+        "h3", el("span", one.severity.value, class_=f"flag {one.severity.value}"), Data(" "), layout.path(place)
     )
-    hint = el("p", "Hint: ", source.hide(one.hint)) if one.hint else None
-    said = el("p", source.hide(one.message), " ", el("small", f"({one.rule})"))
-    return el("article", title, said, _excerpt(source, one), hint, class_="finding")
+    hint = None
+    if one.hint:
+        hint = el("p", el("strong", "Hint:"), Data(" " + language.sentence(source.hide(one.hint))))
+    message = Data(language.sentence(source.hide(one.message)) + " ")
+    said = el("p", message, el("small", Data(f"({one.rule})")))
+    return el("article", title, said, _excerpt(source, state, one, files), hint, class_="finding")
 
 
-def _excerpt(source: Source, one: Finding) -> Markup | None:
-    """Return the line, and a caret below its column that nobody has to hear read out."""
-    if one.excerpt is None:
+def _excerpt(
+    source: Source, state: RejectedState, one: Finding, files: dict[str, FileShown | None]
+) -> Markup | None:
+    """Return the line with those around it, and a caret below its column that is not read out."""
+    if one.line is None:
+        return None
+    file = _file(source, state.id, one.path, files)
+    if file is None or not 0 < one.line <= len(file.lines):
+        lines = [(one.line, source.hide(one.excerpt))] if one.excerpt is not None else []
+    else:
+        first = max(1, one.line - _AROUND)
+        lines = list(enumerate(file.lines[first - 1 : one.line + _AROUND], first))
+    if not lines:
         return None
     column = one.column or 1
-    start = max(0, column - 1 - _WIDEST // 2) if len(one.excerpt) > _WIDEST else 0
-    line = source.hide(one.excerpt)[start : start + _WIDEST].replace("\t", " ").replace("\n", " ")
-    caret = el("span", "\n" + " " * (column - 1 - start) + "^", aria_hidden="true") if one.column else None
-    return el("pre", line, caret, class_="excerpt", tabindex=0, aria_label=f"Line {one.line}")
+    start = max(0, column - 1 - _WIDEST // 2) if any(len(text) > _WIDEST for _, text in lines) else 0
+    shown: list[Markup] = []
+    for number, text in lines:
+        line = text[start : start + _WIDEST].replace("\t", " ").replace("\n", " ")
+        gutter = el("span", Data(f"{number:>5} "), class_="gutter", aria_hidden="true")
+        row = join(gutter, Data(line + "\n"))
+        shown.append(el("strong", row) if number == one.line else row)
+        if number == one.line and one.column:
+            pointer = " " * 6 + " " * (column - 1 - start) + "^\n"
+            shown.append(el("span", Data(pointer), class_="caret", aria_hidden="true"))
+    link = el("a", "Show the file", href=f"/files/{state.id}/{layout.quoted(one.path)}#L{one.line}")
+    pre = el("pre", shown, class_="excerpt", tabindex=0, aria_label=f"{one.path}:{one.line}")
+    return join(pre, el("p", link) if file is not None else None)
+
+
+def _file(source: Source, id_: str, path: str, files: dict[str, FileShown | None]) -> FileShown | None:
+    """Return a file of the state, read once; None where there is nothing to show of it."""
+    if path not in files and len(files) < _MOST_FILES:
+        files[path] = None
+        try:
+            found = source.folder_or_file(id_, path)
+        except ConfigvaultError:
+            return None
+        files[path] = found if isinstance(found, FileShown) and found.reason is None else None
+    return files.get(path)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from configvault.core.model import Change, Snapshot
+from configvault.core.model import Change, ChangeKind, Folder, Snapshot
 from configvault.core.plugins import named
 from configvault.web.answer import Answer, Query, html
-from configvault.web.markup import Child, Markup, el
+from configvault.web.markup import Child, Data, Markup, counted, el
 from configvault.web.pages import layout
 from configvault.web.source import Source
 
@@ -18,53 +18,62 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
     """Return the page of the snapshot that `rest` names."""
     found, changes = source.snapshot(rest)
     content = [
-        el("p", source.hide(found.subject), class_="lead"),
+        el("p", Data(source.hide(found.subject)), class_="lead"),
         layout.facts(_facts(source, found)),
-        el("h2", "Roll back to it"),
-        el("p", "Say what it would do:"),
+        el("h2", "Roll back to this snapshot"),
+        el("p", "Show what a rollback would change:"),
         layout.command(f"configvault rollback {found.id} --dry-run"),
-        el("p", "Do it:"),
+        el("p", "Roll back:"),
         layout.command(f"configvault rollback {found.id}"),
-        el("h2", "What it changed"),
+        el("h2", "Changes"),
         _links(found),
-        table(changes),
+        table(changes, found.id),
+        layout.neighbours(source.beside(found.id)),
     ]
-    return html(layout.page(found.id, content))
+    return html(layout.page(source, Data(found.id), content))
 
 
 def _facts(source: Source, one: Snapshot) -> list[tuple[str, Child]]:
     titles = source.titles(one.tree) if one.plugins else {}
     return [
         ("Taken", layout.when(one.taken_at)),
-        ("By", source.hide(one.actor)),
+        ("By", Data(source.hide(one.actor))),
         ("Trigger", one.trigger),
-        ("Reason", source.hide(one.reason or "")),
+        ("Reason", Data(source.hide(one.reason or ""))),
+        ("Source", Data(source.hide(one.source or ""))),
         ("Restores", layout.reference(one.target) if one.target else None),
-        ("Plugins", ", ".join(named(name, titles.get(name)) for name in one.plugins)),
-        ("Said of it", layout.flags(one)),
-        ("Notes", [el("p", source.hide(text)) for text in one.annotations]),
-        ("Host", one.host),
-        ("Commit", el("code", one.commit)),
+        ("Plugins", Data(", ".join(named(name, titles.get(name)) for name in one.plugins))),
+        ("Labels", layout.flags(one)),
+        ("Notes", [el("p", Data(source.hide(text))) for text in one.annotations]),
+        ("Host", Data(one.host)),
+        ("Commit", el("code", Data(one.commit))),
     ]
 
 
 def _links(one: Snapshot) -> Markup:
-    with_live = el("a", "Compare with what is live", href=f"/diff/{one.id}..live")
+    files = el("a", "All files", href=f"/files/{one.id}/")
+    with_live = el("a", "Compare with live", href=f"/diff/{one.id}..live")
     if one.parent is None:
-        return el("p", with_live, class_="links")
-    lines = el("a", "Show the lines", href=f"/diff/before..{one.id}")
-    return el("p", lines, with_live, class_="links")
+        return el("p", files, with_live, class_="links")
+    lines = el("a", "Show the changed lines", href=f"/diff/before..{one.id}")
+    return el("p", lines, files, with_live, class_="links")
 
 
-def table(changes: Sequence[Change]) -> Markup:
-    """Return changed paths and how each changed."""
-    rows = [
-        el("tr", el("td", one.kind.value, class_=one.kind.value), el("td", layout.path(one.path)))
-        for one in changes[:MOST_CHANGES]
-    ]
+def table(changes: Sequence[Change], id_: str) -> Markup:
+    """Return changed paths of the state `id_`, and how each changed."""
+    rows = [_row(one, id_) for one in changes[:MOST_CHANGES]]
     head = el("thead", el("tr", el("th", "Change", scope="col"), el("th", "Path", scope="col")))
     more = len(changes) - len(rows)
-    rest = el("p", f"and {more} more: configvault diff --name-only") if more > 0 else None
+    rest = None
+    if more > 0:
+        rest = el("p", counted(more, "and 1 more:", "and {n} more:"))
+        rest = el("div", rest, layout.command(f"configvault show {id_}"))
     if not rows:
-        return el("p", "Nothing.")
+        return el("p", "No changes.")
     return el("div", el("table", head, el("tbody", rows), class_="changes"), rest)
+
+
+def _row(one: Change, id_: str) -> Markup:
+    gone = one.kind is ChangeKind.REMOVED or isinstance(one.new, Folder)
+    shown = layout.path(one.path) if gone else layout.to_file(id_, one.path)
+    return el("tr", el("td", one.kind.value, class_=one.kind.value), el("td", shown))

@@ -92,6 +92,11 @@ class Shown(Browser):
         self._hear()
         return self.counted.render(accept)
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Return the name of the host and the path of the root, which a page about a fault needs, too."""
+        return self._site.machine or self._site.host, str(self._site.root.path)
+
     def service(self) -> ServiceShown:
         """Return what is known of the service."""
         with self.looking() as site:

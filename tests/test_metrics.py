@@ -12,10 +12,11 @@ from outcomes import NAMED, NOON, RECORDED, REJECTED, ROLLED
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from configvault.core.figures import Figures, ReplicaFigures
+from configvault.core.figures import SOURCE_HELD, Figures, ReplicaFigures, SourceFigures
 from configvault.core.outcome import Outcome
 from configvault.observers import metrics as metrics_of
 from configvault.observers.metrics import Metrics
+from configvault.usecases.pull import Held
 
 ALL = Figures(
     by_trigger={"change": 3, "rollback": 1},
@@ -36,6 +37,7 @@ ALL = Figures(
     verified=True,
     degraded=1,
     replicas=(ReplicaFigures("backup.example", NOON, behind=True),),
+    source=SourceFigures(False, NOON, False, "refused", True),
 )
 
 
@@ -95,6 +97,12 @@ def test_what_is_not_known_has_no_sample() -> None:
     """An unknown time is no sample, never the year 1970."""
     text = metrics(Figures()).render("")[1].decode()
     assert not [line for line in text.splitlines() if line.startswith("configvault_last_")]
+
+
+def test_reasons_that_hold_a_commit_are_labels() -> None:
+    """Each reason for which a commit is held is a series of its own, of which at most one is 1."""
+    assert set(SOURCE_HELD) == set(Held)
+    assert [value(metrics(), "configvault_source_held", reason=one) for one in SOURCE_HELD] == [1, 0, 0, 0, 0]
 
 
 def test_every_figure_is_shown() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import OfferError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder
 from configvault.core.names import is_forbidden
@@ -12,10 +12,8 @@ from configvault.core.names import is_forbidden
 DEEPEST = 200
 
 
-class HostileError(ConfigvaultError):
+class HostileError(OfferError):
     """What was offered holds something that is never deployed; nothing was changed."""
-
-    kind = "candidate"
 
 
 @frozen

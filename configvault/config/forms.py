@@ -188,6 +188,22 @@ def source_url(text: str) -> str:
     return git_url(text)
 
 
+def git_ref(text: str) -> str:
+    """Return the name of a branch or a tag, or a commit. Source: git-check-ref-format(1)."""
+    if not re.fullmatch(r"[A-Za-z0-9_][^\x00-\x20~^:?*\[\\\x7f]*", text) or re.search(
+        r"\.\.|@\{|//|/\.|\.lock(/|$)|[./]$", text
+    ):
+        raise ValueError("use the name of a branch or a tag: main, releases/2.1, v1.0")
+    return text
+
+
+def folder(text: str) -> str:
+    """Return the path of a folder within a repository."""
+    if text.startswith("/") or ".." in text.split("/") or not text.isprintable() or not text.strip("/."):
+        raise ValueError("use the path of a folder in the repository: backend/conf/plugin")
+    return text.strip("/")
+
+
 def jmespath(text: str) -> str:
     """Return an expression that compiles."""
     from jmespath import compile as compile_
@@ -255,6 +271,8 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "address": address,
     "git-url": git_url,
     "source-url": source_url,
+    "git-ref": git_ref,
+    "folder": folder,
     "jmespath": jmespath,
     "name": name,
     "host": host,

@@ -61,6 +61,18 @@ class BusyError(ConfigvaultError):
     kind = "busy"
 
 
+class OfferError(ConfigvaultError):
+    """What is offered to become live never can, whatever the rules say; nothing was changed."""
+
+    kind = "candidate"
+
+
+class UntrustedError(ConfigvaultError):
+    """What is offered bears no signature that counts."""
+
+    kind = "untrusted"
+
+
 class IntegrityError(ConfigvaultError):
     """The vault does not hold what it should."""
 

@@ -8,6 +8,9 @@ from datetime import datetime
 
 from configvault.core.frozen import frozen
 
+# Why what the source offers is not deployed, each one fixed word.
+SOURCE_HELD = ("refused", "rolled_back", "drifted", "rewritten", "unsigned")
+
 
 @frozen
 class ReplicaFigures:
@@ -16,6 +19,20 @@ class ReplicaFigures:
     name: str
     last_success: datetime | None = None
     behind: bool = False
+
+
+@frozen
+class SourceFigures:
+    """The source: whether it answered when it was asked last, when it did, what holds what it offers (a fixed word).
+
+    `is_current`: what it offers is deployed. `drifted`: live is not what was deployed from it.
+    """
+
+    reachable: bool
+    answered_at: datetime | None = None
+    is_current: bool | None = None
+    held: str | None = None
+    drifted: bool = False
 
 
 @frozen
@@ -47,3 +64,4 @@ class Figures:
     verified: bool | None = None
     degraded: int | None = None
     replicas: tuple[ReplicaFigures, ...] = ()
+    source: SourceFigures | None = None

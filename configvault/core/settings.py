@@ -267,13 +267,14 @@ class SourceSettings:
 
     `key`, `known_hosts`, `user`, `token` and `timeout` as for a replica. `trusted` are ssh public keys: where there is
     one, only commits that one of them has signed are deployed. `on_drift`: what becomes of changes that somebody made
-    in the root (report: they hold the deployment; overwrite: they are kept in the vault and replaced).
+    in the root (report: they hold the deployment; overwrite: they are kept in the vault and replaced). `every`: how often
+    the daemon asks for something new.
     """
 
     url: str = field(metadata=allowed("source-url"))
-    ref: str = field(default="main", metadata=allowed("name"))
-    path: str | None = field(default=None, metadata=allowed("name"))
-    every: float = field(default=60.0, metadata=allowed(above=0))
+    ref: str = field(default="main", metadata=allowed("git-ref"))
+    path: str | None = field(default=None, metadata=allowed("folder"))
+    every: float = field(default=60.0, metadata=allowed(least=1))
     timeout: float = field(default=60.0, metadata=allowed(above=0))
     key: str | None = field(default=None, metadata=allowed("path"))
     known_hosts: str | None = field(default=None, metadata=allowed("path"))

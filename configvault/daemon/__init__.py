@@ -38,6 +38,7 @@ from configvault.daemon.jobs import Configured, Job, Task
 from configvault.daemon.outside import Outside
 from configvault.daemon.replicas import Replicas
 from configvault.daemon.schedule import Clock, is_missed
+from configvault.daemon.source import Source
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
 from configvault.daemon.systemd import Notifier
@@ -180,6 +181,7 @@ class _Daemon:
         self._worker.on_ready = self._ready
         self._worker.on_waiting = self._waiting
         self._replicas = Replicas(self._standing)
+        self._source = Source(self._standing)
         self._commands = Commands(site)
         self._outside = Outside(environ, self._standing, self._worker, self._commands.look)
         self._clock: Clock | None = None
@@ -214,8 +216,15 @@ class _Daemon:
         """Catch up, and say so; called in the worker's thread."""
         self._start_clock()
         self._replicas.take(self._site)
+        self._source.take(self._site, partial(self._open_beside, self._site))
         self._tell(Phase.READY, self._status())
         self._notifier.ready(self._status())
+
+    def _open_beside(self, site: Site, stop: threading.Event) -> Site:
+        """Open what `site` protects for another thread, which is heard by the same observers."""
+        own = app.open_site(site.settings, self._environ, command=COMMAND, wait_s=_LOCK_WAIT_S, stop=stop)
+        own.observers, own.in_place = site.observers, site.in_place
+        return own
 
     def _waiting(self) -> None:
         """Have systemd go on: the start is over, though there is no root yet. `/ready` says so until it has come."""
@@ -335,6 +344,7 @@ class _Daemon:
         ):
             self._start_clock()
         self._replicas.take(site)
+        self._source.take(site, partial(self._open_beside, site))
         before.vault.close()
         self._standing.configured(None)
         self._tell(Phase.CONFIGURED, f"read {self._path}")
@@ -346,6 +356,7 @@ class _Daemon:
         self._notifier.stopping()
         self._stop_clock()
         self._replicas.close()
+        self._source.close()
         thread.join(STOP_S)
         if thread.is_alive():
             self._tell(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 
 
@@ -23,7 +24,8 @@ def write(path: str, data: bytes, mode: int = 0o600, *, sync: bool = True) -> No
 
     Without `sync` that holds for a killed process only; after a power cut the file may be empty.
     """
-    aside = f"{path}.{os.getpid()}.tmp"
+    # The threads of a daemon write, too.
+    aside = f"{path}.{threading.get_native_id()}.{os.getpid()}.tmp"
     try:
         fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with naming(path), open(fd, "wb") as file:

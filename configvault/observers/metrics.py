@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from configvault.core.figures import Figures
+from configvault.core.figures import SOURCE_HELD, Figures, SourceFigures
 from configvault.core.model import HealthReport, ReloadReport
 from configvault.core.outcome import (
     CommandOutcome,
@@ -341,6 +341,7 @@ class _Gauges(Collector):
             snapshots.add_metric([trigger], count)
         yield snapshots
         yield from _replicas(figures)
+        yield from _source(figures.source)
         plugins = GaugeMetricFamily(
             "coze_active_plugins",
             "Plugins of the latest snapshot that are not deprecated.",
@@ -399,6 +400,32 @@ def _replicas(figures: Figures) -> Iterator[Metric]:
         behind.add_metric([replica.name], replica.behind)
     yield success
     yield behind
+
+
+def _source(source: SourceFigures | None) -> Iterator[Metric]:
+    up = GaugeMetricFamily("configvault_source_up", "1 where the source answered when it was asked last.")
+    answered = GaugeMetricFamily(
+        "configvault_source_last_answer_timestamp_seconds", "When the source answered last."
+    )
+    current = GaugeMetricFamily(
+        "configvault_source_deployed", "1 where what the source offers is deployed, and was not left since."
+    )
+    held = GaugeMetricFamily(
+        "configvault_source_held", "1 for the reason that holds what the source offers.", labels=["reason"]
+    )
+    drifted = GaugeMetricFamily(
+        "configvault_source_drifted", "1 where the root is not what was deployed from the source."
+    )
+    if source is not None:
+        up.add_metric([], source.reachable)
+        drifted.add_metric([], source.drifted)
+        if source.answered_at is not None:
+            answered.add_metric([], source.answered_at.timestamp())
+        if source.is_current is not None:
+            current.add_metric([], source.is_current and source.held is None)
+        for reason in SOURCE_HELD:
+            held.add_metric([reason], source.held == reason)
+    yield from (up, answered, current, held, drifted)
 
 
 def _at(moment: datetime | None) -> float | None:

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 
-from configvault.core.errors import ConfigvaultError
+from configvault.core.errors import ConfigvaultError, OfferError, UntrustedError
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
 from configvault.replica.program import Git
@@ -17,6 +17,13 @@ PROTOCOLS = "https:ssh:file"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REF = "refs/configvault/candidate"
 _MEASURE_S = 0.25
+# A branch and a tag of one name, and what the tag points at, are three lines.
+_MOST_ANSWER = 1 << 20
+# What git may map while it takes in what somebody sent: an object that unpacks to more ends git, not the host.
+# Source: git-config(1), pack.threads and core.packedGit*: without them it maps as much as there is.
+_MOST_MEMORY_KIB = 4 << 20
+_BOUNDED = ("sh", "-c", f'ulimit -v {_MOST_MEMORY_KIB} && exec "$@"', "sh")
+_MAPPING = ("pack.threads=1", "core.packedGitWindowSize=32m", "core.packedGitLimit=256m")
 
 
 class Offered:
@@ -41,7 +48,12 @@ class Offered:
         """
         if _COMMIT.fullmatch(ref):
             return ref
-        ran = self._run(git, ["ls-remote", "--quiet", self._address.url, ref, f"{ref}^{{}}"], self._stop)
+        args = ["ls-remote", "--quiet", "--", self._address.url, ref, f"{ref}^{{}}"]
+        ran = self._run(git, args, self._stop, _MOST_ANSWER)
+        if ran.is_over:
+            raise ConfigvaultError(
+                f"{self.name} answers with more than {_MOST_ANSWER} bytes for {ref!r}", "see what it is"
+            )
         if ran.code != 0:
             raise self._failure(ran)
         found = {name: id_ for id_, _, name in (line.partition("\t") for line in ran.out.splitlines())}
@@ -62,15 +74,24 @@ class Offered:
             history: fetch the commits before it, too.
 
         Raises:
-            ConfigvaultError: it could not be fetched, is too large, or nobody trusted has signed it.
+            OfferError: it is too large.
+            UntrustedError: nobody trusted has signed it.
+            ConfigvaultError: it could not be fetched.
         """
-        args = ["-c", "fetch.fsckObjects=true", "fetch", "--no-tags", "--no-write-fetch-head"]
-        args += [] if history else ["--depth=1"]
-        args += ["--no-auto-gc", "--no-recurse-submodules", "--quiet", self._address.url, f"+{ref}:{_REF}"]
+        args = [part for setting in ("fetch.fsckObjects=true", *_MAPPING) for part in ("-c", setting)]
+        args += ["fetch", "--no-tags", "--no-write-fetch-head", *([] if history else ["--depth=1"])]
+        args += [
+            "--no-auto-gc",
+            "--no-recurse-submodules",
+            "--quiet",
+            "--",
+            self._address.url,
+            f"+{ref}:{_REF}",
+        ]
         size = _Size(folder, most_bytes, self._stop)
         ran = self._run(git, args, size)
         if size.is_over:
-            raise ConfigvaultError(
+            raise OfferError(
                 f"{self.name} sends more than {most_bytes} bytes for {ref!r}: it was not fetched",
                 "is it the right repository? a smaller one takes only the plugin directory",
             )
@@ -93,7 +114,7 @@ class Offered:
         said = self._asked(git, [*settings, "log", "-1", "--format=%G?", commit]).strip()
         if said != "G":
             why = "is not signed" if said == "N" else "has no signature of a key in source.trusted"
-            raise ConfigvaultError(f"commit {commit[:12]} of {self.name} {why}", "sign it: git commit -S")
+            raise UntrustedError(f"commit {commit[:12]} of {self.name} {why}", "sign it: git commit -S")
 
     def _asked(self, git: Git, args: list[str]) -> str:
         ran = self._run(git, args, self._stop)
@@ -101,9 +122,19 @@ class Offered:
             raise self._failure(ran)
         return ran.out
 
-    def _run(self, git: Git, args: list[str], stop: threading.Event | _Size | None) -> program.Ran:
+    def _run(
+        self, git: Git, args: list[str], stop: threading.Event | _Size | None, most: int = program.MOST_BYTES
+    ) -> program.Ran:
         git.env["GIT_ALLOW_PROTOCOL"] = PROTOCOLS
-        return program.run(git, self._address, args, timeout_s=self._address.timeout_s, stop=stop)  # type: ignore[arg-type]
+        return program.run(
+            git,
+            self._address,
+            args,
+            timeout_s=self._address.timeout_s,
+            stop=stop,
+            before=_BOUNDED,
+            most_bytes=most,
+        )
 
     def _failure(self, ran: program.Ran) -> ConfigvaultError:
         if ran.code is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from configvault.replica.address import Address
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CHECK_S = 0.05
 _GRACE_S = 2.0
-_MOST_BYTES = 64 << 20
+MOST_BYTES = 64 << 20
 _CONNECT_S = 20
 
 
@@ -31,12 +31,21 @@ class Git(Protocol):
         ...
 
 
+class Stop(Protocol):
+    """Says when to stop (an event, or a measure)."""
+
+    def is_set(self) -> bool:
+        """Return whether to stop."""
+        ...
+
+
 class Ran(NamedTuple):
-    """How git ended; `code` is None where it was stopped or its time was over."""
+    """How git ended; `code` is None where it was stopped, its time was over, or (`is_over`) it said too much."""
 
     code: int | None
     out: str
     err: str
+    is_over: bool = False
 
 
 def run(
@@ -45,13 +54,25 @@ def run(
     args: Sequence[str],
     *,
     timeout_s: float,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
+    before: Sequence[str] = (),
+    most_bytes: int = MOST_BYTES,
 ) -> Ran:
-    """Run `git ARGS` with the login of `address`, and end it with all it started when its time is over."""
+    """Run `git ARGS` with the login of `address`, and end it with all it started when its time is over.
+
+    Args:
+        git: works on one repository.
+        address: whose login it gets.
+        args: what to run.
+        timeout_s: how long it may take.
+        stop: ends it early.
+        before: a program that runs what follows it.
+        most_bytes: it is ended where it prints more.
+    """
     import subprocess
     import tempfile
 
-    words = git.argv(*_login(address), *args)
+    words = [*before, *git.argv(*_login(address), *args)]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         process = subprocess.Popen(
             words,
@@ -63,14 +84,15 @@ def run(
             start_new_session=True,
         )
         try:
-            code = _wait(process, time.monotonic() + timeout_s, stop)
+            is_over = partial(_is_over, (out.fileno(), err.fileno()), most_bytes)
+            code = _wait(process, time.monotonic() + timeout_s, stop, is_over)
         finally:
             _end(process)
         texts = []
         for file in (out, err):
             file.seek(0)
-            texts.append(file.read(_MOST_BYTES).decode("utf-8", "replace"))
-        return Ran(code, *texts)
+            texts.append(file.read(most_bytes).decode("utf-8", "replace"))
+        return Ran(code, texts[0], texts[1], is_over())
 
 
 def environment(inherited: dict[str, str], address: Address) -> dict[str, str]:
@@ -98,14 +120,18 @@ def _login(address: Address) -> list[str]:
     return [part for setting in settings for part in ("-c", setting)]
 
 
-def _wait(process: Popen[bytes], deadline: float, stop: threading.Event | None) -> int | None:
+def _is_over(fds: Sequence[int], most_bytes: int) -> bool:
+    return any(os.fstat(fd).st_size > most_bytes for fd in fds)
+
+
+def _wait(process: Popen[bytes], deadline: float, stop: Stop | None, is_over: Callable[[], bool]) -> int | None:
     import subprocess
 
     while True:
         try:
             return process.wait(_CHECK_S)
         except subprocess.TimeoutExpired:
-            if time.monotonic() >= deadline or (stop is not None and stop.is_set()):
+            if time.monotonic() >= deadline or is_over() or (stop is not None and stop.is_set()):
                 return None
 
 

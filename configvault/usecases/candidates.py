@@ -13,7 +13,7 @@ from typing import IO
 from configvault.candidate import tarball
 from configvault.candidate.tree import Limits, Tree
 from configvault.core.candidates import Candidate, Source
-from configvault.core.errors import ConfigvaultError, UsageError
+from configvault.core.errors import ConfigvaultError, OfferError, UsageError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Kind
 from configvault.root.capture import Root
@@ -24,10 +24,12 @@ from configvault.vault.stage import Stage
 
 STDIN = "-"
 # As git takes `host:path` for ssh.
-_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:.+")
+_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
 _ROW = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
 _MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
 _SCHEMES = ("https", "ssh", "file")
+# Source: the specification of Git LFS. The content is on another server.
+_LFS = b"version https://git-lfs.github.com/spec/"
 
 
 def is_url(text: str) -> bool:
@@ -53,7 +55,7 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
             tarball.read(stdin, "standard input", stage, _limits(site)), Source("tar", "standard input")
         )
     if is_url(source):
-        return from_git(site, source, stage)
+        return from_git(site, split(source), stage)
     path = os.path.abspath(source)
     if os.path.isdir(path):
         return Candidate(Root(path, site.root.names).capture(None, stage), Source("directory", path))
@@ -100,14 +102,30 @@ class RewrittenError(ConfigvaultError):
     kind = "rewritten"
 
 
-def from_git(site: Site, source: str, stage: Stage, *, after: str | None = None) -> Candidate:
-    """Read `GIT-URL[#REF[:FOLDER]]`.
+def from_git(
+    site: Site,
+    where: tuple[str, str, str],
+    stage: Stage,
+    *,
+    after: str | None = None,
+    may_be_empty: bool = False,
+) -> Candidate:
+    """Read a folder of a git repository.
+
+    Args:
+        site: as for `read`.
+        where: URL, ref and folder (empty: all of it).
+        stage: where the bytes go.
+        after: a commit that it must follow.
+        may_be_empty: a folder that is gone counts as one without files: git keeps no other.
 
     Raises:
         RewrittenError: it does not follow the commit `after`.
+        OfferError: what the commit holds is never deployed.
+        UntrustedError: nobody trusted has signed it.
         ConfigvaultError: as `read`.
     """
-    url, ref, folder = split(source)
+    url, ref, folder = where
     assert site.offered is not None
     offered = site.offered(url)
     limits = _limits(site)
@@ -118,15 +136,21 @@ def from_git(site: Site, source: str, stage: Stage, *, after: str | None = None)
                 f"{offered.name}: {ref} at {commit[:12]} does not follow {after[:12]}, which was deployed: the branch was rewritten",
                 "if that is meant: configvault pull --force",
             )
-        where = f"{offered.name} at {commit[:12]}"
-        tree = Tree(where, limits)
+        named = f"{offered.name} at {commit[:12]}"
+        tree = Tree(named, limits)
         # The ids must be known to git before anything is believed of them: what is read is hashed again.
         objects = Objects(place, git)
         try:
-            for row in _rows(git, f"{commit}:{folder}", where, limits):
+            is_empty = True
+            for row in _rows(git, f"{commit}:{folder}", named, limits):
+                is_empty = False
                 _add(tree, row, objects, stage)
         finally:
             objects.close()
+    if is_empty and not may_be_empty:
+        raise ConfigvaultError(
+            f"{named} has no such folder, or it is empty", "give an existing folder: URL#REF:FOLDER"
+        )
     return Candidate(
         tree.folder(os.geteuid(), os.getegid()), Source("git", _shown(offered.name, ref, folder), commit)
     )
@@ -139,7 +163,9 @@ def _shown(url: str, ref: str, folder: str) -> str:
 @contextlib.contextmanager
 def quarantine(site: Site) -> Iterator[tuple[str, Git]]:
     """Make an empty repository that is gone afterwards: what is fetched comes into the vault only if it is accepted."""
-    with tempfile.TemporaryDirectory(dir=site.vault.state, prefix="candidate-") as place:
+    # Named so that the next holder of the lock removes it where this process is killed.
+    suffix = f".{os.getpid()}.tmp"
+    with tempfile.TemporaryDirectory(suffix, "candidate-", site.vault.state) as place:
         git = Git(place, site.environ)
         git.run(["init", "--quiet", "--bare", "--template=", place])
         yield place, git
@@ -156,10 +182,10 @@ def _rows(git: Git, tree: str, where: str, limits: Limits) -> Iterator[tuple[str
             for row in rows:
                 found = _ROW.fullmatch(row)
                 if found is None:
-                    raise ConfigvaultError(f"{where} holds an entry that git describes in an unknown way", None)
+                    raise OfferError(f"{where} holds an entry that git describes in an unknown way", None)
                 count += 1
                 if count > 2 * limits.files:
-                    raise ConfigvaultError(
+                    raise OfferError(
                         f"{where} has more than validate.max_files = {limits.files} entries",
                         "give the folder of the plugins: URL#REF:FOLDER",
                     )
@@ -168,10 +194,6 @@ def _rows(git: Git, tree: str, where: str, limits: Limits) -> Iterator[tuple[str
     finally:
         process.kill()
         process.communicate()
-    if count == 0:
-        raise ConfigvaultError(
-            f"{where} has no such folder, or it is empty", "give an existing folder: URL#REF:FOLDER"
-        )
 
 
 def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: Stage) -> None:
@@ -197,6 +219,8 @@ def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: 
     if stage_at[1] != size or said.hexdigest() != id_:
         raise tree.refused(name, "is not what its repository says it is")
     stage.keep(id_, stage_at)
+    if size < 1024 and stage.read(id_).startswith(_LFS):
+        raise tree.refused(name, "is a Git LFS pointer, and not the file")
     entry = Entry(kind, _MODES.get(mode, 0o644), os.geteuid(), os.getegid(), id_, size)
     if kind is Kind.LINK:
         tree.add_link(name, parts, os.fsdecode(stage.read(id_)), entry)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from configvault.core.candidates import Candidate, Source, adopt
-from configvault.core.errors import BusyError, UsageError
+from configvault.core.errors import BusyError, OfferError, UsageError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Finding, Folder, RejectedState, State, Trigger, Verdict
 from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, RollbackOutcome
@@ -15,6 +15,7 @@ from configvault.usecases import scan, transition
 from configvault.usecases.confirm import refuse_second
 from configvault.usecases.recording import OVERRIDABLE, summary
 from configvault.usecases.rollback import check_expected, chosen
+from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 from configvault.usecases.standing import divide
 from configvault.usecases.transition import Aim, Finished, Purpose
@@ -33,7 +34,7 @@ class Request:
 
     An invalid state is never made live by it: what is live has to be a snapshot. `keep_extra` removes nothing,
     `preserve` takes owners and modes from the source. `based_on` are the blobs that files had when they were copied to
-    be edited (None: there was none).
+    be edited (None: there was none). `admit` is shown live under the lock, and raises where nothing may be deployed over it.
     """
 
     paths: tuple[str, ...] = ()
@@ -46,6 +47,7 @@ class Request:
     preserve: bool = False
     trigger: str = Trigger.DEPLOY
     based_on: Mapping[str, str | None] = field(default_factory=dict)
+    admit: Callable[[Live], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,12 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
     check_expected(site, request.expect)
     _check_untouched(request, live.state)
+    if request.admit is not None:
+        request.admit(live)
     wanted = adopt(candidate.state, live.state, preserve=request.preserve, keep_extra=request.keep_extra)
     wanted = chosen(request.paths, live.state, wanted, str(candidate.source), "configvault deploy SOURCE -n")
-    if not wanted.entries and live.state.entries and not request.force:
+    is_emptied = not wanted.entries and bool(live.state.entries) and not request.force
+    if is_emptied and request.trigger != Trigger.PULL:
         raise UsageError(
             f"{candidate.source} has no files: everything in the root would be removed",
             "check the directory, or add --force to deploy it anyway",
@@ -119,6 +124,12 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     read = replace(live, stage=stage).read
     verdict = site.validator.validate(State(aimed.state, read, live.before))
     errors = tuple(one for one in verdict.errors if not (request.force and one.rule in OVERRIDABLE))
+    if is_emptied and not errors:
+        # A pull has nobody who reads an error of usage: what was emptied meets `mass-removal`, unless that is off.
+        raise OfferError(
+            f"{candidate.source} has no files: everything in the root would be removed",
+            "if that is meant: configvault pull --force",
+        )
     findings, standing = divide(site, verdict.findings, live.before, read)
     return _Validated(candidate.source, aimed, verdict, errors, findings, standing)
 

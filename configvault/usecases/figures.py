@@ -12,7 +12,7 @@ from itertools import islice
 
 from configvault.core import plugins
 from configvault.core.errors import ConfigvaultError
-from configvault.core.figures import Figures, ReplicaFigures
+from configvault.core.figures import Figures, ReplicaFigures, SourceFigures
 from configvault.core.frozen import frozen
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
 from configvault.usecases import daemonstate, history, replicate
@@ -93,7 +93,26 @@ class Gatherer:
                 ReplicaFigures(one.url, one.pushed_at, bool(one.behind or not one.current))
                 for one in replicate.standing(site)
             ),
+            source=_source(site),
         )
+
+
+def _source(site: Site) -> SourceFigures | None:
+    """Return how the source stands, None where there is none, or it was not asked yet."""
+    source = site.settings.source
+    asked = statefiles.SOURCE_ASKED.read(site.vault.state)
+    if source is None or asked is None or asked.url != source.url:
+        return None
+    found = statefiles.SOURCE.read(site.vault.state)
+    if found is None or (found.url, found.ref) != (source.url, source.ref):
+        return SourceFigures(asked.why is None, asked.answered_at)
+    return SourceFigures(
+        asked.why is None,
+        asked.answered_at,
+        found.offered == found.deployed,
+        found.held,
+        found.drift is not None,
+    )
 
 
 def _counted(site: Site, tip: str | None, before: _History) -> _History:

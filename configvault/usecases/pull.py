@@ -1,24 +1,38 @@
 """Fetch the configured source, and deploy what is new there and accepted. Two kinds of truth never fight over the root.
 
-What holds a deployment back, each said once and kept in `source.json`: the commit was refused, somebody rolled back
-from it, its branch was rewritten, or somebody has changed the root by hand (`source.on_drift: report`).
+What holds a deployment back is kept in `source.json`, so that each commit is fetched and reported once: it was refused,
+somebody rolled back from it, its branch was rewritten, it is not signed, or somebody has changed the root by hand
+(`source.on_drift: report`). One pull runs at a time; the root is changed under the vault's lock like by any command.
 """
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from configvault.core.candidates import Candidate
-from configvault.core.errors import UsageError
+from configvault.core.errors import BusyError, ConfigvaultError, OfferError, UntrustedError, UsageError
 from configvault.core.frozen import frozen
 from configvault.core.model import Snapshot, Trigger
 from configvault.core.outcome import DeployEnd, DeployOutcome
 from configvault.core.settings import SourceSettings
+from configvault.disk import lock
 from configvault.usecases import candidates, deploy, scan
-from configvault.usecases.site import Site
+from configvault.usecases.scan import Live
+from configvault.usecases.site import Offered, Site
+from configvault.usecases.writing import writing
+from configvault.vault import statefiles
+from configvault.vault.git import Git
 from configvault.vault.stage import Stage
-from configvault.vault.statefiles import SOURCE, SourceState
+from configvault.vault.statefiles import JOURNAL, SOURCE, SOURCE_ASKED, SourceAsked, SourceState
+
+# Going back is a decision, not a change that somebody made beside the source.
+_DECISIONS = (Trigger.ROLLBACK, Trigger.UNDO, Trigger.RESTORE)
+# A pull that was killed is among the newest snapshots.
+_MOST_LOOKED_AT = 100
 
 
 class Held(enum.StrEnum):
@@ -28,113 +42,264 @@ class Held(enum.StrEnum):
     ROLLED_BACK = "rolled_back"
     DRIFTED = "drifted"
     REWRITTEN = "rewritten"
+    UNSIGNED = "unsigned"
+
+
+# What only fetching can tell; the daemon does not fetch the same commit for it again.
+_FETCHED = (Held.REWRITTEN, Held.UNSIGNED)
+
+
+class _HeldError(ConfigvaultError):
+    """What was fetched is not deployed after all."""
+
+    def __init__(self, why: Held, message: str, drift: str | None = None) -> None:
+        super().__init__(message)
+        self.why = why
+        self.drift = drift
 
 
 @frozen
 class PullOutcome:
     """What came of a pull: `commit` is what is offered, `held` why it is not deployed, `deployment` what came of it.
 
-    Neither is set where what is offered is live already.
+    Neither is set where what is offered is deployed already, both where it was refused just now. `drift` says what
+    live is, if it is not what was deployed last.
     """
 
     commit: str
     held: Held | None = None
     message: str | None = None
     deployment: DeployOutcome | None = None
+    drift: str | None = None
 
 
-def pull(site: Site, *, force: bool = False, dry_run: bool = False) -> PullOutcome:
-    """Deploy what the source offers, if it is new and nothing holds it; with `force` also what is held.
+def pull(site: Site, *, force: bool = False, dry_run: bool = False, again: bool = True) -> PullOutcome:
+    """Deploy what the source offers, if it is new and nothing holds it.
+
+    Args:
+        site: whose source.
+        force: also what is held, but for a missing signature.
+        dry_run: only say what would be done.
+        again: also fetch once more what was held as rewritten or unsigned: the configuration may be another one by now.
 
     Raises:
         UsageError: no source is configured.
-        ConfigvaultError: it cannot be asked, or what it offers is hostile.
+        BusyError: another pull runs.
+        ConfigvaultError: the source cannot be asked, or the root not be changed.
     """
     source = site.settings.source
     if source is None or site.offered is None:
         raise UsageError("no source is configured", "set source.url, then: configvault config validate")
-    known = SOURCE.read(site.vault.state) or SourceState(source.url, source.ref)
-    if (known.url, known.ref) != (source.url, source.ref):
-        known = SourceState(source.url, source.ref)
-    offered = site.offered(source.url)
-    with candidates.quarantine(site) as (_, git):
-        commit = offered.tip(git, source.ref)
-    known = replace(known, offered=commit, seen_at=site.now())
-    held = None if force else _held(site, source, known)
-    if held is not None:
-        SOURCE.write(site.vault.state, replace(known, held=held[0].value))
-        return PullOutcome(commit, *held)
-    if known.deployed == commit and not force:
-        SOURCE.write(site.vault.state, replace(known, held=None))
-        return PullOutcome(commit)
-    return _deploy(site, source, known, commit, force=force, dry_run=dry_run)
+    with _alone(site):
+        return _Pull(site, source, site.offered(source.url), force, dry_run).run(again)
 
 
-def _held(site: Site, source: SourceSettings, known: SourceState) -> tuple[Held, str] | None:
-    """Return why what is offered must not be deployed by itself, None if it may."""
-    commit = known.offered
-    if commit == known.refused:
-        return Held.REFUSED, f"commit {commit[:12]} was refused; see configvault rejected show {known.rejected}"
-    recorded = site.vault.named(known.snapshot) if known.snapshot else None
-    if recorded is not None and commit == known.deployed and recorded.rolled_back:
-        return (
-            Held.ROLLED_BACK,
-            f"commit {commit[:12]} was rolled back from; it is deployed again by configvault pull --force, a newer one by itself",
-        )
-    if commit == known.deployed:
-        return None
-    if source.on_drift == "report" and recorded is not None and (by := _drift(site, recorded)) is not None:
-        return (
-            Held.DRIFTED,
-            f"the root was changed since {recorded.id} was deployed ({by}); configvault pull --force replaces that, "
-            "after it is kept in the vault",
-        )
-    return None
-
-
-def _drift(site: Site, deployed: Snapshot) -> str | None:
-    """Return what live is, where that is not what was deployed last; a rollback is a decision, and no drift."""
-    live = scan.live(site, None, whole=False)
-    if live.tree == deployed.tree:
-        return None
-    latest = live.latest
-    if latest is not None and live.is_latest:
-        return None if latest.trigger in (Trigger.ROLLBACK, Trigger.UNDO) else latest.id
-    return "not recorded yet"
-
-
-def _deploy(
-    site: Site, source: SourceSettings, known: SourceState, commit: str, *, force: bool, dry_run: bool
-) -> PullOutcome:
-    text = f"{source.url}#{source.ref}" + (f":{source.path}" if source.path else "")
-    after = None if force else known.deployed
-
-    def offer(stage: Stage) -> Candidate:
-        return candidates.from_git(site, text, stage, after=after)
-
-    request = deploy.Request(trigger=Trigger.PULL)
+@contextlib.contextmanager
+def _alone(site: Site) -> Iterator[None]:
+    path = statefiles.path(site.vault.state, statefiles.SOURCE_LOCK)
     try:
-        if dry_run:
-            with site.vault.stage() as stage:
-                outcome, _ = deploy.dry_run(site, request, offer, stage)
-            return PullOutcome(commit, deployment=outcome)
-        outcome = deploy.deploy(site, request, offer)
-    except candidates.RewrittenError as error:
-        SOURCE.write(site.vault.state, replace(known, held=Held.REWRITTEN.value))
-        return PullOutcome(commit, Held.REWRITTEN, error.message)
-    # The branch may have gone on between the question and the fetch.
-    commit = outcome.source.commit or commit
-    known = replace(known, offered=commit, held=None)
-    if outcome.outcome is DeployEnd.REJECTED:
-        assert outcome.rejected is not None
-        known = replace(known, refused=commit, rejected=outcome.rejected.id, held=Held.REFUSED.value)
-    else:
-        latest = outcome.deployed or site.vault.latest()
-        known = replace(
-            known, deployed=commit, snapshot=latest.id if latest else None, refused=None, rejected=None
+        held = lock.hold(path, site.command, site.wait_s)
+        with held:
+            yield
+    except BusyError:
+        who = lock.holder(path)
+        if who is None:
+            raise
+        raise BusyError(
+            f"another pull is running: process {who.get('pid')} ({who.get('command')}) since {who.get('since')}",
+            "wait until it is done and try again",
+        ) from None
+
+
+@dataclass
+class _Pull:
+    """One pull: what is known of the source is read once, and written whenever it is something else."""
+
+    site: Site
+    source: SourceSettings
+    offered: Offered
+    force: bool
+    dry_run: bool
+    _kept: SourceState | None = field(default=None, init=False)
+
+    def run(self, again: bool) -> PullOutcome:
+        if JOURNAL.exists(self.site.vault.state):
+            # What a crash interrupted is neither drift nor what is live.
+            with writing(self.site):
+                pass
+        self._kept = SOURCE.read(self.site.vault.state)
+        known = self._kept
+        if known is None or (known.url, known.ref) != (self.source.url, self.source.ref):
+            known = SourceState(self.source.url, self.source.ref)
+        known = replace(_recovered(self.site, known), offered=self._asked())
+        held = None if self.force else self._held(known, again)
+        if held is not None:
+            return self._hold(known, held)
+        if known.deployed == known.offered and not self.force:
+            drift = self._drift(known, self._live())
+            if drift is None or self.source.on_drift == "report":
+                self._keep(replace(known, held=None, why=None, drift=drift))
+                return PullOutcome(known.offered, drift=drift)
+        return self._deploy(known)
+
+    def _asked(self) -> str:
+        """Return what the source offers, and keep how asking for it went."""
+        state, now = self.site.vault.state, self.site.now()
+        before = SOURCE_ASKED.read(state)
+        if before is None or before.url != self.source.url:
+            before = SourceAsked(self.source.url)
+        try:
+            commit = self.offered.tip(Git(None, self.site.environ), self.source.ref)
+        except ConfigvaultError as error:
+            failing = replace(
+                before,
+                failing_since=before.failing_since or now,
+                failures=before.failures + 1,
+                why=error.message,
+            )
+            if not self.dry_run:
+                SOURCE_ASKED.write(state, failing)
+            raise
+        if not self.dry_run:
+            SOURCE_ASKED.write(state, SourceAsked(self.source.url, now))
+        return commit
+
+    def _keep(self, known: SourceState) -> None:
+        """Keep what is known, on disk when this returns; a poll that finds nothing new writes nothing."""
+        if known != self._kept and not self.dry_run:
+            SOURCE.write(self.site.vault.state, known)
+            self._kept = known
+
+    # --- what holds it
+
+    def _held(self, known: SourceState, again: bool) -> _HeldError | None:
+        """Return why what is offered must not be deployed by itself, None if it may."""
+        commit = known.offered
+        if commit == known.refused:
+            where = f"; see configvault rejected show {known.rejected}" if known.rejected else ""
+            why = known.why if known.held == Held.REFUSED and known.why else None
+            return _HeldError(Held.REFUSED, why or f"commit {commit[:12]} was refused{where}")
+        if known.held in _FETCHED and self._kept is not None and commit == self._kept.offered and not again:
+            return _HeldError(Held(known.held), known.why or "")
+        if commit == known.deployed:
+            recorded = self.site.vault.named(known.snapshot) if known.snapshot else None
+            if recorded.rolled_back if recorded is not None else known.held == Held.ROLLED_BACK:
+                return _HeldError(
+                    Held.ROLLED_BACK,
+                    f"commit {commit[:12]} was rolled back from; it is deployed again by configvault pull --force, "
+                    "a newer one by itself",
+                )
+            return None
+        if self.source.on_drift == "report":
+            try:
+                self._admit(known, self._live())
+            except _HeldError as held:
+                return held
+        return None
+
+    def _admit(self, known: SourceState, live: Live) -> None:
+        """Refuse to deploy over what somebody changed in the root."""
+        drift = self._drift(known, live)
+        if drift is not None:
+            raise _HeldError(
+                Held.DRIFTED,
+                f"the root was changed since {known.snapshot} was deployed ({drift}); configvault pull --force "
+                "replaces that, after it is kept in the vault",
+                drift,
+            )
+
+    def _drift(self, known: SourceState, live: Live) -> str | None:
+        """Return what live is, where that is not what was deployed last."""
+        if known.tree is None or live.tree == known.tree:
+            return None
+        latest = live.latest
+        if latest is not None and live.is_latest:
+            return None if latest.trigger in _DECISIONS else latest.id
+        return "not recorded yet"
+
+    def _live(self) -> Live:
+        root = self.site.root
+        return scan.live(self.site, None, whole=False) if root.exists() else scan.missing_root(self.site)
+
+    def _hold(self, known: SourceState, held: _HeldError) -> PullOutcome:
+        self._keep(replace(known, held=held.why.value, why=held.message, drift=held.drift))
+        return PullOutcome(known.offered, held.why, held.message, drift=held.drift)
+
+    # --- deploying
+
+    def _deploy(self, known: SourceState) -> PullOutcome:
+        where = (self.source.url, self.source.ref, self.source.path or "")
+        before = known.deployed
+        # The same commit once more, over what somebody changed, follows itself.
+        after = None if self.force or before == known.offered else before
+
+        def offer(stage: Stage) -> Candidate:
+            return candidates.from_git(
+                self.site, where, stage, after=after, may_be_empty=before is not None or self.force
+            )
+
+        guards = not self.force and self.source.on_drift == "report"
+        request = deploy.Request(
+            trigger=Trigger.PULL,
+            force=self.force,
+            admit=(lambda live: self._admit(known, live)) if guards else None,
         )
-    SOURCE.write(site.vault.state, known)
-    if outcome.outcome is DeployEnd.UNDONE and outcome.deployed is not None:
-        # The service did not take it: that is as good as a rollback from it.
-        SOURCE.write(site.vault.state, replace(known, refused=commit, rejected=outcome.deployed.id))
-    return PullOutcome(commit, deployment=outcome)
+        try:
+            if self.dry_run:
+                with self.site.vault.stage() as stage:
+                    outcome, _ = deploy.dry_run(self.site, request, offer, stage)
+                return PullOutcome(known.offered, deployment=outcome)
+            # Whoever is killed after this finds out from the vault what came of it.
+            self._keep(replace(known, attempt=known.offered, held=None, why=None, drift=None))
+            outcome = deploy.deploy(self.site, request, offer)
+        except candidates.RewrittenError as error:
+            return self._hold(known, _HeldError(Held.REWRITTEN, error.message))
+        except UntrustedError as error:
+            return self._hold(known, _HeldError(Held.UNSIGNED, error.message))
+        except OfferError as error:
+            return self._hold(replace(known, refused=known.offered, rejected=None), _refused(error))
+        except _HeldError as held:
+            return self._hold(known, held)
+        return self._deployed(known, outcome)
+
+    def _deployed(self, known: SourceState, outcome: DeployOutcome) -> PullOutcome:
+        # The branch may have gone on between the question and the fetch.
+        commit = outcome.source.commit or known.offered
+        known = replace(known, offered=commit, held=None, why=None, drift=None, attempt=None)
+        if outcome.outcome in (DeployEnd.REJECTED, DeployEnd.UNDONE):
+            # What the service did not take is as good as refused; what was deployed before is live.
+            kept = outcome.rejected or outcome.deployed
+            verb = "was refused" if outcome.rejected else "was not taken by the service"
+            show = "rejected show" if outcome.rejected else "show"
+            assert kept is not None
+            why = f"commit {commit[:12]} {verb}; see configvault {show} {kept.id}"
+            known = replace(known, refused=commit, rejected=kept.id, held=Held.REFUSED.value, why=why)
+        else:
+            latest = outcome.deployed or self.site.vault.latest()
+            known = replace(_with(known, commit, latest), refused=None, rejected=None)
+        self._keep(known)
+        held = Held(known.held) if known.held else None
+        return PullOutcome(commit, held, known.why, outcome)
+
+
+def _refused(error: ConfigvaultError) -> _HeldError:
+    return _HeldError(Held.REFUSED, error.message)
+
+
+def _with(known: SourceState, commit: str, snapshot: Snapshot | None) -> SourceState:
+    return replace(
+        known,
+        deployed=commit,
+        snapshot=snapshot.id if snapshot else None,
+        tree=snapshot.tree if snapshot else None,
+    )
+
+
+def _recovered(site: Site, known: SourceState) -> SourceState:
+    """Return what is known after a pull that was killed: whether it has deployed what it had begun to."""
+    if known.attempt is None:
+        return known
+    for snapshot in islice(site.vault.log(), _MOST_LOOKED_AT):
+        if snapshot.trigger == Trigger.PULL and (snapshot.source or "").endswith(f" commit {known.attempt}"):
+            return replace(_with(known, known.attempt, snapshot), attempt=None)
+    return replace(known, attempt=None)

@@ -21,7 +21,7 @@ from configvault.usecases import confirm, daemonstate, replicate, scan
 from configvault.usecases.site import Site
 from configvault.vault import signatures
 from configvault.vault.repository import Vault
-from configvault.vault.statefiles import JOURNAL, SOURCE
+from configvault.vault.statefiles import JOURNAL, SOURCE, SOURCE_ASKED, SourceAsked, SourceState
 
 # So many of the names that patterns leave out are named in JSON; the count is of all.
 MOST_IGNORED = 100
@@ -102,18 +102,31 @@ def status(site: Site) -> Status:
 
 def _source(site: Site, degraded: list[str]) -> dict[str, Any] | None:
     """Return what is known of the source; what it offers and is held is a trouble."""
-    found = SOURCE.read(site.vault.state) if site.settings.source is not None else None
-    if site.settings.source is None:
+    source = site.settings.source
+    if source is None:
         return None
-    if found is not None and found.held is not None:
+    found, asked = SOURCE.read(site.vault.state), SOURCE_ASKED.read(site.vault.state)
+    if found is None or (found.url, found.ref) != (source.url, source.ref):
+        found = SourceState(source.url, source.ref)
+    if asked is None or asked.url != source.url:
+        asked = SourceAsked(source.url)
+    if found.held is not None:
         degraded.append(f"what the source offers is not deployed ({found.held}): configvault pull")
+    if asked.why is not None:
+        degraded.append(f"the source cannot be asked: {asked.why}")
     return {
-        "ref": site.settings.source.ref,
-        "offered": found.offered if found else None,
-        "deployed": found.deployed if found else None,
-        "snapshot": found.snapshot if found else None,
-        "held": found.held if found else None,
-        "seen_at": _time(found.seen_at) if found else None,
+        "url": site.offered(source.url).name if site.offered is not None else None,
+        "ref": source.ref,
+        "path": source.path,
+        "offered": found.offered or None,
+        "deployed": found.deployed,
+        "snapshot": found.snapshot,
+        "held": found.held,
+        "why": found.why,
+        "drift": found.drift,
+        "asked_at": _time(asked.answered_at),
+        "failing_since": _time(asked.failing_since),
+        "error": asked.why,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 
 from configvault.vault.refs import Refs
@@ -38,7 +39,7 @@ def unlock(refs: Refs) -> Iterator[str]:
 
 
 def remove_half_written(vault: str) -> None:
-    """Remove files under temporary names (`NAME.PID.tmp`, `tmp_obj_PID_...`, git's packs) whose process is gone."""
+    """Remove what has a temporary name (`NAME.PID.tmp`, `tmp_obj_PID_...`, git's packs) whose process is gone."""
     below = ["pack", *(f"{n:02x}" for n in range(256))]
     folders = [os.path.join(vault, "configvault"), *(os.path.join(vault, "objects", name) for name in below)]
     for folder in folders:
@@ -49,7 +50,11 @@ def remove_half_written(vault: str) -> None:
                 continue
             found = _HALF_WRITTEN.fullmatch(name)
             if found and not _is_alive(found[found.lastindex or 0]):
-                os.unlink(path)
+                if os.path.isdir(path):
+                    # A repository that a killed deployment had fetched into.
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    os.unlink(path)
 
 
 def _is_alive(pid: str) -> bool:

@@ -16,7 +16,9 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     vault-id        the name of this vault in replicas
     allowed-signers whose signatures count, for git
     outcomes        what commands did, for the daemon to log and count (vault/outcomes.py); bounded
-    source.json     what the source offers, and what of it was deployed, refused or is held
+    source.json     what the source offers, and what of it was deployed, refused or is held (usecases/pull.py)
+    source-asked    how asking the source went, and when
+    source.lock     who pulls from it
     replica-*       what is known of each replica (usecases/replicate.py)
 """
 
@@ -306,9 +308,11 @@ DAEMON: StateFile[DaemonState] = StateFile(
 
 @frozen
 class SourceState:
-    """What is known of the source: the commit it offers, the one deployed last, and its snapshot.
+    """What is known of the source: the commit it offers, the one deployed last, its snapshot and that one's tree.
 
-    `refused` is a commit that was refused (or undone), kept as `rejected`; `held` is why what is offered is not deployed.
+    `refused` is a commit that was refused (or undone), kept as `rejected`; `held` is why what is offered is not
+    deployed, `why` the same in words. `drift` says that live is not what was deployed, and what it is. `attempt` is a
+    commit whose deployment has begun.
     """
 
     url: str
@@ -316,18 +320,47 @@ class SourceState:
     offered: str = ""
     deployed: str | None = None
     snapshot: str | None = None
+    tree: str | None = None
     refused: str | None = None
     rejected: str | None = None
     held: str | None = None
-    seen_at: datetime | None = None
+    why: str | None = None
+    drift: str | None = None
+    attempt: str | None = None
 
 
 def _source(body: bytes) -> SourceState:
     document = _decode(body)
-    return SourceState(**{**document, "seen_at": _time(document["seen_at"])})
+    # An older version kept the time here.
+    document.pop("seen_at", None)
+    return SourceState(**document)
 
 
 SOURCE: StateFile[SourceState] = StateFile("source.json", lambda state: _encode(asdict(state)), _source)
+SOURCE_LOCK = "source.lock"
+
+
+@frozen
+class SourceAsked:
+    """When the source answered last, since when and how often it has not (0: it did), and why."""
+
+    url: str
+    answered_at: datetime | None = None
+    failing_since: datetime | None = None
+    failures: int = 0
+    why: str | None = None
+
+
+def _asked(body: bytes) -> SourceAsked:
+    document = _decode(body)
+    times = {name: _time(document[name]) for name in ("answered_at", "failing_since")}
+    return SourceAsked(**{**document, **times})
+
+
+# Written at each question, so it is not synced: what it holds is known again after the next one.
+SOURCE_ASKED: StateFile[SourceAsked] = StateFile(
+    "source-asked.json", lambda asked: _encode(asdict(asked)), _asked, sync=False
+)
 
 
 # --- replicas

@@ -32,10 +32,18 @@ def run(context: Context, args: argparse.Namespace) -> int:
         word = "held" if outcome.held else "unchanged"
         context.emit(
             documents.NOTHING_DONE
-            | {"outcome": word, "commit": outcome.commit, "held": outcome.held, "message": outcome.message}
+            | {
+                "outcome": word,
+                "commit": outcome.commit,
+                "held": outcome.held,
+                "message": outcome.message,
+                "drift": outcome.drift,
+            }
         )
     elif outcome.held is not None:
         context.output.line(f"held: {context.hint(outcome.message or '')}")
     else:
         context.output.line(f"nothing new: commit {outcome.commit[:12]} is deployed")
+        if outcome.drift is not None:
+            context.output.line(f"  the root was changed since ({outcome.drift})")
     return Exit.DEGRADED if outcome.held else 0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configvault.cli.context import Context
 from configvault.core.exits import Exit
@@ -55,6 +55,8 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
         yield f"replica {printable(replica.url)}: {late}{pushed}"
         if replica.trouble is not None and replica.trouble.hint:
             yield f"        hint: {printable(hint(replica.trouble.hint))}"
+    if found.source is not None:
+        yield from _source(found.source)
     if found.pending is not None:
         until = words.when(datetime.fromisoformat(found.pending["until"]))
         yield (
@@ -68,6 +70,26 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
         yield f"warning {printable(path)} is left out: {reason}"
     for reason in found.degraded:
         yield f"warning {printable(hint(reason))}"
+
+
+def _source(source: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is offered, what was deployed, and whether live is that."""
+    from configvault.cli import words
+    from configvault.cli.output import printable
+
+    asked = f", asked {words.when(datetime.fromisoformat(source['asked_at']))}" if source["asked_at"] else ""
+    yield f"source  {printable(source['url'] or '')} {printable(source['ref'])}{asked}"
+    offered, deployed = source["offered"], source["deployed"]
+    if deployed is None:
+        yield f"        nothing is deployed from it yet{f'; it offers {offered[:12]}' if offered else ''}"
+    elif offered == deployed:
+        yield f"        {deployed[:12]} is deployed as {source['snapshot']}"
+    else:
+        yield f"        offers {(offered or 'nothing')[:12]}; {deployed[:12]} is deployed as {source['snapshot']}"
+    if source["held"]:
+        yield f"        held: {printable(source['why'] or source['held'])}"
+    elif source["drift"]:
+        yield f"        the root was changed since ({source['drift']})"
 
 
 def _live(found: Status, hint: Callable[[str], str]) -> Iterator[str]:

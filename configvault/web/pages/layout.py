@@ -88,6 +88,7 @@ def _troubles(said: Document, source: Source) -> list[Item]:
         count = counted(len(said["live"]["changes"]), "in 1 place", "in {n} places")
         link = el("a", count, href="/diff/latest..live")
         items.append(("warn", "live", words("differs from the latest snapshot {link}", link=link)))
+    items += _source(said.get("source"), source)
     left_out = said.get("left_out", ())
     items += [
         ("warn", "left out", Data(f"{one['path']}: {language.sentence(one['reason'])}"))
@@ -97,6 +98,26 @@ def _troubles(said: Document, source: Source) -> list[Item]:
         more = counted(len(left_out) - _MOST_LEFT_OUT, "and 1 more", "and {n} more")
         items.append(("warn", "left out", [more, command("configvault status")]))
     return items
+
+
+def _source(said: Document | None, source: Source) -> list[Item]:
+    """Return what the source offers, and what of it was deployed."""
+    if said is None:
+        return []
+    ref, offered = el("code", Data(said["ref"])), el("code", Data((said["offered"] or "-")[:12]))
+    where: list[Child] = [words("{ref} offers {commit}", ref=ref, commit=offered), Data("; ")]
+    if said["deployed"] and said["snapshot"]:
+        commit, snapshot = el("code", Data(said["deployed"][:12])), reference(said["snapshot"])
+        where.append(words("{commit} is deployed as {snapshot}", commit=commit, snapshot=snapshot))
+    else:
+        where.append("nothing is deployed yet")
+    if said["held"]:
+        why = Data(language.sentence(source.hide(said["why"] or said["held"])))
+        where += [Data("; "), words("held: {why}", why=why)]
+    elif said["drift"]:
+        where += [Data("; "), words("the root was changed since ({how})", how=Data(said["drift"]))]
+    is_well = not (said["held"] or said["drift"] or said["error"]) and said["offered"] == said["deployed"]
+    return [("ok" if is_well else "warn", "source", where)]
 
 
 def _standing(said: Document) -> list[Item]:

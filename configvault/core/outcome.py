@@ -16,6 +16,7 @@ from configvault.core.model import (
     RejectedState,
     ReloadReport,
     Snapshot,
+    Trigger,
     healthy,
 )
 
@@ -148,7 +149,7 @@ class DeployOutcome:
     """What came of deploying what `source` offered.
 
     `rejected` is where a refused candidate is kept, `deployed` the snapshot that records an accepted one, also where it
-    was undone. `findings` are those that it brings, `standing` counts the warnings that stood before it. `change` says how the root was changed and how the service took it; None where it was not.
+    was undone. `findings` are those that it brings, `standing` counts the warnings that stood before it. `change` says how the root was changed and how the service took it; None where it was not. `trigger`: deploy, edit or pull.
     """
 
     outcome: DeployEnd
@@ -160,6 +161,7 @@ class DeployOutcome:
     change: RollbackOutcome | None = None
     elapsed_seconds: float | None = None
     standing: int = 0
+    trigger: str = Trigger.DEPLOY
 
 
 @frozen

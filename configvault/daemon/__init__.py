@@ -51,6 +51,7 @@ from configvault.usecases.observe import Look, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up
 from configvault.vault import statefiles
+from configvault.vault.git import KEPT
 
 COMMAND = "configvault run"
 # Shorter than a stop may take; whoever holds the lock longer is tried again.
@@ -112,7 +113,7 @@ def _forget_repositories() -> None:
 
     GitPython asks GIT_COMMON_DIR and the like where a repository is, whatever path it is given.
     """
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
+    for name in [name for name in os.environ if name.startswith("GIT_") and name not in KEPT]:
         del os.environ[name]
 
 

@@ -117,7 +117,7 @@ def _deploy(outcome: DeployOutcome) -> Line:
         DeployEnd.RELOAD_FAILED: ("reload.failed", "error"),
     }[outcome.outcome]
     values: dict[str, Any] = {
-        "trigger": "deploy",
+        "trigger": outcome.trigger,
         "source": str(outcome.source),
         "rejected": outcome.rejected.id if outcome.rejected else None,
         "recorded": outcome.deployed.id if outcome.deployed else None,

@@ -8,12 +8,19 @@ import threading
 import time
 
 from configvault.core.errors import ConfigvaultError, OfferError, UntrustedError
+from configvault.core.replicas import Why
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
 from configvault.replica.program import Git
 
 # Nothing else: `ext::` runs programs, plain http and git can be answered by anybody on the way.
 PROTOCOLS = "https:ssh:file"
+# Of a replica it is said how to make it.
+_HINTS = {
+    Why.MISSING: "check the URL, and that this login may read it",
+    Why.LOGIN: "set source.key (ssh), or source.user and source.token (https)",
+    Why.HOST_KEY: "ssh-keyscan it, compare the key, put it into the file of source.known_hosts",
+}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REF = "refs/configvault/candidate"
 _MEASURE_S = 0.25
@@ -142,7 +149,8 @@ class Offered:
                 f"{self.name} did not answer within {self._address.timeout_s:g}s", "see whether it hangs"
             )
         trouble = reasons.reason(f"{ran.err}\n{ran.out}", self._address)
-        return ConfigvaultError(f"cannot fetch from {self.name}: {trouble.words}", trouble.hint)
+        hint = _HINTS.get(trouble.why, trouble.hint)
+        return ConfigvaultError(f"cannot fetch from {self.name}: {trouble.words}", hint)
 
 
 class _Size:

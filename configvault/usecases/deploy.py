@@ -75,7 +75,7 @@ def dry_run(site: Site, request: Request, offer: Offer, stage: Stage) -> tuple[D
         if found.aim.steps.steps
         else DeployEnd.UNCHANGED
     )
-    return _outcome(end, found), found.aim
+    return _outcome(end, request, found), found.aim
 
 
 def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
@@ -98,7 +98,7 @@ def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
             elif found.aim.steps.steps:
                 outcome = _carry_out(site, request, found, stage)
             else:
-                outcome = _outcome(DeployEnd.UNCHANGED, found)
+                outcome = _outcome(DeployEnd.UNCHANGED, request, found)
     outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
     site.tell(outcome)
     return outcome
@@ -157,7 +157,7 @@ def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> 
     note = site.note(request.trigger, f"Refuse: {summary(found.errors[0])}", request.reason, plugins=touched)
     note = replace(note, more=(("Source", str(found.source)),))
     kept = site.vault.reject(aimed.state, live.before, stage, note, found.verdict.findings)
-    return _outcome(DeployEnd.REJECTED, found, rejected=kept)
+    return _outcome(DeployEnd.REJECTED, request, found, kept)
 
 
 def _carry_out(site: Site, request: Request, found: _Validated, stage: Stage) -> DeployOutcome:
@@ -173,10 +173,10 @@ def _carry_out(site: Site, request: Request, found: _Validated, stage: Stage) ->
         more=(("Source", str(found.source)),),
     )
     done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
-    return _finished(found, done)
+    return _finished(request, found, done)
 
 
-def _finished(found: _Validated, done: Finished) -> DeployOutcome:
+def _finished(request: Request, found: _Validated, done: Finished) -> DeployOutcome:
     assert done.snapshot is not None
     change = done.onto(
         RollbackOutcome(
@@ -186,10 +186,20 @@ def _finished(found: _Validated, done: Finished) -> DeployOutcome:
             other_owners=found.aim.other_owners,
         )
     )
-    return replace(_outcome(DeployEnd.of(change.outcome), found), change=change, deployed=done.snapshot)
+    return replace(
+        _outcome(DeployEnd.of(change.outcome), request, found), change=change, deployed=done.snapshot
+    )
 
 
-def _outcome(end: DeployEnd, found: _Validated, rejected: RejectedState | None = None) -> DeployOutcome:
+def _outcome(
+    end: DeployEnd, request: Request, found: _Validated, rejected: RejectedState | None = None
+) -> DeployOutcome:
     return DeployOutcome(
-        end, found.source, found.aim.changes, found.findings, rejected, standing=found.standing
+        end,
+        found.source,
+        found.aim.changes,
+        found.findings,
+        rejected,
+        standing=found.standing,
+        trigger=request.trigger,
     )

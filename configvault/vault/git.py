@@ -24,6 +24,9 @@ SETTINGS = (
     "safe.directory=*",
 )
 
+# Whom an https server's certificate may come from; they name files of the operator's, not repositories.
+KEPT = frozenset({"GIT_SSL_CAINFO", "GIT_SSL_CAPATH"})
+
 
 def environment(git_dir: str | None, inherited: Mapping[str, str]) -> dict[str, str]:
     """Return `inherited` without git's own variables, pointing git at `git_dir` alone.
@@ -31,7 +34,7 @@ def environment(git_dir: str | None, inherited: Mapping[str, str]) -> dict[str, 
     Source: git(1), ENVIRONMENT VARIABLES. A program that runs git inherits GIT_DIR, GIT_INDEX_FILE and the
     rest from a hook or a shell; each of them would send its objects elsewhere.
     """
-    kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_")}
+    kept = {key: value for key, value in inherited.items() if not key.startswith("GIT_") or key in KEPT}
     kept |= {
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",

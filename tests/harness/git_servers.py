@@ -13,12 +13,14 @@ import os
 import shutil
 import socket
 import socketserver
+import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 _SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 SSHD = shutil.which("sshd", path=_SBIN)
@@ -134,8 +136,19 @@ def _listening(config: Path) -> Iterator[int]:
             rest.join()
 
 
+def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
+    """Make a certificate for 127.0.0.1, which vouches for itself; return its file, and a server's context with it."""
+    cert, key = folder / "server.pem", folder / "server.key"
+    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=127.0.0.1"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(["openssl", *words.split(), *more], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return cert, context
+
+
 @contextlib.contextmanager
-def http_backend(base: Path, *, login: bool = False) -> Iterator[str]:
+def http_backend(base: Path, *, login: bool = False, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve the repositories in `base` by smart HTTP, with `LOGIN` if asked for, and yield the URL of the folder."""
     expected = "Basic " + base64.b64encode(":".join(LOGIN).encode()).decode()
 
@@ -202,10 +215,19 @@ def http_backend(base: Path, *, login: bool = False) -> Iterator[str]:
             socketserver.TCPServer.server_bind(self)
             self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
+        def shutdown_request(self, request: Any) -> None:
+            # An answer whose end TLS does not confirm counts as cut off.
+            if isinstance(request, ssl.SSLSocket):
+                with contextlib.suppress(OSError, ValueError):
+                    request = request.unwrap()
+            super().shutdown_request(request)
+
     with Server(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
 

@@ -21,6 +21,8 @@ from configvault.vault.git import Git
 from configvault.vault.repository import Vault
 
 AT_ONCE = 8
+# Files and folders of one host; what many hosts have is small, and a tree that holds itself is not.
+MOST_ENTRIES = 200_000
 
 
 class Source(Protocol):
@@ -87,9 +89,11 @@ def _member(host: str, source: Source, place: str, environ: Mapping[str, str]) -
         latest = vault.latest()
         if latest is None:
             return Member(host, source.name, trouble="it has no snapshots")
-        return Member(host, source.name, latest, vault.tree(latest.tree), _reader(vault))
+        return Member(host, source.name, latest, vault.tree(latest.tree, most=MOST_ENTRIES), _reader(vault))
     except ConfigvaultError as error:
         return Member(host, source.name, trouble=error.message)
+    except OSError as error:
+        return Member(host, source.name, trouble=f"{error.strerror or error}")
     finally:
         # A thousand hosts would be a thousand git children; whoever reads on starts one again.
         vault.close()

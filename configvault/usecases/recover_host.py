@@ -13,8 +13,9 @@ from configvault.usecases import scan, transition
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
 from configvault.usecases.transition import Purpose
+from configvault.usecases.verify import signed_commits
 from configvault.usecases.writing import writing
-from configvault.vault import maintenance
+from configvault.vault import maintenance, signatures
 from configvault.vault.git import Git
 from configvault.vault.repository import MAIN
 from configvault.vault.stage import Stage
@@ -69,22 +70,33 @@ def recover_host(site: Site, source: Source, *, force: bool = False, allow_setid
 
     Raises:
         ConfigvaultError: the vault or the root holds something else, or the replica holds nothing.
-        IntegrityError: what was fetched is damaged.
+        IntegrityError: what was fetched is damaged, or not signed where `signing` is configured; the root is untouched then.
     """
+    allowed = site.signers()
     with writing(site), site.vault.stage() as stage:
         live = _scan(site, stage)
         refs = source.held(site.vault.git)
         _check_vault(site, source, refs)
         if live.state.entries and not force and live.tree not in _trees_there(site, refs):
             raise _not_empty(site)
+        fresh = site.vault.refs.read(MAIN) is None
         if not _is_above(site, refs[MAIN]):
             source.receive(site.vault.git)
             maintenance.release(site.vault)
             # One file instead of one for each snapshot; with it on disk is what git did not sync: the folders of what it
             # fetched.
             maintenance.pack_refs(site.vault)
-        maintenance.check(site.vault)
-        return _restore(site, source, site.vault.at(refs[MAIN]), stage, allow_setid=allow_setid)
+        try:
+            maintenance.check(site.vault)
+            _check_signatures(site, source, refs[MAIN], allowed)
+            target = site.vault.at(refs[MAIN])
+            _check_state(site, source, target)
+        except IntegrityError:
+            if fresh:
+                # What is not to be believed is not to be this vault's history, nor to be in the way of another replica.
+                maintenance.forget(site.vault)
+            raise
+        return _restore(site, source, target, stage, allow_setid=allow_setid)
 
 
 def _scan(site: Site, stage: Stage) -> Live:
@@ -103,6 +115,32 @@ def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
         raise ConfigvaultError(
             f"the vault {site.vault.path} has a different history; its latest snapshot is {latest.id}",
             "move it away, or set another directory as `vault`",
+        )
+
+
+def _check_signatures(site: Site, source: Source, tip: str, allowed: str) -> None:
+    """Refuse a history that somebody else may have made; `allowed`: whose signatures count, empty: nobody's are asked for."""
+    if not allowed:
+        return
+    signed, _, bad = signed_commits(site, allowed, list(site.vault.log()))
+    # Unsigned ones may be older than the first signature, but the latest is what the root is made of.
+    if not bad and not (signed and signatures.is_signed(site.vault, tip)):
+        bad = [f"the latest snapshot {site.vault.at(tip).id} is not signed"]
+    if bad:
+        more = f", and {len(bad) - 1} more" if len(bad) > 1 else ""
+        raise IntegrityError(
+            f"{source.name} is not trusted: {bad[0]}{more}; nothing was restored",
+            "add the public key that signed it to signing.trusted, or recover from another replica",
+        )
+
+
+def _check_state(site: Site, source: Source, target: Snapshot) -> None:
+    """Refuse a state that no capture makes: no restore could be proven to equal it."""
+    wanted = site.vault.tree(target.tree, most=2 * site.settings.validate.max_files)
+    if metadata.snapshot_tree(wanted).id != target.tree:
+        raise IntegrityError(
+            f"{target.id} of {source.name} holds metadata that contradict its files; nothing was restored",
+            "recover from another replica",
         )
 
 

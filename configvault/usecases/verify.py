@@ -73,7 +73,7 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
     _gather(damages, lambda: rejected.extend(site.vault.rejected()))
     signed = unsigned = 0
     if allowed and not damages:
-        signed, unsigned, bad = _signatures(site, allowed, snapshots)
+        signed, unsigned, bad = signed_commits(site, allowed, snapshots)
         damages += bad
     restored, refused = _restore(site, snapshots, damages) if restore and not damages else ((), ())
     passed_over = sum(1 for one in snapshots if one.pins and one.id not in restored) if restored else 0
@@ -121,7 +121,7 @@ def _log(site: Site, form: str) -> bytes:
     return site.vault.git.run(["log", form, MAIN])
 
 
-def _signatures(site: Site, allowed: str, snapshots: Sequence[Snapshot]) -> tuple[int, int, list[str]]:
+def signed_commits(site: Site, allowed: str, snapshots: Sequence[Snapshot]) -> tuple[int, int, list[str]]:
     """Return how many commits have a good signature, how many are older than the first one, and what is wrong."""
     names = {snapshot.commit: snapshot.id for snapshot in snapshots}
     signed = unsigned = 0

@@ -46,6 +46,12 @@ def check(vault: Vault) -> None:
         raise IntegrityError(f"git fsck finds: {what}", "restore the vault from a replica or a copy")
 
 
+def forget(vault: Vault) -> None:
+    """Remove every ref, all of them or none: what was fetched into a new vault turned out to be nothing to keep."""
+    lines = [f"delete {name}\n" for name in vault.refs.below("refs/")]
+    vault.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
+
+
 def release(vault: Vault) -> None:
     """Let packs be packed again that a fetch keeps which was killed; the caller holds the lock.
 

@@ -14,7 +14,9 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
+from typing import Any
 
+from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
 from configvault.vault.bymonth import ByMonth
 
@@ -93,15 +95,36 @@ def dump(marks: Marks) -> Iterator[tuple[str, str | bytes]]:
 
 
 def load(blobs: Mapping[str, str], read: Callable[[str], bytes]) -> Marks:
-    """Read the files back, whose `blobs` are given by name; those of the months only when they are asked for."""
-    document = json.loads(read(blobs[FILE])) if FILE in blobs else {}
-    return Marks(
-        good=_notes(GOOD, dict.fromkeys(document.get("good", ()), ""), blobs, read),
-        rolled_back=_notes(ROLLED_BACK, document.get("rolled_back", {}), blobs, read),
-        pins=document.get("pins", {}),
-        annotations={id_: tuple(texts) for id_, texts in document.get("annotations", {}).items()},
-        loaded=document.get("loaded"),
-    )
+    """Read the files back, whose `blobs` are given by name; those of the months only when they are asked for.
+
+    Raises:
+        IntegrityError: what is said of snapshots is not of this program's making.
+    """
+    try:
+        document = json.loads(read(blobs[FILE])) if FILE in blobs else {}
+        loaded = document.get("loaded")
+        return Marks(
+            good=_notes(GOOD, dict.fromkeys(_texts(document.get("good", [])), ""), blobs, read),
+            rolled_back=_notes(ROLLED_BACK, _named(document.get("rolled_back", {})), blobs, read),
+            pins=_named(document.get("pins", {})),
+            annotations={id_: tuple(_texts(texts)) for id_, texts in document.get("annotations", {}).items()},
+            loaded=None if loaded is None else _texts([loaded])[0],
+        )
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise IntegrityError(
+            f"{FILE} of {REF} is damaged: {type(error).__name__}", "restore the vault from a replica or a copy"
+        ) from error
+
+
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ValueError("no list of texts")
+    return values
+
+
+def _named(values: Any) -> dict[str, str]:
+    _texts(list(values.values()))
+    return dict(values)
 
 
 def _notes(

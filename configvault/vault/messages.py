@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 
 from configvault.core.escapes import one_line
 from configvault.core.model import Finding, RejectedState, Severity, Snapshot
@@ -15,6 +15,10 @@ from configvault.core.model import Finding, RejectedState, Severity, Snapshot
 LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%cI%x00%B%x1e"
 END = b"\x1e"
 _PREFIX = "Configvault-"
+_ID = re.compile(r"(?:backup|rejected)_[0-9]{8}_[0-9]{6}")
+# Whoever made a commit chose its time; what is shown of it must be one that a calendar has.
+_LAST_YEAR = 9990
+_NO_TIME = datetime.fromtimestamp(0, UTC)
 _TRAILER = re.compile(f"^{_PREFIX}(.*?): (.*)$", re.MULTILINE)
 
 
@@ -44,7 +48,16 @@ def parse_log(output: bytes) -> Iterable[tuple[str, str, str | None, datetime, s
         if len(fields) == 5:
             commit, tree, parents, date, body = fields
             parent = parents.split()[0] if parents else None
-            yield commit, tree, parent, datetime.fromisoformat(date), body, _trailers(body)
+            yield commit, tree, parent, _time(date), body, _trailers(body)
+
+
+def _time(text: str) -> datetime:
+    """Return a time as git prints it; 1970 for one that is none, as git takes it for years and zones that no calendar has."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return _NO_TIME
+    return time if time.year <= _LAST_YEAR else _NO_TIME
 
 
 def _trailers(body: str) -> dict[str, str]:
@@ -56,7 +69,7 @@ def _trailers(body: str) -> dict[str, str]:
 def snapshots(output: bytes) -> Iterable[Snapshot]:
     """Yield the snapshots in the output of `git log`; marks are added by the caller."""
     for commit, tree, parent, taken_at, body, trailers in parse_log(output):
-        if "Id" in trailers:
+        if _ID.fullmatch(trailers.get("Id", "")):
             yield Snapshot(
                 id=trailers["Id"],
                 commit=commit,
@@ -86,7 +99,7 @@ def findings_text(findings: Iterable[Finding]) -> str:
 def rejected(output: bytes) -> Iterable[RejectedState]:
     """Yield the rejected states in the output of `git log`."""
     for commit, tree, parent, taken_at, body, trailers in parse_log(output):
-        if "Id" in trailers:
+        if _ID.fullmatch(trailers.get("Id", "")):
             yield RejectedState(
                 id=trailers["Id"],
                 commit=commit,
@@ -102,7 +115,23 @@ def rejected(output: bytes) -> Iterable[RejectedState]:
 
 
 def _findings(body: str) -> Iterable[Finding]:
+    """Yield the findings in a message; lines that are none are somebody else's words."""
     for line in body.split("\n"):
         if line.startswith("{"):
-            row = json.loads(line)
-            yield Finding(**{**row, "severity": Severity(row["severity"])})
+            try:
+                yield _finding(json.loads(line))
+            except (ValueError, KeyError, TypeError, RecursionError):
+                continue
+
+
+def _finding(row: dict[str, object]) -> Finding:
+    texts = [row[key] for key in ("rule", "path", "message")]
+    places = [row[key] for key in ("line", "column")]
+    texts += [row[key] for key in ("excerpt", "hint") if row.get(key) is not None]
+    if not all(isinstance(text, str) for text in texts) or not all(_is_place(place) for place in places):
+        raise ValueError("not of the form of a finding")
+    return Finding(**{**row, "severity": Severity(row["severity"])})  # type: ignore[arg-type]
+
+
+def _is_place(value: object) -> bool:
+    return value is None or (type(value) is int and 0 < value < 1 << 31)

@@ -227,9 +227,13 @@ class Vault:
         argv = ["merge-base", "--is-ancestor", one.commit, MAIN]
         return self.refs.read(MAIN) is not None and self.git.result(argv, ok=range(-255, 256)).returncode == 0
 
-    def tree(self, commit_tree: str, base: Folder | None = None) -> Folder:
-        """Return the state that a snapshot's tree records, sharing with `base` what is the same in both."""
-        return trees.load(self.objects, commit_tree, base)
+    def tree(self, commit_tree: str, base: Folder | None = None, most: int = trees.MOST_ENTRIES) -> Folder:
+        """Return the state that a snapshot's tree records, sharing with `base` what is the same in both.
+
+        Raises:
+            IntegrityError: it is damaged, or has more than `most` entries.
+        """
+        return trees.load(self.objects, commit_tree, base, most)
 
     def state_at(self, commit: str) -> Folder:
         """Return the state that a commit of this vault records, a snapshot or not."""
@@ -485,10 +489,28 @@ def _as_log(commit: str, body: bytes) -> bytes:
     for line in head.split("\n"):
         key, _, value = line.partition(" ")
         fields.setdefault(key, value)
-    seconds, zone = fields["committer"].rsplit(" ", 2)[1:]
-    moment = datetime.strptime(f"1970-01-01 00:00:00 {zone}", "%Y-%m-%d %H:%M:%S %z")
-    when = datetime.fromtimestamp(int(seconds), moment.tzinfo).isoformat()
-    return "\0".join([commit, fields["tree"], fields.get("parent", ""), when, message]).encode() + b"\x1e"
+    return (
+        "\0".join(
+            [
+                commit,
+                fields.get("tree", ""),
+                fields.get("parent", ""),
+                _when(fields.get("committer", "")),
+                message,
+            ]
+        ).encode()
+        + b"\x1e"
+    )
+
+
+def _when(committer: str) -> str:
+    """Return the time of a committer's line as git prints it, empty where it is none that a calendar has."""
+    try:
+        seconds, zone = committer.rsplit(" ", 2)[1:]
+        moment = datetime.strptime(f"1970-01-01 00:00:00 {zone}", "%Y-%m-%d %H:%M:%S %z")
+        return datetime.fromtimestamp(int(seconds), moment.tzinfo).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return ""
 
 
 def _first_line(body: bytes) -> str:

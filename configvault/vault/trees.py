@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 
 from configvault.core import gitformat, metadata
 from configvault.core.errors import ConfigvaultError, IntegrityError
@@ -12,7 +13,10 @@ from configvault.vault.objects import NewObject, Objects, from_bytes
 from configvault.vault.stage import Stage
 
 DEEPEST = 200
+# No capture takes so many by default; who fetches from somebody else gives a bound of its own.
+MOST_ENTRIES = 1_000_000
 _ASKED_ALONE = 32
+_LONGEST_METADATA = 128 << 20
 
 
 class StaleCaptureError(ConfigvaultError):
@@ -39,35 +43,50 @@ def new_objects(
         yield from_bytes("tree", state.id, state.tree.body)
 
 
-def load(objects: Objects, tree: str, base: Folder | None) -> Folder:
-    """Return the state that a tree holds; what is the same in `base` is taken from there.
+def load(objects: Objects, tree: str, base: Folder | None, most: int = MOST_ENTRIES) -> Folder:
+    """Return the state that a tree holds, of up to `most` entries; what is the same in `base` is taken from there.
 
     Raises:
-        IntegrityError: something is missing or damaged, or no capture makes such a tree.
+        IntegrityError: something is missing or damaged, no capture makes such a tree, or it has more entries.
     """
-    rows = list(gitformat.parse_tree(objects.read(tree)))
+    rows = _rows(objects, tree)
     own = [id_ for _, name, id_ in rows if name == METADATA_NAME]
+    if own and objects.size(own[0]) > _LONGEST_METADATA:
+        raise IntegrityError(
+            f"{METADATA_NAME} of tree {tree} has more than {_LONGEST_METADATA} bytes", "configvault verify"
+        )
     body = objects.read(own[0]) if own else None
     try:
         said = metadata.decode(body) if body else metadata.Metadata()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(
             f"{METADATA_NAME} of tree {tree} is damaged: {error}", "configvault verify"
         ) from error
     if base is not None and metadata.encode(base) != body:
         base = None
-    loader = _Loader(objects, said, tree)
+    loader = _Loader(objects, said, tree, most)
     root = loader.folder([row for row in rows if row[1] != METADATA_NAME], "", said.root[1:], base)
     return loader.with_empty_folders(root) if said.empty_folders and root is not base else root
 
 
-class _Loader:
-    """Builds folders from trees; refuses names that could lead out of the root."""
+def _rows(objects: Objects, tree: str) -> list[tuple[int, str, str]]:
+    try:
+        return list(gitformat.parse_tree(objects.read(tree)))
+    except ValueError as error:
+        raise IntegrityError(f"the tree {tree} is damaged: {error}", "configvault verify") from error
 
-    def __init__(self, objects: Objects, said: metadata.Metadata, tree: str) -> None:
+
+class _Loader:
+    """Builds folders from trees; refuses names that could lead out of the root, and trees that never end."""
+
+    def __init__(self, objects: Objects, said: metadata.Metadata, tree: str, most: int) -> None:
         self._objects = objects
         self._said = said
         self._tree = tree
+        self._most = most
+        self._count = 0
+        # Trees that many folders share are read once.
+        self._shared_rows = lru_cache(256)(lambda id_: _rows(objects, id_))
         self._sizes: dict[str, int] = {}
 
     def folder(
@@ -79,6 +98,14 @@ class _Loader:
     ) -> Folder:
         prefix = f"{path}/" if path else ""
         entries: dict[str, Entry | Folder] = {}
+        self._count += len(rows)
+        if self._count > self._most:
+            raise IntegrityError(
+                f"the tree {self._tree} has more than {self._most} entries",
+                "configvault verify"
+                if self._most == MOST_ENTRIES
+                else "raise validate.max_files if that is right",
+            )
         for git_mode, name, id_ in rows:
             if is_forbidden(name) or name in entries:
                 raise IntegrityError(
@@ -97,10 +124,15 @@ class _Loader:
 
     def _entry(self, git_mode: int, id_: str, path: str, old: Entry | Folder | None) -> Entry | Folder:
         attributes = self._said.attributes(path, metadata.sort_of(git_mode))
+        if git_mode == 0o120000 and attributes[0] != metadata.PLAIN_MODES["link"]:
+            raise IntegrityError(
+                f"{METADATA_NAME} gives the link {path!r} the mode {attributes[0]:o}, which no link has",
+                "configvault verify",
+            )
         if git_mode == 0o40000:
             if isinstance(old, Folder) and old.id == id_:
                 return old
-            rows = list(gitformat.parse_tree(self._objects.read(id_)))
+            rows = self._shared_rows(id_)
             return self.folder(rows, path, attributes, old if isinstance(old, Folder) else None)
         if isinstance(old, Entry) and old.blob == id_ and old.git_mode == git_mode:
             return old
@@ -110,7 +142,7 @@ class _Loader:
         """Return the size of a blob: a few are asked for one by one, and then all of the tree at once."""
         if id_ not in self._sizes:
             if len(self._sizes) == _ASKED_ALONE:
-                self._sizes |= self._objects.sizes_in(self._tree)
+                self._sizes |= self._objects.sizes_in(self._tree, self._most)
             else:
                 self._sizes[id_] = self._objects.size(id_)
         return self._sizes[id_]

@@ -6,7 +6,7 @@ one disappears at once. Only a folder that both states have is entered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from configvault.core.frozen import frozen
 from configvault.core.leftout import is_missing
@@ -17,7 +17,8 @@ from configvault.core.model import Entry, Folder
 class Step:
     """One path: `old` is what was captured there, `new` what shall be; None is nothing, or what cannot be captured.
 
-    Both folders: only the folder's own mode and owner change, unless `is_whole`: then another folder takes its place.
+    Both folders: only the folder's own mode and owner change, unless `is_whole`: then a new folder takes its place,
+    with all that it shall hold.
     """
 
     path: str
@@ -53,16 +54,34 @@ def plan(live: Folder, target: Folder) -> RestorePlan:
     """Return the steps from `live` to `target`.
 
     What stands where something of the target shall be is replaced, whatever it is or holds: what cannot be removed then
-    is moved aside (see `root/restore.py`).
+    is moved aside (see `root/restore.py`). A folder keeps its place and gets another owner or mode only where nobody
+    could have given its name to a folder that is not theirs.
     """
     kept: list[str] = []
-    steps = list(_steps(live, target, "", kept))
+    steps = list(_steps(live, target, "", kept, _Hands()))
     if live.attributes != target.attributes:
-        steps.append(Step("", live, target))
+        steps = list(_with_attributes("", live, target, steps))
     return RestorePlan(tuple(steps), tuple(kept))
 
 
-def _steps(live: Folder, target: Folder, prefix: str, kept: list[str]) -> Iterator[Step]:
+@frozen
+class _Hands:
+    """Who could have given a name in a folder to something else: the owners of that folder and of all above it."""
+
+    owners: frozenset[int] = frozenset()
+    is_open: bool = False
+
+    def within(self, folder: Folder) -> _Hands:
+        """Return who could have in `folder`."""
+        return _Hands(self.owners | {folder.uid}, self.is_open or bool(folder.mode & 0o022))
+
+    def may_mislead(self, old: Folder, new: Folder) -> bool:
+        """Return whether somebody could gain who gave another folder, `old`, the name of the one that shall become `new`."""
+        # The user root, and who owns both, have nothing to gain.
+        return self.is_open or not self.owners <= {0} | ({old.uid} & {new.uid})
+
+
+def _steps(live: Folder, target: Folder, prefix: str, kept: list[str], above: _Hands) -> Iterator[Step]:
     if live is target:
         return
     gone = [name for name in sorted(live.entries) if name not in target.entries]
@@ -72,32 +91,46 @@ def _steps(live: Folder, target: Folder, prefix: str, kept: list[str]) -> Iterat
     for name in gone:
         if name.casefold() in folded:
             yield from _remove(live.entries[name], prefix + name, kept)
+    hands = above.within(live)
     for name in due:
-        yield from _place(live.entries.get(name), target.entries[name], prefix + name, kept)
+        yield from _place(live.entries.get(name), target.entries[name], prefix + name, kept, hands)
     for name in gone:
         if name.casefold() not in folded:
             yield from _remove(live.entries[name], prefix + name, kept)
 
 
-def _place(old: Entry | Folder | None, new: Entry | Folder, path: str, kept: list[str]) -> Iterator[Step]:
+def _place(
+    old: Entry | Folder | None, new: Entry | Folder, path: str, kept: list[str], hands: _Hands
+) -> Iterator[Step]:
     if not isinstance(old, Folder) or not isinstance(new, Folder):
         if old != new:
             yield Step(path, old, new)
-    elif _gives_away(old, new):
+    elif old.attributes == new.attributes:
+        yield from _steps(old, new, path + "/", kept, hands)
+    elif hands.may_mislead(old, new):
+        # What is in it would be whoever's it was, or become whoever's it shall be, while its name is given to others.
         yield Step(path, old, new, is_whole=True)
     else:
-        yield from _steps(old, new, path + "/", kept)
-        if old.attributes != new.attributes:
-            yield Step(path, old, new)
+        yield from _with_attributes(path, old, new, list(_steps(old, new, path + "/", kept, hands)))
 
 
-def _gives_away(old: Folder, new: Folder) -> bool:
-    """Return whether somebody would get a hand in files that no snapshot has, if this folder became that one.
+def _with_attributes(path: str, old: Folder, new: Folder, below: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps `below` a folder, and those that give it its own attributes.
 
-    Whoever may write in the root could have given its name to a folder that is not theirs.
+    What comes into it is for nobody who may not see it in the end.
     """
-    widened = new.mode & 0o022 & ~old.mode
-    return (old.uid != new.uid or bool(widened)) and any(old.all_left_out())
+    closed = _narrower(old, new) if below else old
+    if closed.attributes != old.attributes:
+        yield Step(path, old, closed)
+    yield from below
+    if closed.attributes != new.attributes:
+        yield Step(path, closed, new)
+
+
+def _narrower(old: Folder, new: Folder) -> Folder:
+    """Return `old` with the access that both give; it is root's already where it shall be."""
+    uid, gid = (new.uid, new.gid) if new.uid == 0 else (old.uid, old.gid)
+    return Folder(old.mode & new.mode | old.mode & 0o300, uid, gid, old.entries)
 
 
 def _remove(old: Entry | Folder, path: str, kept: list[str]) -> Iterator[Step]:

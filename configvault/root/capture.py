@@ -176,6 +176,7 @@ class Root:
             ConfigvaultError: something cannot be read.
         """
         self.seen = {}
+        self.folders = {}
         try:
             state, seen = self._capture(
                 previous, sink, dirty, patience_s, expected, leases=leases, steady=steady

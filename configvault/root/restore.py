@@ -114,6 +114,7 @@ class Restore:
         try:
             # Held to the end, so that nothing happens in another directory that takes its path meanwhile.
             self._fd = self._root.open()
+            self._check_root()
             try:
                 self._open_folders()
                 self._prepare()
@@ -135,6 +136,17 @@ class Restore:
                 one.close()
             if self._fd >= 0:
                 os.close(self._fd)
+
+    def _check_root(self) -> None:
+        """Refuse to work in another directory than the one that was captured, and kept in the vault.
+
+        Raises:
+            OSError: another one has its path.
+        """
+        known = self._known.get("")
+        if known is not None and identity(os.fstat(self._fd)) != known:
+            self.undone = True
+            raise OSError(errno.EBUSY, "another directory has taken its place", self._root.path)
 
     # --- folders that forbid even their owner to write
 

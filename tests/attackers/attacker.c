@@ -1,6 +1,7 @@
 /* Whoever may write in a folder and nothing else, trying to gain by what a restore does there.
 
-   attacker MODE NAME...   in the current directory, as its owner, until SIGTERM; then prints how often it got a hand in.
+   attacker MODE NAME...   in the current directory, as its owner, until SIGTERM; then prints how often it got a hand in,
+                           and how often it read what only the mode of its folder protects.
 
    What a restore makes is exchanged for what belongs to root (`prizes`), at every moment:
    staging   the restore's own folder and a prize: so that the restore works in the prize
@@ -9,7 +10,9 @@
    names     something that is to be replaced or removed and a prize: so that the prize is chowned, or removed
    parents   a folder that is worked in and a prize
    links     something that is to be replaced becomes a hard link, a link, a fifo or a folder, and comes back
-   fill      folders with many files are moved into what is to be removed */
+   fill      folders with many files are moved into what is to be removed
+   peek      a folder that only root may enter, one of the attacker's and one that is open to all: what is in the first is
+             read in whichever becomes it */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +26,7 @@
 
 static const char *prizes[] = {"secretdir", "data~", "secret.yaml", "other~"};
 static volatile sig_atomic_t stop;
-static long hands;
+static long hands, reads;
 static char staging[300];
 
 static void on_term(int number) { (void)number; stop = 1; }
@@ -46,6 +49,19 @@ static int find_staging(void) {
         }
     if (here) closedir(here);
     return found;
+}
+
+/* What can be read in any of the folders, and would be closed to us in its own. */
+static void peek(void) {
+    static const char *files[] = {"data~/open.yaml", "other~/open.yaml", "mine/open.yaml",
+                                  "data~/left.swp", "other~/left.swp", "mine/left.swp"};
+    char text[8];
+    for (int number = 0; number < 6; number++) {
+        int fd = open(files[number], O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0) continue;
+        if (read(fd, text, 7) == 7 && !memcmp(text, "closed:", 7)) reads++;
+        close(fd);
+    }
 }
 
 static void spin(int times) { struct stat seen; while (times-- > 0 && !stop) lstat(".", &seen); }
@@ -100,8 +116,11 @@ int main(int count, char **word) {
             snprintf(inside, sizeof inside, "%s/mine", name);
             if (!rename("mine", inside)) { hands++; spin(rand() % 60); rename(inside, "mine"); }
             mkdir("mine", 0777);
+        } else if (!strcmp(mode, "peek")) {
+            exchange("data~", rand() % 2 ? "mine" : "other~");
+            for (int times = rand() % 2000; times > 0 && !stop; times--) peek();
         } else return 2;
     }
-    printf("%ld\n", hands);
+    printf("%ld %ld\n", hands, reads);
     return 0;
 }

@@ -6,7 +6,6 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 import threading
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from configvault import config, who
 from configvault.core import metadata
 from configvault.core.errors import UsageError
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import (
     Change,
     Finding,
@@ -324,7 +324,7 @@ def replica_hosts(
     known = {one.url: one for one in settings.replicas} if settings else {}
     one = known.get(url, ReplicaSettings(url))
     # A fetch may bring years of history; a push brings what is new.
-    one = dataclasses.replace(one, timeout=max(one.timeout, timeout_s))
+    one = replace(one, timeout=max(one.timeout, timeout_s))
     return replica.find(one, names, Git(None, environ))
 
 
@@ -582,7 +582,7 @@ def _service_log(settings: Settings, vault: Vault | None, loads: _Loads) -> AskL
     return Watch(settings.service_log.path, log.fields, 2 * max(spans), loaded_at, now).ask
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class _Rollout:
     """The releases of the service; the module that runs its tool is loaded when one is asked for."""
 
@@ -677,7 +677,7 @@ def _plugins(vault: Vault | None) -> tuple[Plugin, ...]:
     return plugins.active(vault.tree(latest.tree), vault.objects.read)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class LogReport:
     """What the service's log came to, and how to print it: `hide` secrets, `named` plugins, times of a `moment`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +18,7 @@ import yaml
 from configvault.config import forms, mask
 from configvault.config.convert import convert
 from configvault.config.expand import Expanded, expand
+from configvault.core.frozen import replace
 from configvault.core.settings import Allowed
 
 T = TypeVar("T")

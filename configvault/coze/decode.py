@@ -9,9 +9,8 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import field
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.coze.openapi.values import is_binary
 from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.syntax import duplicates

@@ -6,9 +6,8 @@ Source: Coze Studio, backend/domain/plugin/conf/load_plugin.go and crossdomain/p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, mutable
 from configvault.coze import auth, semver
 from configvault.coze.decode import (
     BOOLEAN,
@@ -87,7 +86,7 @@ class Plugin:
         return f"plugin {self.id}" + (f" ({self.name})" if self.name else "")
 
 
-@dataclass(slots=True)
+@mutable
 class Meta:
     """What plugin_meta.yaml says; `plugins` is None where it cannot be read."""
 

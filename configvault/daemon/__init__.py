@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from configvault import app
 from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
 from configvault.core.exits import Exit
+from configvault.core.frozen import replace
 from configvault.core.hints import DEFAULT_CONFIG, in_place
 from configvault.core.model import Trigger
 from configvault.core.outcome import (

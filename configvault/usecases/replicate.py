@@ -9,11 +9,11 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from configvault.core import backoff, gitformat
 from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.frozen import replace
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
 from configvault.disk import lock
 from configvault.usecases.site import Remote, Site

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from configvault.core.frozen import field, mutable, replace
 from configvault.core.model import Trigger
 from configvault.vault.repository import Note
 
@@ -130,7 +130,7 @@ class Remote(Protocol):
         ...
 
 
-@dataclass
+@mutable
 class Site:
     """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
@@ -185,6 +185,6 @@ class Site:
         """Let every observer hear of `outcome`, its hint made whole for this site."""
         hint = getattr(outcome, "hint", None)
         if hint is not None:
-            outcome = replace(outcome, hint=self.in_place(hint))  # type: ignore[arg-type]
+            outcome = replace(outcome, hint=self.in_place(hint))
         for observer in self.observers:
             observer(outcome)

@@ -10,14 +10,13 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot, Trigger
 from configvault.disk import durable
 from configvault.vault import marks as marks_of

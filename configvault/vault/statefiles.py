@@ -27,12 +27,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, replace
 from configvault.disk import durable
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ FORMAT = 1
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
 
 
-@dataclass(frozen=True)
+@frozen
 class StateFile(Generic[T]):
     """One file with one kind of value in it.
 

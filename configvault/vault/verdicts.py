@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.model import Finding, Severity
 from configvault.disk import durable
 

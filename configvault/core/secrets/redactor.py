@@ -14,9 +14,9 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import compress, islice
 
+from configvault.core.frozen import field, mutable
 from configvault.core.secrets import markup, names, values
 from configvault.core.secrets.values import MARK, Known, Span
 
@@ -179,7 +179,7 @@ def _merged(line: str, spans: list[Span]) -> list[Span]:
     return stripped
 
 
-@dataclass(slots=True)
+@mutable
 class _Carry:
     """What one line leaves to the next: a value that goes on, or names whose values come below."""
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from configvault.core.frozen import field, mutable
 from configvault.core.secrets import forms, names, prose
 from configvault.core.secrets.randomness import KNOWN_STARTS, random_spans
 
@@ -85,7 +85,7 @@ _SECRETS = "secrets"
 Span = tuple[int, int]
 
 
-@dataclass(slots=True)
+@mutable
 class Found:
     """What one line holds: secret spans, and what goes on below it.
 
@@ -104,7 +104,7 @@ class Found:
     aliases: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable
 class Known:
     """What one line has to know of the whole text.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -30,6 +31,7 @@ from configvault.core.model import (
     Verdict,
 )
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
+from configvault.disk import durable
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
 from configvault.usecases.site import Offered, Ran, Remote, Site
@@ -51,17 +53,44 @@ if TYPE_CHECKING:
     from configvault.vault.verdicts import Kept
     from configvault.who.writers import Writers
 
+# What is kept of a configuration is not longer: it may have 1 MiB.
+_MOST_SETTINGS = 8 * 1024 * 1024
+
 
 def config_path(given: str | None, environ: Mapping[str, str]) -> str:
     """Return where the configuration is: as given, as the environment says, or the default."""
     return given or environ.get("CONFIGVAULT_CONFIG") or str(config.DEFAULT_PATH)
 
 
-def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
+def load_settings(path: str, environ: Mapping[str, str], *, keep: bool = False) -> Settings:
+    """Read the configuration at `path`; with `keep`, keep what it says for later commands; raises ConfigError."""
+    text = config.text(path)
+    vault = config.named_vault(text)
+    if vault is not None and (known := _kept_settings(vault, text)) is not None:
+        return known
     from configvault.service.reload import KINDS
 
-    return config.load(path, environ, rules=_RuleNames(), reload_kinds=KINDS)
+    settings = config.parse(text, path, environ, rules=_RuleNames(), reload_kinds=KINDS)
+    if keep and vault == settings.vault and exists(vault) and (body := config.encode(text, settings)):
+        # It only saves time.
+        with contextlib.suppress(OSError):
+            durable.write(
+                statefiles.path(os.path.join(vault, "configvault"), statefiles.SETTINGS), body, sync=False
+            )
+    return settings
+
+
+def _kept_settings(vault: str, text: str) -> Settings | None:
+    """Return what this user kept of a configuration with this text; what others wrote would speak for them."""
+    path = statefiles.path(os.path.join(vault, "configvault"), statefiles.SETTINGS)
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022 or not stat.S_ISREG(found.st_mode):
+                return None
+            return config.decode(text, file.read(_MOST_SETTINGS))
+    except OSError:
+        return None
 
 
 def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]:
@@ -79,8 +108,6 @@ def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]
 
 def make_vault_place(settings: Settings) -> None:
     """Make the folder of the vault where systemd would not: a path that is granted must be there."""
-    from configvault.disk import durable
-
     durable.private_folder(settings.vault)
 
 
@@ -240,7 +267,6 @@ def open_site(
     vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
     # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
     vault.git.require_version()
-    machine = who.machine()
     vault.sign = _signer(settings, environ)
     loads = _Loads()
     return Site(
@@ -258,12 +284,11 @@ def open_site(
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
         blame=_blame_owners,
-        host=settings.host or machine,
         environ=environ,
         command=command,
         wait_s=wait_s,
-        machine=machine,
-        remotes=partial(remotes, settings, settings.host or machine, stop),
+        machine=who.machine,
+        remotes=lambda: remotes(settings, settings.host or who.machine(), stop),
         offered=partial(_offered, settings, stop),
         signers=partial(allowed_signers, settings, environ),
         rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
@@ -401,9 +426,11 @@ def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _signer(settings: Settings, environ: Mapping[str, str]) -> Signer | None:
+    if settings.signing.key is None:
+        return None
     from configvault.vault.signing import Signer
 
-    return Signer(settings.signing.key, environ) if settings.signing.key is not None else None
+    return Signer(settings.signing.key, environ)
 
 
 def private_folder(path: str) -> str:
@@ -412,8 +439,6 @@ def private_folder(path: str) -> str:
     Raises:
         UsageError: there is one, and others can look into it.
     """
-    from configvault.disk import durable
-
     durable.private_folder(path)
     if os.stat(path).st_mode & 0o077 or os.stat(path).st_uid != os.geteuid():
         raise UsageError(f"others can look into {path}", f"chmod 700 {path}")

@@ -23,11 +23,11 @@ class _Missing:
         return "MISSING"
 
 
-_MISSING = _Missing()
+MISSING: Any = _Missing()
 
 
-class _Described:
-    """What `field` says of one field."""
+class Field:
+    """What `field` says of one field: `MISSING` stands for no default."""
 
     __slots__ = ("compare", "default", "default_factory", "metadata", "repr")
 
@@ -38,19 +38,19 @@ class _Described:
         self.default_factory = default_factory
         self.repr = repr_
         self.compare = compare
-        self.metadata = metadata
+        self.metadata: Mapping[Any, Any] = metadata or {}
 
 
 def field(
     *,
-    default: Any = _MISSING,
-    default_factory: Callable[[], Any] | _Missing = _MISSING,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | _Missing = MISSING,
     repr: bool = True,  # noqa: A002 - as in `dataclasses`
     compare: bool = True,
     metadata: Mapping[Any, Any] | None = None,
 ) -> Any:
     """Describe one field of a value, as `dataclasses.field` does."""
-    return _Described(default, default_factory, repr, compare, metadata)
+    return Field(default, default_factory, repr, compare, metadata)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
@@ -75,17 +75,40 @@ def replace(value: _T, /, **changes: Any) -> _T:
     return type(value)(**changes)
 
 
-def _described(cls: type) -> dict[str, _Described]:
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return the fields of `value` by their names, and those of the values in it, as `dataclasses.asdict` does."""
+    return {name: _plain(getattr(value, name)) for name in value._described}
+
+
+def fields(cls: Any) -> Mapping[str, Field] | None:
+    """Return the fields of a class or of a value by their names; None where it is none of ours."""
+    found: dict[str, Field] | None = getattr(cls, "_described", None)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_described"):
+        return as_dict(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_plain(one) for one in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(one) for one in value)
+    if isinstance(value, dict):
+        return {_plain(name): _plain(one) for name, one in value.items()}
+    return value
+
+
+def _described(cls: type) -> dict[str, Field]:
     """Return the fields of `cls`, those of its bases first."""
-    described: dict[str, _Described] = {}
+    described: dict[str, Field] = {}
     for base in reversed(cls.__mro__[1:]):
         described |= getattr(base, "_described", {})
     for name, kind in cls.__annotations__.items():
         if str(kind).startswith("ClassVar"):
             continue
-        value = vars(cls).get(name, _MISSING)
-        if not isinstance(value, _Described):
-            value = _Described(value, _MISSING, True, True, None)
+        value = vars(cls).get(name, MISSING)
+        if not isinstance(value, Field):
+            value = Field(value, MISSING, True, True, None)
         described[name] = value
     return described
 
@@ -123,17 +146,17 @@ def _made(cls: Any, hash_: Any) -> Any:
 
 def _compiled(made: Any) -> Any:
     """Return the `__init__` of a class, with a parameter for each field."""
-    around: dict[str, Any] = {"_missing": _MISSING}
+    around: dict[str, Any] = {"_missing": MISSING}
     parameters, body = ["self"], []
     for name, one in made._described.items():
-        if one.default_factory is not _MISSING:
+        if one.default_factory is not MISSING:
             around[f"_make_{name}"] = one.default_factory
             parameters.append(f"{name}=_missing")
             body.append(f" self.{name} = _make_{name}() if {name} is _missing else {name}")
             continue
-        if one.default is not _MISSING:
+        if one.default is not MISSING:
             around[f"_default_{name}"] = one.default
-        parameters.append(name if one.default is _MISSING else f"{name}=_default_{name}")
+        parameters.append(name if one.default is MISSING else f"{name}=_default_{name}")
         body.append(f" self.{name} = {name}")
     if hasattr(made, "__post_init__"):
         body.append(" self.__post_init__()")
@@ -153,8 +176,8 @@ class _Fields:
         names = {}
         for name, one in cls._described.items():
             names[name] = dataclasses.field(
-                default=none if one.default is _MISSING else one.default,
-                default_factory=none if one.default_factory is _MISSING else one.default_factory,  # type: ignore[arg-type]
+                default=none if one.default is MISSING else one.default,
+                default_factory=none if one.default_factory is MISSING else one.default_factory,  # type: ignore[arg-type]
                 repr=one.repr,
                 compare=one.compare,
                 metadata=one.metadata,

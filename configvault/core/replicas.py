@@ -7,13 +7,14 @@ import re
 from datetime import datetime
 
 from configvault.core.frozen import frozen
+from configvault.core.pattern import pattern
 
 HOST = "{host}"
 # Above them the same names as in a vault; below, those of one host in a repository that several share.
 HEADS, TAGS, OTHERS = "refs/heads/", "refs/tags/", "refs/configvault/"
 VAULTS = "refs/configvault/vaults/"
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
+_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
 
 
 def is_host(text: str) -> bool:

@@ -16,6 +16,7 @@ from configvault.core.candidates import Candidate, Source
 from configvault.core.errors import ConfigvaultError, OfferError, UsageError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Kind
+from configvault.core.pattern import pattern
 from configvault.root.capture import Root
 from configvault.usecases.site import Site
 from configvault.vault.git import Git
@@ -24,8 +25,8 @@ from configvault.vault.stage import Stage
 
 STDIN = "-"
 # As git takes `host:path` for ssh.
-_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
-_ROW = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
+_SCP = pattern(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
+_ROW = pattern(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
 _MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
 _SCHEMES = ("https", "ssh", "file")
 # Source: the specification of Git LFS. The content is on another server.

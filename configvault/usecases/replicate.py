@@ -80,8 +80,8 @@ def _is_signed(site: Site) -> bool:
 
 
 def _sign(site: Site) -> None:
-    name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
-    said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
+    name = f"{site.machine() or 'unknown'}/{secrets.token_hex(8)}"
+    said = json.dumps({"machine": site.machine(), "root": site.settings.root}, sort_keys=True)
     blob = gitformat.make("blob", said.encode() + b"\n")
     site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
     site.vault.refs.write(VAULTS + name, blob.id)

@@ -134,7 +134,7 @@ class Remote(Protocol):
 class Site:
     """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
-    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
+    `machine` gives the machine's own name, whatever it is called in replicas. `signers` gives
     the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
     `reload_restarts`: a reload may restart the service. The probes see whether the service and those who are notified could be
     reached, and ask them nothing.
@@ -151,18 +151,22 @@ class Site:
     check_health: CheckHealth
     now: Callable[[], datetime]
     actor: str
-    host: str
     environ: Mapping[str, str]
     command: str = "configvault"
     wait_s: float = 30.0
     observers: list[Callable[[Outcome], None]] = field(default_factory=list)
-    machine: str = ""
+    machine: Callable[[], str] = str
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
     offered: Callable[[str], Offered] | None = None
     signers: Callable[[], str] = str
     in_place: Callable[[str], str] = str
     rollout: Rollout | None = None
+
+    @property
+    def host(self) -> str:
+        """Return this host's name in replicas."""
+        return self.settings.host or self.machine()
 
     def note(
         self,

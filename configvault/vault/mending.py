@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterator
 
+from configvault.core.pattern import pattern
 from configvault.vault.refs import Refs
 
-_HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
+_HEAD = pattern(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
 # As git's index-pack and pack-objects name what they write; nothing in the name says whose it is.
 _PACKS = ("tmp_pack_", "tmp_idx_", "tmp_rev_", "tmp_mtimes_")
-_HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
+_HALF_WRITTEN = pattern(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
 
 
 def has_head(path: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -18,6 +17,7 @@ from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot, Trigger
+from configvault.core.pattern import pattern
 from configvault.disk import durable
 from configvault.vault import marks as marks_of
 from configvault.vault import messages, shallow, statefiles, trees
@@ -31,7 +31,7 @@ TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
 # So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
-_SNAPSHOT = re.compile(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
+_SNAPSHOT = pattern(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
 IDENTITY = "configvault <configvault@localhost>"
 
 

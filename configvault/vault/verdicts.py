@@ -7,7 +7,6 @@ only who validates has to read. What the rest holds is for the validator to say.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -74,4 +73,6 @@ def _finding(row: list[Any]) -> Finding:
 
 
 def _name(rules: str) -> bytes:
+    import hashlib
+
     return hashlib.sha256(rules.encode("utf-8", "surrogateescape")).hexdigest().encode()

@@ -19,6 +19,7 @@ from configvault.core.model import Entry, Kind
 from configvault.core.pattern import pattern
 from configvault.root.capture import Root
 from configvault.usecases.site import Site
+from configvault.vault import mending
 from configvault.vault.git import Git
 from configvault.vault.objects import Objects
 from configvault.vault.stage import Stage
@@ -164,9 +165,10 @@ def _shown(url: str, ref: str, folder: str) -> str:
 @contextlib.contextmanager
 def quarantine(site: Site) -> Iterator[tuple[str, Git]]:
     """Make an empty repository that is gone afterwards: what is fetched comes into the vault only if it is accepted."""
-    # Named so that the next holder of the lock removes it where this process is killed.
+    mending.remove_fetched(site.vault.state)
+    # Named so that it can be told whose it was.
     suffix = f".{os.getpid()}.tmp"
-    with tempfile.TemporaryDirectory(suffix, "candidate-", site.vault.state) as place:
+    with tempfile.TemporaryDirectory(suffix, mending.CANDIDATE, site.vault.state) as place:
         git = Git(place, site.environ)
         git.run(["init", "--quiet", "--bare", "--template=", place])
         yield place, git

@@ -430,9 +430,11 @@ class Vault:
         """
         from configvault.vault import mending
 
+        mending.remove_fetched(self.state)
         if not ended_well:
-            durable.sync_file_system(self.path)
+            # In this order: what is removed stays removed.
             mending.remove_half_written(self.path)
+            durable.sync_file_system(self.path)
         done = [
             f"removed the lock file {path} that a killed process left" for path in mending.unlock(self.refs)
         ]

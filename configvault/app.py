@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configvault import config, who
 from configvault.core import metadata
@@ -472,6 +472,17 @@ def known_references(
         return found[0], found[1], sorted(vault.marks().pins)
     finally:
         vault.close()
+
+
+def schema(of: str) -> dict[str, Any]:
+    """Return the JSON Schema of `config` or of `plugin-meta`."""
+    if of == "config":
+        from configvault.service.reload import KINDS
+
+        return config.json_schema({"reload.kind": KINDS})
+    from configvault.coze import schema as plugin_meta
+
+    return plugin_meta.document()
 
 
 def require_places(settings: Settings) -> None:

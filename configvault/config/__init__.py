@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from configvault.config.postman import Imported
 
 __all__ = [
-    "DEFAULT_PATH", "as_document", "decode", "dump", "dump_checks", "encode", "example", "import_postman", "initial_settings", "load", "named_vault",
+    "DEFAULT_PATH", "as_document", "decode", "dump", "dump_checks", "encode", "example", "import_postman", "initial_settings", "json_schema", "load", "named_vault",
     "neighbours", "parse", "text", "write_initial",
 ]  # fmt: skip
 
@@ -146,6 +146,13 @@ def example() -> str:
     from importlib import resources
 
     return resources.files("configvault.config").joinpath("example.yaml").read_text(encoding="utf-8")
+
+
+def json_schema(choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """Return the JSON Schema of the configuration; `choices` as for the Binder."""
+    from configvault.config import schema
+
+    return schema.document(choices)
 
 
 def neighbours(path: str | Path) -> list[Path]:

@@ -38,7 +38,7 @@ _MANIFEST = Struct(
     }
 )
 _TOOL = Struct({"tool_id": INTEGER, "deprecated": BOOLEAN, "method": STRING, "sub_url": STRING})
-_ENTRY = Struct(
+ENTRY = Struct(
     {
         "plugin_id": INTEGER,
         "deprecated": BOOLEAN,
@@ -131,7 +131,7 @@ def _entries(root: Sequence, meta: Meta) -> None:
         meta.faults.append(
             fault("meta-empty", root, "the list is empty: the service would start without any plugin", _RESTORE)
         )
-    found = first(decoding_faults(root, ListOf(_ENTRY), "plugin_meta.yaml"))
+    found = first(decoding_faults(root, ListOf(ENTRY), "plugin_meta.yaml"))
     plugins = []
     for item in root.items:
         if type(item) is Mapping:

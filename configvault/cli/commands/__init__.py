@@ -143,6 +143,11 @@ COMMANDS = (
         "  configvault config import-postman collection.json > health.yaml",
     ),
     Command(
+        "schema", "schema", "print the JSON Schema of the configuration or of plugin_meta.yaml, for editors",
+        "  configvault schema config > /etc/configvault/config.schema.json\n"
+        "  configvault schema plugin-meta > plugin_meta.schema.json",
+    ),
+    Command(
         "unit", "unit", "install, show or remove the systemd service",
         "  configvault unit install --now\n  configvault unit install --now @web     # for /etc/configvault/web.yaml\n"
         "  configvault unit show",

@@ -36,6 +36,7 @@ COMMANDS = (
     Command(
         "check", "check", "validate the root or any other directory without recording it",
         "  configvault check\n  configvault check --profile coze backend/conf/plugin\n  configvault check --rules\n"
+        "  configvault check --profile coze --format github backend/conf/plugin      # or gitlab, sarif, junit\n"
         "  configvault check --online --endpoints --methods get,post --min-rate 50% --timeout 10s",
     ),
     Command(

@@ -24,7 +24,8 @@ LAYERS: dict[str, set[str]] = {
     "calls": {"core"},
     "config": {"core", "disk"},
     "who": {"core"},
-    "replica": {"core"},
+    # A folder may be a store, and what is in it is to last.
+    "replica": {"core", "disk"},
     "candidate": {"core"},
     "web": {"core"},
     # The root and the vault are what this program is: use cases call them directly.
@@ -57,6 +58,8 @@ OWNERS = {
     "re2": "coze/openapi/patterns.py",
     "openapi_spec_validator": "coze/openapi/specchild.py",
     "urllib3": "calls",
+    "obstore": "replica/store/cloud.py",
+    "pyrage": "replica/store/seal.py",
     "rich": "cli/output.py",
     "argcomplete": "cli",
 }
@@ -76,6 +79,11 @@ WRITERS = {
     "usecases/edit.py": "copies in a private folder of the caller's",
     "cli/commands/edit.py": "that folder",
     "replica/offered.py": "a temporary repository of its own",
+    "replica/store/files.py": "a folder that is a replica",
+    "replica/store/cloud.py": "what it fetches, where the caller says",
+    "replica/store/seal.py": "what it encrypts or decrypts, beside it",
+    "replica/store/bundles.py": "a repository of its own in the folder incoming of the vault",
+    "replica/store/store.py": "that folder, and a temporary one",
     "web/server.py": "its own unix socket, when it closes",
     "cli/commands/demo.py": "a temporary folder of its own",
     "cli/commands/test.py": "the JUnit file that it is asked for",

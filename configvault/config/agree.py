@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from configvault.config import places
 from configvault.config.bind import nearest
+from configvault.config.expand import ReferredText
+from configvault.core.replicas import is_store
 from configvault.core.settings import (
     HealthCheck,
     LogCheck,
     NotifySettings,
     ReloadSettings,
+    ReplicaSettings,
     RolloutSettings,
     Settings,
     ValidateSettings,
@@ -18,6 +21,8 @@ from configvault.core.settings import (
 )
 
 Fault = Callable[[str, str], None]
+_OF_GIT = ("shared", "key", "known_hosts", "user", "token")
+_OF_STORES = ("endpoint", "region", "credentials", "encrypt_to", "identity")
 
 
 def check(
@@ -27,7 +32,7 @@ def check(
     reload_kinds: Mapping[str, Sequence[str]] | None,
 ) -> None:
     """Call `fault(key, text)` for everything in `settings` that contradicts itself."""
-    places.check(settings, fault)
+    _places(settings, fault)
     _watch(settings.watch, fault)
     _rules(settings.validate, fault, rules)
     for index, command in enumerate(settings.validate.commands):
@@ -41,7 +46,27 @@ def check(
         _notify(notify, f"notify[{index}]", fault)
     if settings.rollout is not None:
         _rollout(settings.rollout, fault)
+    for index, replica in enumerate(settings.replicas):
+        _replica(replica, f"replicas[{index}]", fault)
     _unique("replicas", [replica.url for replica in settings.replicas], "url", fault)
+
+
+def _places(settings: Settings, fault: Fault) -> None:
+    """Refuse a vault that would record itself, whichever links lead there."""
+    if not settings.root or not settings.vault:
+        return
+    root, vault = os.path.realpath(settings.root), os.path.realpath(settings.vault)
+    named_root, named_vault = _named(settings.root), _named(settings.vault)
+    if root == vault:
+        fault("vault", f"{named_vault} is the root itself, put it outside such as /var/lib/configvault")
+    elif os.path.commonpath((root, vault)) == root:
+        fault("vault", f"{named_vault} is inside the root, {named_root}; put it outside")
+    elif os.path.commonpath((root, vault)) == vault:
+        fault("root", f"{named_root} is inside the vault, {named_vault}; put the vault outside")
+
+
+def _named(path: str) -> str:
+    return "what ${…} says" if isinstance(path, ReferredText) else repr(path)
 
 
 def _watch(watch: WatchSettings, fault: Fault) -> None:
@@ -133,6 +158,20 @@ def _rollout(rollout: RolloutSettings, fault: Fault) -> None:
         fault(f"rollout.{name}", "is required where rollout.kind is command")
     if rollout.revision and not any("{revision}" in word for word in rollout.revision):
         fault("rollout.revision", "does not say where the number stands, write {revision} in a word of it")
+
+
+def _replica(replica: ReplicaSettings, key: str, fault: Fault) -> None:
+    """Refuse keys of git for a store, and the other way round."""
+    plain = ReplicaSettings(replica.url)
+    store = is_store(replica.url)
+    for name in _OF_GIT if store else _OF_STORES:
+        if getattr(replica, name) != getattr(plain, name):
+            instead = "an object store, use credentials" if store else "a git repository"
+            fault(f"{key}.{name}", f"is not used where url names {instead}")
+    scheme = replica.url.partition("://")[0]
+    for name, schemes in (("endpoint", ("s3", "az")), ("region", ("s3",)), ("credentials", ("s3", "gs"))):
+        if store and getattr(replica, name) is not None and scheme not in schemes:
+            fault(f"{key}.{name}", f"is not used with {scheme}://")
 
 
 def _notify(notify: NotifySettings, key: str, fault: Fault) -> None:

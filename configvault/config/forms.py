@@ -181,6 +181,45 @@ def git_url(text: str) -> str:
     return text
 
 
+def store_url(text: str) -> str:
+    """Return the URL of an object store, below which each host has a folder."""
+    match = re.fullmatch(
+        r"(?:(?:s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*|file\+bundle:///)(?:/?[^\x00-\x20\x7f?#]*)?", text
+    )
+    if match is None:
+        raise ValueError(
+            "use s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or file+bundle:///PATH"
+        )
+    if "{host}" in text:
+        raise ValueError("leave {host} out: in a store each host has a folder of its own name")
+    if "//" in text.partition("://")[2].rstrip("/").lstrip("/") or "/../" in f"{text}/" or "/./" in f"{text}/":
+        raise ValueError("use a prefix without empty parts, . and ..")
+    return text
+
+
+def replica_url(text: str) -> str:
+    """Return a URL that the vault is pushed to: of a git repository or an object store."""
+    from configvault.core.replicas import is_store
+
+    if is_store(text):
+        return store_url(text)
+    try:
+        return git_url(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; s3://, gs://, az:// or file+bundle:///PATH") from None
+
+
+def recipient(text: str) -> str:
+    """Return a public key that age encrypts to, without its comment."""
+    if re.fullmatch(r"age1[02-9ac-hj-np-z]{58}", text.strip()):
+        return text.strip()
+    if re.fullmatch(r"ssh-(ed25519|rsa) [A-Za-z0-9+/]+=*(?: [^\n]*)?", text.strip()):
+        return " ".join(text.split()[:2])
+    raise ValueError(
+        "use a recipient of age such as age1… (age-keygen -y FILE prints it), or ssh-ed25519 AAAA…"
+    )
+
+
 def source_url(text: str) -> str:
     """Return a URL that is deployed from: https, ssh, file, or `user@host:path`."""
     if text.partition("://")[0] in ("http", "git") or text.startswith("/"):
@@ -270,6 +309,8 @@ FORMS: dict[str, Callable[[str], str | None]] = {
     "url-template": url_template,
     "address": address,
     "git-url": git_url,
+    "replica-url": replica_url,
+    "recipient": recipient,
     "source-url": source_url,
     "git-ref": git_ref,
     "folder": folder,

@@ -15,7 +15,7 @@ def shown(text: str, allowed: Allowed) -> str:
     """Return `text` as it may be printed when its field is `allowed` that."""
     if isinstance(text, HiddenText):
         return MASK
-    if allowed.form in ("url", "git-url"):
+    if allowed.form in ("url", "git-url", "replica-url"):
         return url(text, only_host=allowed.secret)
     return MASK if allowed.secret else text
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import datetime
 
-from configvault.core.frozen import field, frozen
+from configvault.core.frozen import frozen
 
 # Why what the source offers is not deployed, each one fixed word.
 SOURCE_HELD = ("refused", "rolled_back", "drifted", "rewritten", "unsigned")

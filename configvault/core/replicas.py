@@ -7,14 +7,20 @@ import re
 from datetime import datetime
 
 from configvault.core.frozen import frozen
-from configvault.core.pattern import pattern
 
 HOST = "{host}"
+# The schemes of object stores.
+STORES = ("s3", "gs", "az", "file+bundle")
 # Above them the same names as in a vault; below, those of one host in a repository that several share.
 HEADS, TAGS, OTHERS = "refs/heads/", "refs/tags/", "refs/configvault/"
 VAULTS = "refs/configvault/vaults/"
 
-_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
+
+
+def is_store(url: str) -> bool:
+    """Return whether a URL names an object store, and no git repository."""
+    return url.partition("://")[0] in STORES and "://" in url
 
 
 def is_host(text: str) -> bool:
@@ -91,6 +97,7 @@ class Why(enum.StrEnum):
     SHALLOW = "shallow"
     REFUSED = "refused"
     BUSY = "busy"
+    DAMAGED = "damaged"
     STOPPED = "stopped"
 
 
@@ -105,6 +112,26 @@ class Trouble:
     why: Why
     words: str
     hint: str | None = None
+
+
+@frozen
+class Examined:
+    """What a replica shows: the latest commit of main there (None: it does not say), in words, and what is odd about it."""
+
+    main: str | None
+    words: str
+    warnings: tuple[str, ...] = ()
+
+
+@frozen
+class Glance:
+    """What a replica says of the latest snapshot of a host; None where that is encrypted."""
+
+    id: str | None
+    commit: str | None
+    tree: str | None
+    taken_at: datetime
+    subject: str
 
 
 @frozen

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
-from configvault.core.frozen import field, frozen
+from configvault.core.frozen import frozen
 
 # What is sent with a request: nothing, a text, or what JSON can say.
 Body = str | dict[str, Any] | list[Any] | None
@@ -324,19 +325,26 @@ class RetentionSettings:
 
 @frozen
 class ReplicaSettings:
-    """A git URL that receives the vault; `{host}` in it is this host's name.
+    """What receives the vault: a git URL in which `{host}` is this host's name, or an object store of many hosts.
 
-    `shared`: several hosts have this one repository, each below `hosts/HOST/`. `key` and `known_hosts` are files for
-    ssh (None: the user's own), `user` and `token` are for https.
+    Of git: `shared`: several hosts have this one repository, each below `hosts/HOST/`. `key` and `known_hosts` are files
+    for ssh (None: the user's own), `user` and `token` are for https. Of a store: `endpoint` and `region` of S3,
+    `credentials` is a file as the provider's tools write it, `encrypt_to` are age recipients (none: not encrypted),
+    `identity` is the file that decrypts, for drills on a host that may read what it sent.
     """
 
-    url: str = field(metadata=allowed("git-url"))
+    url: str = field(metadata=allowed("replica-url"))
     timeout: float = field(default=60.0, metadata=allowed(above=0))
     shared: bool = False
     key: str | None = field(default=None, metadata=allowed("path"))
     known_hosts: str | None = field(default=None, metadata=allowed("path"))
     user: str | None = field(default=None, metadata=allowed("name"))
     token: str | None = field(default=None, repr=False, metadata=allowed("name", secret=True))
+    endpoint: str | None = field(default=None, metadata=allowed("url"))
+    region: str | None = field(default=None, metadata=allowed("name"))
+    credentials: str | None = field(default=None, metadata=allowed("path"))
+    encrypt_to: tuple[str, ...] = field(default=(), metadata=allowed("recipient", single=True))
+    identity: str | None = field(default=None, metadata=allowed("path"))
 
 
 @frozen

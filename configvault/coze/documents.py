@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from configvault.core.frozen import field, mutable
+from dataclasses import dataclass, field
+
 from configvault.coze.openapi import validate as openapi
 from configvault.coze.openapi.spec import Strict
 from configvault.validators.faults import Fault, fault, first
@@ -13,7 +14,7 @@ from configvault.validators.yamlnodes import Mapping, describe, is_null
 from configvault.validators.yamlread import read
 
 
-@mutable
+@dataclass(slots=True)
 class Document:
     """What a pass over one document found; `operations` is None where it cannot be read."""
 

@@ -111,7 +111,9 @@ def _named_files(settings: Settings, config_path: str, text: str) -> Iterator[st
             # Of a log the folder: a file that is rotated away takes its mount with it.
             is_log = settings.service_log is not None and value == settings.service_log.path
             yield os.path.dirname(value) if is_log else os.path.normpath(value)
-    if any(allowed.form == "git-url" and _is_ssh(value) for allowed, value in _values(settings)):
+    if any(
+        allowed.form in ("git-url", "replica-url") and _is_ssh(value) for allowed, value in _values(settings)
+    ):
         yield os.path.expanduser("~root/.ssh")
 
 
@@ -135,7 +137,7 @@ def _is_ssh(url: str) -> bool:
 def _local_replicas(settings: Settings) -> Iterator[str]:
     """Yield the folders of replicas that are on this host's file system."""
     for replica in settings.replicas:
-        path = replica.url.removeprefix("file://")
+        path = replica.url.removeprefix("file://").removeprefix("file+bundle://")
         if path.startswith("/"):
             path = path.partition("{host}")[0].rstrip("/")
             yield path if os.path.isdir(path) else os.path.dirname(path)
@@ -148,7 +150,7 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     """Return who is not on this host and is asked or told something, or comes to ask."""
     hosts = []
     for allowed, value in _values(settings):
-        if allowed.form in ("url", "url-template", "git-url"):
+        if allowed.form in ("url", "url-template", "git-url", "replica-url"):
             if value != settings.reload.url or settings.reload.kind == "http":
                 hosts.append(_host(value))
         elif allowed.form in ("listen", "address") and value != "off" and not value.startswith("unix:"):
@@ -158,7 +160,7 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
 
 def _host(url: str) -> str:
     if "://" in url:
-        return "" if url.startswith("file://") else urlsplit(url).hostname or ""
+        return "" if url.startswith(("file://", "file+bundle://")) else urlsplit(url).hostname or ""
     return "" if url.startswith("/") else url.partition(":")[0].rpartition("@")[2]
 
 

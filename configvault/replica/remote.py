@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from configvault.core import backoff
 from configvault.core.errors import ConfigvaultError
-from configvault.core.replicas import HEADS, OTHERS, Trouble, Why
+from configvault.core.replicas import HEADS, OTHERS, Examined, Trouble, Why
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
 from configvault.replica.program import Git
@@ -82,6 +82,16 @@ class Remote:
         layout = self.address.layout
         found = self.refs(git, *(theirs for _, theirs in layout.pairs()))
         return {mine: id_ for ref, id_ in found.items() if (mine := layout.mine(ref)) is not None}
+
+    def examine(self, git: Git) -> Examined:
+        """Return what it shows; raises like `held`."""
+        refs = self.held(git)
+        if not refs:
+            return Examined(None, "it holds nothing of this host yet")
+        return Examined(refs.get(f"{HEADS}main"), f"it holds {len(refs)} refs")
+
+    def glance(self) -> None:
+        """Return nothing: git says of a snapshot only what is fetched."""
 
     def receive(self, git: Git) -> None:
         """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from configvault.core.candidates import Candidate, Source, adopt
 from configvault.core.errors import BusyError, OfferError, UsageError
-from configvault.core.frozen import field, frozen, replace
+from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Finding, Folder, RejectedState, State, Trigger, Verdict
 from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
@@ -49,7 +50,7 @@ class Request:
     admit: Callable[[Live], None] | None = None
 
 
-@frozen
+@dataclass(frozen=True)
 class _Validated:
     """A candidate beside live: where it came from, what the root would become, what the rules say of that.
 

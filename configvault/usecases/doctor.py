@@ -293,11 +293,13 @@ def _notify(site: Site) -> Checks:
 def _replicas(site: Site) -> Checks:
     for remote in site.remotes():
         try:
-            remote.held(site.vault.git)
+            found = remote.examine(site.vault.git)
         except ConfigvaultError as error:
             yield Checked("replica", Health.PROBLEM, error.message, error.hint)
         else:
-            yield _ok("replica", f"{remote.name} answers")
+            yield _ok("replica", f"{remote.name} answers: {found.words}")
+            for warning in found.warnings:
+                yield Checked("replica", Health.WARNING, f"{remote.name}: {warning}", "see docs/fleet.md")
 
 
 def _rules(site: Site) -> Checks:

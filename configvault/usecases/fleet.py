@@ -10,12 +10,14 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import field
 from typing import Protocol
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError, UnknownReferenceError
-from configvault.core.frozen import field, frozen
+from configvault.core.frozen import frozen
 from configvault.core.model import Change, Entry, Folder, Snapshot
+from configvault.core.replicas import Glance
 from configvault.vault.git import Git
 from configvault.vault.repository import Vault
 
@@ -35,6 +37,10 @@ class Source(Protocol):
     @property
     def key(self) -> str:
         """Return a name for files about it."""
+        ...
+
+    def glance(self) -> Glance | None:
+        """Return what it says of the latest snapshot without fetching it; None where it says nothing."""
         ...
 
     def peek(self, git: Git) -> None:

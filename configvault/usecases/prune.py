@@ -19,7 +19,6 @@ from configvault.usecases import replicate, scan
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
 from configvault.vault import shallow, statefiles
-from configvault.vault.repository import MAIN
 
 
 @frozen
@@ -165,7 +164,7 @@ def _ask(site: Site) -> _Asked:
     tips: dict[str, str | None] = {}
     for remote in site.remotes():
         try:
-            tips[remote.name] = remote.held(site.vault.git).get(MAIN)
+            tips[remote.name] = remote.examine(site.vault.git).main
         except ConfigvaultError as error:
             return _Asked(tips, error.message)
     return _Asked(tips)

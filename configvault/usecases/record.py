@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from configvault.core.frozen import replace
+from dataclasses import replace
+
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import notes, scan
 from configvault.usecases.recording import record_live

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from configvault.core.frozen import replace
+from dataclasses import replace
+
 from configvault.core.model import Change, Finding, Trigger, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.core.rendering.subject import describe, plugins_touched

@@ -9,11 +9,12 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from configvault.core import backoff, gitformat
-from configvault.core.errors import BusyError, ConfigvaultError
-from configvault.core.frozen import replace
+from configvault.core.errors import BusyError, ConfigvaultError, IntegrityError
+from configvault.core.frozen import frozen
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
 from configvault.disk import lock
 from configvault.usecases.site import Remote, Site
@@ -56,6 +57,41 @@ def push(site: Site, remote: Remote, stop: threading.Event | None = None) -> Rep
     return status(site, remote)
 
 
+@frozen
+class Shown:
+    """What one replica shows: `damages` says what is not as this host stored it, `trouble` why it could not be asked."""
+
+    url: str
+    words: str = ""
+    warnings: tuple[str, ...] = ()
+    damages: tuple[str, ...] = ()
+    trouble: str | None = None
+
+
+def examine(site: Site) -> tuple[Shown, ...]:
+    """Ask every replica what it holds, and compare; no history is fetched, nothing is changed."""
+    return tuple(_shown(site, remote) for remote in site.remotes())
+
+
+def _shown(site: Site, remote: Remote) -> Shown:
+    try:
+        found = remote.examine(site.vault.git)
+    except IntegrityError as error:
+        damages: tuple[str, ...] = getattr(error, "damages", (error.message,))
+        return Shown(remote.name, damages=damages)
+    except ConfigvaultError as error:
+        return Shown(remote.name, trouble=error.message)
+    if found.main is not None and not _is_ours(site, found.main):
+        said = f"its latest snapshot is commit {found.main}, which is not in this vault's history"
+        return Shown(remote.name, found.words, found.warnings, (said,))
+    return Shown(remote.name, found.words, found.warnings)
+
+
+def _is_ours(site: Site, commit: str) -> bool:
+    asked = site.vault.git.result(["merge-base", "--is-ancestor", commit, MAIN], ok=range(-255, 256))
+    return asked.returncode == 0
+
+
 def standing(site: Site) -> tuple[ReplicaStatus, ...]:
     """Return how each replica stands, from what is known here; nobody is asked."""
     return tuple(status(site, remote) for remote in site.remotes())
@@ -80,8 +116,8 @@ def _is_signed(site: Site) -> bool:
 
 
 def _sign(site: Site) -> None:
-    name = f"{site.machine() or 'unknown'}/{secrets.token_hex(8)}"
-    said = json.dumps({"machine": site.machine(), "root": site.settings.root}, sort_keys=True)
+    name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
+    said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
     blob = gitformat.make("blob", said.encode() + b"\n")
     site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
     site.vault.refs.write(VAULTS + name, blob.id)

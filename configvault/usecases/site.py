@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from configvault.core.frozen import field, mutable, replace
 from configvault.core.model import Trigger
 from configvault.vault.repository import Note
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from configvault.core.outcome import Outcome
-    from configvault.core.replicas import Trouble
+    from configvault.core.replicas import Examined, Trouble
     from configvault.core.settings import Settings
     from configvault.root.capture import Root
     from configvault.vault.git import Git
@@ -109,7 +109,7 @@ class Rollout(Protocol):
 
 
 class Remote(Protocol):
-    """One replica of one host: what git does with it. `name` is fit to print, `key` to name a file."""
+    """One replica of one host, a git repository or a store. `name` is fit to print, `key` to name a file."""
 
     @property
     def name(self) -> str:
@@ -129,12 +129,20 @@ class Remote(Protocol):
         """Return the refs of this host there, by their names in a vault; raises ConfigvaultError."""
         ...
 
+    def examine(self, git: Git) -> Examined:
+        """Return what it shows, as far as it is cheap to check; raises ConfigvaultError, which names the damage."""
+        ...
 
-@mutable
+    def receive(self, git: Git) -> None:
+        """Fetch everything of this host into a vault; raises ConfigvaultError."""
+        ...
+
+
+@dataclass
 class Site:
     """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
-    `machine` gives the machine's own name, whatever it is called in replicas. `signers` gives
+    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
     the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
     `reload_restarts`: a reload may restart the service. The probes see whether the service and those who are notified could be
     reached, and ask them nothing.
@@ -151,22 +159,18 @@ class Site:
     check_health: CheckHealth
     now: Callable[[], datetime]
     actor: str
+    host: str
     environ: Mapping[str, str]
     command: str = "configvault"
     wait_s: float = 30.0
     observers: list[Callable[[Outcome], None]] = field(default_factory=list)
-    machine: Callable[[], str] = str
+    machine: str = ""
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
     offered: Callable[[str], Offered] | None = None
     signers: Callable[[], str] = str
     in_place: Callable[[str], str] = str
     rollout: Rollout | None = None
-
-    @property
-    def host(self) -> str:
-        """Return this host's name in replicas."""
-        return self.settings.host or self.machine()
 
     def note(
         self,
@@ -189,6 +193,6 @@ class Site:
         """Let every observer hear of `outcome`, its hint made whole for this site."""
         hint = getattr(outcome, "hint", None)
         if hint is not None:
-            outcome = replace(outcome, hint=self.in_place(hint))
+            outcome = replace(outcome, hint=self.in_place(hint))  # type: ignore[arg-type]
         for observer in self.observers:
             observer(outcome)

@@ -82,3 +82,35 @@ def _unusable(key: str, why: str) -> ConfigvaultError:
 def allowed_signers(keys: Sequence[str]) -> str:
     """Return public keys as the file that git verifies against. Source: ssh-keygen(1), ALLOWED SIGNERS."""
     return "".join(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in keys)
+
+
+def fault(text: bytes, signature: str | None, allowed: str, environ: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a signature of `text` that is no commit's, None where it counts.
+
+    `allowed` is a file of allowed signers. Raises ConfigvaultError where ssh-keygen is missing.
+    """
+    import tempfile
+
+    if signature is None:
+        return "is not signed"
+    with tempfile.TemporaryDirectory(prefix="configvault-signature-") as folder:
+        paths = [os.path.join(folder, name) for name in ("allowed", "signature")]
+        for path, content in zip(paths, (allowed, signature), strict=True):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(content)
+        argv = ["ssh-keygen", "-Y", "verify", "-f", paths[0], "-I", PRINCIPAL, "-n", NAMESPACE, "-s", paths[1]]
+        try:
+            done = subprocess.run(
+                argv,
+                input=text,
+                capture_output=True,
+                check=False,
+                timeout=_LONGEST_S,
+                env=dict(environ),
+                cwd="/",
+            )
+        except FileNotFoundError:
+            raise ConfigvaultError("ssh-keygen is not installed", "apt-get install openssh-client") from None
+        except subprocess.TimeoutExpired:
+            return "has a signature that was not checked in time"
+    return None if done.returncode == 0 else "has no signature by a key that is trusted"

@@ -6,6 +6,7 @@ what the file holds, whatever was recorded since.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -41,8 +42,6 @@ def load(path: str) -> Folder | None:
 
 
 def _sum(body: bytes) -> bytes:
-    import hashlib
-
     return hashlib.sha256(body).digest()
 
 

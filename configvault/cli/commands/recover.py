@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
-from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.errors import ConfigvaultError, UnknownReferenceError, UsageError
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
+    from configvault.app import Reading
+    from configvault.core.replicas import Glance
     from configvault.core.settings import Settings
+    from configvault.usecases.fleet import Source
     from configvault.usecases.recover_host import Recovered
 
 
@@ -21,6 +26,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="HOST", help="the host to recover, if the replica contains several")
     parser.add_argument("--into", metavar="DIR", help="restore into DIR instead of the configured root")
     parser.add_argument("--vault", metavar="DIR", help="the vault, if there is no configuration yet")
+    parser.add_argument(
+        "--identity", metavar="FILE", help="the file with the secret key of age, if the store is encrypted"
+    )
+    parser.add_argument(
+        "--until",
+        metavar="N",
+        help="an object store: use manifest N as the newest, for example if a later one is damaged",
+    )
     parser.add_argument("--list", action="store_true", help="only list the hosts in the replica")
     parser.add_argument(
         "--force", action="store_true", help="replace what is there, after it is saved in the vault"
@@ -37,12 +50,10 @@ def run(context: Context, args: argparse.Namespace) -> int:
     has_config = os.path.exists(context.config_path)
     settings = None if not has_config and (args.list or args.into) else context.settings()
     url = args.url or _configured(settings)
-    found = app.replica_hosts(
-        url, [args.host] if args.host else _own(url, settings, args), settings, context.environ
-    )
+    names = [args.host] if args.host else _own(url, settings, args)
+    found = app.replica_hosts(url, names, settings, context.environ, _reading(args))
     if args.list:
-        _list(context, {host: remote.name for host, remote in found.items()})
-        return 0
+        return _list(context, found)
     if len(found) != 1 and settings and settings.host in found and not args.host:
         found = {settings.host: found[settings.host]}
     if len(found) != 1:
@@ -108,13 +119,59 @@ def _placed(context: Context, settings: Settings | None, args: argparse.Namespac
     return settings
 
 
-def _list(context: Context, found: dict[str, str]) -> None:
+def _reading(args: argparse.Namespace) -> Reading:
+    from configvault import app
+
+    if args.until is not None and not (args.until.isdigit() and int(args.until)):
+        raise UsageError(f"--until {args.until!r} is not the number of a manifest", "leave it out")
+    identity = os.path.abspath(args.identity) if args.identity else None
+    return app.Reading(identity, int(args.until) if args.until else None)
+
+
+def _list(context: Context, found: Mapping[str, Source]) -> int:
+    """Print the hosts; of a store also what it says of each, where that can be believed."""
+    from configvault.cli import words
+
+    rows: list[tuple[str, Source, Glance | None, str | None]] = []
+    for host, source in found.items():
+        try:
+            rows.append((host, source, source.glance(), None))
+        except ConfigvaultError as error:
+            rows.append((host, source, None, error.message))
     if context.json:
-        context.emit({"hosts": [{"host": host, "url": url} for host, url in found.items()]})
-    elif not found:
+        context.emit(
+            {
+                "hosts": [
+                    {
+                        "host": host,
+                        "url": source.name,
+                        "latest": seen.id if seen else None,
+                        "taken_at": seen.taken_at.isoformat() if seen else None,
+                        "error": error,
+                    }
+                    for host, source, seen, error in rows
+                ]
+            }
+        )
+    elif not rows:
         context.output.line("the replica holds no host")
     else:
-        context.output.table(("host", "where"), found.items())
+        context.output.table(
+            ("host", "where", "latest"),
+            [
+                (
+                    host,
+                    source.name,
+                    f"error: {error}"
+                    if error
+                    else f"{seen.id or 'encrypted'}, {words.when(seen.taken_at)}"
+                    if seen
+                    else "",
+                )
+                for host, source, seen, error in rows
+            ],
+        )
+    return Exit.DEGRADED if any(error for *_, error in rows) else 0
 
 
 def _show(context: Context, host: str, root: str, done: Recovered) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
+from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.usecases.verify import Verified
@@ -20,11 +21,19 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="also restore the newest, good and pinned snapshots into a temporary folder and compare them",
     )
 
+    parser.add_argument(
+        "--replica",
+        action="store_true",
+        help="check the replicas instead of the vault, without fetching the history: what they list and say of it",
+    )
+
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Check objects, refs, chain, tags and signatures; damage is exit code 9, and all of it is named."""
     from configvault.usecases.verify import DamagedError, verify
 
+    if args.replica:
+        return _replicas(context)
     site = context.site()
     allowed = site.signers()
     try:
@@ -40,6 +49,39 @@ def run(context: Context, args: argparse.Namespace) -> int:
     else:
         context.output.lines(_words(verified, context.hint, signing=bool(allowed)))
     return 0
+
+
+def _replicas(context: Context) -> int:
+    from configvault.cli.output import printable
+    from configvault.usecases.replicate import examine
+
+    found = examine(context.site())
+    if context.json:
+        rows = [
+            {
+                "url": one.url,
+                "ok": not one.damages and one.trouble is None,
+                "said": one.words,
+                "warnings": list(one.warnings),
+                "damaged": list(one.damages),
+                "error": one.trouble,
+            }
+            for one in found
+        ]
+        context.emit({"ok": all(row["ok"] for row in rows), "replicas": rows})
+    elif not found:
+        context.output.line("no replicas are configured")
+    else:
+        for one in found:
+            context.output.lines(f"damaged: {printable(one.url)}: {printable(said)}" for said in one.damages)
+            if one.trouble is not None:
+                context.output.line(f"error: {printable(one.trouble)}")
+            elif not one.damages:
+                context.output.line(f"{printable(one.url)}: {printable(one.words)}")
+            context.output.lines(f"warning: {printable(one.url)}: {printable(said)}" for said in one.warnings)
+    if any(one.damages for one in found):
+        return Exit.DAMAGED
+    return Exit.DEGRADED if any(one.trouble for one in found) else 0
 
 
 def _document(verified: Verified) -> dict[str, object]:

@@ -1,0 +1,245 @@
+"""Buckets of S3, Google Cloud Storage and Azure, by obstore; the only module that knows it.
+
+Credentials come as the provider's own tools take them: from the environment, from a file, or from the machine's role.
+Nothing is tried again here: whoever calls does that, and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from configvault.core.errors import ConfigvaultError
+from configvault.core.replicas import Trouble, Why
+from configvault.replica.store.address import StoreAddress
+from configvault.replica.store.objects import (
+    AbsentError,
+    DeniedError,
+    ExistsError,
+    Found,
+    StoreError,
+    too_large,
+)
+
+_CONNECT_S = 20.0
+# S3 takes no more in one request; what is larger is sent in parts, which knows no condition.
+_MOST_AT_ONCE = 4 << 30
+_LONGEST = 200
+
+# What servers answer, in the order in which it is looked for. Source: S3's, GCS's and Azure's lists of error codes.
+_REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
+    (Why.LOGIN, r"RequestTimeTooSkewed", "its clock and this host's differ too much", "timedatectl set-ntp true"),
+    (Why.MISSING, r"NoSuchBucket|ContainerNotFound|bucket does not exist", "the bucket does not exist",
+     "create it; it is not created by a push"),
+    (Why.LOGIN, r"InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AuthenticationFailed"
+     r"|Unauthenticated|401 |missing credentials|MissingCredentials|169\.254\.169\.254|no credentials|metadata",
+     "it does not take these credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `credentials` of this replica"),
+    (Why.FULL, r"QuotaExceeded|InsufficientStorage|507 |no space left", "it has no room",
+     "make room there; the next push then catches up"),
+    (Why.BUSY, r"SlowDown|TooManyRequests|429 |503 |OperationAborted|ConditionalRequestConflict|409 ",
+     "it is busy", None),
+    (Why.LOGIN, r"403 |AccessDenied|Forbidden|PermissionDenied", "these credentials do not permit it",
+     "adding and listing must be permitted; see docs/fleet.md for the policy"),
+    (Why.TIMED_OUT, r"timed out|timeout|deadline", "it did not answer in time",
+     "see whether it hangs; a first push may need a longer `timeout`"),
+    (Why.UNREACHABLE, r"error sending request|connection|dns|5\d\d |HTTP error|incomplete|decod|body|reset|eof",
+     "it cannot be reached", None),
+)  # fmt: skip
+
+
+def open_store(address: StoreAddress, environ: Mapping[str, str]) -> Cloud:
+    """Return the bucket at `address`.
+
+    Raises:
+        ConfigvaultError: obstore is not installed, or the address cannot be one.
+    """
+    try:
+        from obstore.store import AzureStore, GCSStore, S3Store
+    except ImportError:
+        raise ConfigvaultError(
+            f"replica {address.url} needs the library obstore, which is not installed",
+            f"{shlex.quote(sys.executable)} -m pip install 'configvault[store]'",
+        ) from None
+    limit = timedelta(seconds=address.timeout_s)
+    common: dict[str, Any] = {
+        "prefix": address.prefix or None,
+        "client_options": {
+            "timeout": limit,
+            "connect_timeout": timedelta(seconds=min(_CONNECT_S, address.timeout_s)),
+            "allow_http": (address.endpoint or environ.get("AWS_ENDPOINT_URL", "")).startswith("http://"),
+        },
+        "retry_config": {"max_retries": 0, "retry_timeout": limit},
+    }
+    try:
+        if address.scheme == "s3":
+            made: Any = S3Store(address.bucket, **common, **_s3(address, environ))
+        elif address.scheme == "gs":
+            more: dict[str, Any] = (
+                {"application_credentials": address.credentials} if address.credentials else {}
+            )
+            made = GCSStore(address.bucket, **common, **more)
+        else:
+            more = {"endpoint": address.endpoint} if address.endpoint else {}
+            made = AzureStore(address.bucket, **common, **more)
+    except Exception as error:  # whatever it says of its settings
+        raise _failure(address.url, error) from None
+    return Cloud(made, address.url)
+
+
+def _s3(address: StoreAddress, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings of S3: those of the replica, else of the environment, else of the files of AWS's tools."""
+    # Buckets under Object Lock take only what comes with a checksum.
+    found: dict[str, Any] = {"checksum_algorithm": "SHA256"}
+    profile = environ.get("AWS_PROFILE", "default")
+    home = environ.get("HOME", "/root")
+    given = address.credentials or environ.get("AWS_SHARED_CREDENTIALS_FILE")
+    if address.credentials or "AWS_ACCESS_KEY_ID" not in environ:
+        said = _section(given or os.path.join(home, ".aws/credentials"), profile)
+        names = {"aws_access_key_id": "access_key_id", "aws_secret_access_key": "secret_access_key",
+                 "aws_session_token": "session_token"}  # fmt: skip
+        found |= {ours: said[theirs] for theirs, ours in names.items() if theirs in said}
+        if address.credentials and "access_key_id" not in found:
+            raise ConfigvaultError(
+                f"{address.credentials} holds no aws_access_key_id for the profile {profile!r}",
+                "write it as `aws configure` does: [default], aws_access_key_id = …, aws_secret_access_key = …",
+            )
+    config = environ.get("AWS_CONFIG_FILE", os.path.join(home, ".aws/config"))
+    region = address.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    region = region or _section(config, profile, f"profile {profile}").get("region") or "us-east-1"
+    found["region"] = region
+    if address.endpoint:
+        found["endpoint"] = address.endpoint
+    return found
+
+
+def _section(path: str, *names: str) -> Mapping[str, str]:
+    import configparser
+
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeError, OSError):
+        raise ConfigvaultError(
+            f"{path} is no file of credentials", "write it as `aws configure` does"
+        ) from None
+    return next((parser[name] for name in names if parser.has_section(name)), {})
+
+
+class Cloud:
+    """The objects below one prefix of a bucket."""
+
+    def __init__(self, store: Any, shown: str) -> None:
+        """Take an open store of obstore's; `shown` is the name for errors."""
+        self._store = store
+        self._shown = shown
+
+    def listed(self, below: str, after: str = "") -> Iterator[Found]:
+        """Yield the objects in one folder."""
+        import obstore
+
+        with self._named(below):
+            for rows in obstore.list(self._store, below.rstrip("/"), offset=after or None):
+                for row in rows:
+                    yield Found(row["path"], row["size"], row["e_tag"])
+
+    def folders(self) -> list[str]:
+        """Return the folders at the top."""
+        import obstore
+
+        with self._named("the list of hosts"):
+            return sorted(str(one) for one in obstore.list_with_delimiter(self._store)["common_prefixes"])
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return the bytes of one object."""
+        return b"".join(self._blocks(name, most))
+
+    def fetch(self, name: str, path: str, most: int) -> None:
+        """Write one object to `path`."""
+        with open(path, "xb") as file:
+            file.writelines(self._blocks(name, most))
+
+    def create(self, name: str, data: bytes) -> str | None:
+        """Put an object if there is none of that name."""
+        import obstore
+
+        with self._named(name):
+            return obstore.put(self._store, name, data, mode="create", use_multipart=False)["e_tag"]
+
+    def send(self, name: str, path: str) -> None:
+        """Put a file under a name that only these bytes have."""
+        import obstore
+
+        with self._named(name), open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size <= _MOST_AT_ONCE:
+                obstore.put(self._store, name, file, mode="create", use_multipart=False)
+            else:
+                obstore.put(self._store, name, file)
+
+    def remove(self, name: str) -> None:
+        """Delete one object."""
+        import obstore
+
+        with self._named(name):
+            obstore.delete(self._store, name)
+
+    def _blocks(self, name: str, most: int) -> Iterator[bytes]:
+        import obstore
+
+        total = 0
+        with self._named(name):
+            for block in obstore.get(self._store, name):
+                total += len(block)
+                if total > most:
+                    raise too_large(self._shown, name, most)
+                yield bytes(block)
+
+    @contextlib.contextmanager
+    def _named(self, name: str) -> Iterator[None]:
+        """Raise what obstore raises as an error of this store."""
+        try:
+            yield
+        except (ConfigvaultError, GeneratorExit):
+            raise
+        except Exception as error:  # obstore has many, and ValueError, FileNotFoundError and OSError among them
+            raise _failure(self._shown, error, name) from None
+
+
+def _failure(shown: str, error: Exception, name: str = "") -> ConfigvaultError:
+    from obstore.exceptions import AlreadyExistsError, PermissionDeniedError, UnauthenticatedError
+
+    said = str(error).partition("\n\nDebug source")[0]
+    what = f"{name}: " if name else ""
+    trouble = _trouble(what, said)
+    # obstore takes every 409 for this, also S3's "try again, somebody is just writing"; Azure alone says it by a 409.
+    taken = "412 " in said or "BlobAlreadyExists" in said or "status code" not in said
+    if isinstance(error, AlreadyExistsError) and taken:
+        return ExistsError(shown, Trouble(Why.BUSY, f"{what}it exists already"))
+    if trouble.why is Why.MISSING:
+        return StoreError(shown, trouble)
+    if isinstance(error, FileNotFoundError):
+        return AbsentError(shown, Trouble(Why.DAMAGED, f"{what}there is no such object"))
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or trouble.why is Why.LOGIN:
+        return DeniedError(shown, trouble)
+    return StoreError(shown, trouble)
+
+
+def _trouble(what: str, said: str) -> Trouble:
+    code = re.search(r"<Code>([A-Za-z]{1,60})</Code>", said)
+    status = re.search(r"status code: ([0-9]{3} [A-Za-z ]{0,40})", said)
+    short = code[1] if code else status[1].strip() if status else _plain(said.rpartition(" - ")[2])
+    for why, pattern, words, hint in _REASONS:
+        if re.search(pattern, said, re.IGNORECASE):
+            return Trouble(why, f"{what}{words}: {short}", hint)
+    return Trouble(Why.REFUSED, f"{what}it refused: {short}")
+
+
+def _plain(text: str) -> str:
+    """Return one line of somebody else's text without what moves a cursor, and without the query of a URL."""
+    text = re.sub(r"\?\S*", "", text)
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_LONGEST]

@@ -1,0 +1,558 @@
+"""One host's history in one store: push to it, check it, fetch from it, thin it out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.replicas import VAULTS, Examined, Glance, Trouble, Why
+from configvault.core.stores import (
+    BUNDLES,
+    MANIFESTS,
+    MOST_MANIFEST_BYTES,
+    Bundle,
+    Latest,
+    Manifest,
+    StoreState,
+    bundle_name,
+    changed,
+    digest,
+    manifest_name,
+    number_of,
+    refs_of,
+    unsealed,
+)
+from configvault.replica.store import bundles, chain
+from configvault.replica.store.address import FOLDER, StoreAddress
+from configvault.replica.store.bundles import Git
+from configvault.replica.store.chain import Check, Listing, UntrustedError
+from configvault.replica.store.objects import DeniedError, ExistsError, Found, Objects, StoreError
+
+MAIN = "refs/heads/main"
+# Once there are so many, or once the increments take as much as the full bundle before them, a full one comes.
+MOST_PARTS = 50
+LEAST_BYTES = 1 << 20
+# What git may unpack is in proportion to what it is given; what age adds is little.
+_MOST_BUNDLE_BYTES = 1 << 40
+
+
+class Memory(Protocol):
+    """What a host knows of its store; lost, it is found out again at the price of a full bundle."""
+
+    def read(self) -> StoreState | None:
+        """Return it, None where nothing is known."""
+        ...
+
+    def write(self, state: StoreState) -> None:
+        """Replace it."""
+        ...
+
+
+class Nothing:
+    """The memory of who only reads."""
+
+    def read(self) -> None:
+        """Know nothing."""
+
+    def write(self, state: StoreState) -> None:
+        """Keep nothing."""
+
+
+class Store:
+    """The history of one host."""
+
+    def __init__(
+        self,
+        address: StoreAddress,
+        environ: Mapping[str, str],
+        *,
+        now: Callable[[], datetime],
+        memory: Memory | None = None,
+        sign: Callable[[bytes], bytes | None] | None = None,
+        check: Check | None = None,
+        until: int | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            address: where it is.
+            environ: has the provider's credentials.
+            now: the time, for manifests.
+            memory: what this host knows of it; None: nothing.
+            sign: signs manifests; None: they are not signed.
+            check: says what is wrong with a manifest's signature; None: nobody asks.
+            until: the number of the manifest to end with, None: the newest.
+            stop: ends what is going on before its next request.
+        """
+        self.address = address
+        self._environ = environ
+        self._now = now
+        self._memory: Memory = memory or Nothing()
+        self._sign = sign
+        self._check = check
+        self._until = until
+        self._stop = stop
+        self._objects: Objects | None = None
+        self._chain: tuple[Manifest, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the URL as it may be printed."""
+        return self.address.shown
+
+    @property
+    def key(self) -> str:
+        """Return a name for files about this replica."""
+        return self.address.key
+
+    @property
+    def objects(self) -> Objects:
+        """Return what lists, reads and adds; raises ConfigvaultError where its library is missing."""
+        if self._objects is None:
+            self._objects = open_objects(self.address, self._environ)
+        return self._objects
+
+    # --- push
+
+    def push(self, git: Git, stop: threading.Event | None = None) -> Trouble | None:
+        """Add what is new in the vault that `git` works on, and return why it did not arrive."""
+        try:
+            return self._push(git, stop or self._stop or threading.Event())
+        except StoreError as error:
+            return error.trouble
+        except UntrustedError as error:
+            return Trouble(Why.DAMAGED, error.message.partition(": ")[2], error.hint)
+        except ConfigvaultError as error:
+            return Trouble(Why.REFUSED, error.message, error.hint)
+
+    def _push(self, git: Git, stop: threading.Event) -> Trouble | None:
+        refs = bundles.refs(git)
+        known, newest, previous = self._settled(git, refs)
+        if known is not None and digest(refs) == digest(known.refs):
+            return None
+        number = newest + 1
+        with tempfile.TemporaryDirectory(prefix="configvault-bundle-") as scratch:
+            full = known is None or _is_due(known)
+            before = {} if full or known is None else known.refs
+            stored, path = self._bundle(git, scratch, number, refs, before)
+            if stop.is_set():
+                return Trouble(Why.STOPPED, "the push was stopped")
+            if stored is not None and path is not None:
+                self._send(stored, path)
+        if stop.is_set():
+            return Trouble(Why.STOPPED, "the push was stopped")
+        manifest = Manifest(
+            host=self.address.host,
+            number=number,
+            base=number if full or known is None else known.base,
+            previous=previous,
+            written_at=self._now().isoformat(timespec="seconds"),
+            main=refs.get(MAIN),
+            vaults=_vaults(refs),
+            refs_sha256=digest(refs),
+            bundle=stored,
+            shallow=bundles.shallow(git),
+            refs=changed(before, refs),
+            latest=_latest(git) if MAIN in refs else None,
+        )
+        return self._publish(manifest, refs, known if not full else None)
+
+    def _send(self, stored: Bundle, path: str) -> None:
+        """Add a bundle; only these bytes have its name, so what is there already, whole, is this."""
+        try:
+            self.objects.send(self._place(stored.name), path)
+        except ExistsError:
+            there = self.objects.listed(
+                self._place(BUNDLES), self._place(f"{BUNDLES}{stored.name[len(BUNDLES) :][:8]}")
+            )
+            if not any(one.name == self._place(stored.name) and one.size == stored.size for one in there):
+                raise
+
+    def _settled(self, git: Git, refs: Mapping[str, str]) -> tuple[StoreState | None, int, str | None]:
+        """Return what is stored as this host knows it, the newest number there, and that manifest's hash.
+
+        Raises:
+            StoreError: it cannot be asked, or holds something else.
+            UntrustedError: it does not show what this host stored.
+        """
+        known = self._memory.read()
+        listing = self._listed(known.base - 1 if known is not None else 0)
+        if known is not None and known.following is not None:
+            known = self._followed(known, known.following, listing)
+        if known is not None:
+            self._compare(known, listing)
+            if known.number == listing.newest:
+                return known, known.number, known.sha256
+        if not listing.newest:
+            return None, 0, None
+        found = self._foreign(git, refs, listing.newest)
+        # It is ours, but nothing here says which refs it has: a full bundle comes next.
+        return None, listing.newest, found.sha256
+
+    def _listed(self, after: int) -> Listing:
+        after = max(after, 0)
+        host = self.address.host
+        first = f"{host}/{manifest_name(after)}" if after else ""
+        found = {}
+        for one in self.objects.listed(f"{host}/{MANIFESTS}", first):
+            number = number_of(one.name)
+            if number is not None and number > after:
+                found[number] = one
+        return Listing(found, {})
+
+    def _followed(self, known: StoreState, following: StoreState, listing: Listing) -> StoreState | None:
+        """Return what is known after a push of which nobody saw the end."""
+        there = listing.manifests.get(following.number)
+        if there is not None and self._is_same(there, following):
+            known = replace(following, conditional=known.conditional)
+            self._memory.write(known)
+            return known
+        return replace(known, following=None) if known.number else None
+
+    def _compare(self, known: StoreState, listing: Listing) -> None:
+        """Refuse a store that has lost or changed what this host stored there."""
+        gone = [number for number in range(known.base, known.number + 1) if number not in listing.manifests]
+        hint = "find out who removed it; a new prefix in `url` starts anew, and this one stays as it is"
+        if gone:
+            which = f"manifest {gone[0]} is" if len(gone) == 1 else f"manifests {gone[0]} to {gone[-1]} are"
+            said = f"an older state is shown: {which} withheld or removed, this host stored {known.number}"
+            raise UntrustedError(self.name, [said], hint)
+        if not self._is_same(listing.manifests[known.number], known):
+            said = f"manifest {known.number} is not the one that this host stored: somebody else writes under the name {self.address.host}"
+            raise UntrustedError(self.name, [said], "set a different `host` in the configuration of each host")
+
+    def _is_same(self, there: Found, known: StoreState) -> bool:
+        """Return whether a listed manifest is the one that is known; read only where the list does not say."""
+        said = there.e_tag.strip('"') if there.e_tag else None
+        if said is not None and (there.e_tag == known.e_tag or said == known.md5):
+            return True
+        try:
+            body = self.objects.read(there.name, MOST_MANIFEST_BYTES)
+        except DeniedError:
+            # Credentials that may only add and list: an MD5 that differs says enough.
+            if said is not None and len(said) == 32:
+                return False
+            raise
+        return hashlib.sha256(body).hexdigest() == known.sha256
+
+    def _foreign(self, git: Git, refs: Mapping[str, str], number: int) -> Manifest:
+        """Return the newest manifest where it is this vault's own, after a recovery for instance."""
+        found = chain.read(self.objects, self.name, self.address.host, number)
+        others = sorted(set(found.vaults) - set(_vaults(refs)))
+        if others:
+            who = " and ".join(name.partition("/")[0] for name in others[:3])
+            raise StoreError(
+                self.name,
+                Trouble(
+                    Why.DIVERGED,
+                    f"another vault pushes to it under the name {self.address.host}, from {who}",
+                    "set a different `host` in the configuration of each host, and use a new prefix for this one",
+                ),
+            )
+        if found.main is not None and not bundles.has(git, [found.main]):
+            raise StoreError(
+                self.name,
+                Trouble(
+                    Why.AHEAD,
+                    "it is ahead: it has snapshots that this vault does not have",
+                    "if this vault was restored from an older copy, move it away and recover: configvault recover --help",
+                ),
+            )
+        return found
+
+    def _bundle(
+        self, git: Git, scratch: str, number: int, refs: Mapping[str, str], before: Mapping[str, str]
+    ) -> tuple[Bundle | None, str | None]:
+        """Make the bundle of what is new; None where only names changed."""
+        path = os.path.join(scratch, "bundle")
+        if not bundles.make(git, path, refs, before):
+            return None, None
+        encrypted = bool(self.address.encrypt_to)
+        if encrypted:
+            from configvault.replica.store import seal
+
+            seal.encrypt_file(path, f"{path}.age", self.address.encrypt_to)
+            path = f"{path}.age"
+        sha256, size = chain.hash_of(path)
+        return Bundle(bundle_name(number, sha256, encrypted=encrypted), size, sha256), path
+
+    def _publish(self, manifest: Manifest, refs: Mapping[str, str], known: StoreState | None) -> Trouble | None:
+        """Add the manifest, by which what was sent counts, if nobody has added one of its number."""
+        if self.address.encrypt_to:
+            from configvault.replica.store import seal
+
+            manifest = replace(manifest, sealed=seal.seal(manifest.secret(), self.address.encrypt_to))
+        signature = self._sign(manifest.payload()) if self._sign is not None else None
+        manifest = replace(manifest, signature=signature.decode("ascii") if signature else None)
+        body = manifest.encode()
+        size = manifest.bundle.size if manifest.bundle else 0
+        before = self._memory.read()
+        state = StoreState(
+            number=manifest.number,
+            base=manifest.base,
+            sha256=hashlib.sha256(body).hexdigest(),
+            md5=hashlib.md5(body, usedforsecurity=False).hexdigest(),
+            e_tag=None,
+            base_bytes=known.base_bytes if known is not None else size,
+            since_bytes=known.since_bytes + size if known is not None else 0,
+            refs=refs,
+            conditional=before.conditional if before is not None else None,
+        )
+        basis = before or replace(state, number=0, base=0, sha256="", refs={})
+        self._memory.write(replace(basis, following=state))
+        try:
+            e_tag = self.objects.create(self._place(manifest_name(manifest.number)), body)
+        except ExistsError:
+            if not self._is_mine(state):
+                return Trouble(
+                    Why.BUSY, f"somebody else wrote manifest {manifest.number} at the same time", None
+                )
+            e_tag = None
+        else:
+            state = replace(state, conditional=self._is_conditional(state, body))
+            if not state.conditional and not self._is_mine(replace(state, e_tag=e_tag)):
+                return Trouble(
+                    Why.BUSY, f"somebody else wrote manifest {manifest.number} at the same time", None
+                )
+        self._memory.write(replace(state, e_tag=e_tag))
+        return None
+
+    def _is_conditional(self, state: StoreState, body: bytes) -> bool:
+        """Return whether the server refuses a name that is taken; asked once, with the bytes that are there."""
+        if state.conditional is not None:
+            return state.conditional
+        try:
+            self.objects.create(self._place(manifest_name(state.number)), body)
+        except ExistsError:
+            return True
+        return False
+
+    def _is_mine(self, state: StoreState) -> bool:
+        """Return whether the manifest that is there now is the one that was sent."""
+        there = self._listed(state.number - 1).manifests.get(state.number)
+        return there is not None and self._is_same(there, state)
+
+    def _place(self, name: str) -> str:
+        return f"{self.address.host}/{name}"
+
+    # --- look and fetch
+
+    def examine(self, git: Git) -> Examined:  # noqa: ARG002 - as of git replicas
+        """Check what the store shows without fetching a bundle.
+
+        Raises:
+            UntrustedError: it names everything that is missing, damaged, withheld or not signed.
+            StoreError: it cannot be asked.
+        """
+        known = self._known()
+        try:
+            found = self._walked()
+        except DeniedError:
+            listing = self._listed(known.base - 1 if known is not None else 0)
+            if known is None or not listing.newest:
+                raise
+            self._compare(known, listing)
+            said = f"manifests {known.base} to {listing.newest} are listed; these credentials may not read them"
+            return Examined(None, said, self._warnings(known, listing))
+        if not found:
+            return Examined(None, "it holds nothing of this host yet")
+        said = f"manifests {found[0].number} to {found[-1].number} form a chain, their bundles are there"
+        return Examined(
+            found[-1].main,
+            said,
+            self._warnings(known, chain.look(self.objects, self.address.host, found[0].number)),
+        )
+
+    def _warnings(self, known: StoreState | None, listing: Listing) -> tuple[str, ...]:
+        said = [f"bundle {one.rpartition('/')[2]} has no manifest: a push was interrupted, or its manifest is withheld"
+                for one in listing.orphans()]  # fmt: skip
+        if known is not None and known.conditional is False:
+            said.append(
+                "the server ignores conditional puts: two hosts of one name would be noticed only afterwards"
+            )
+        return tuple(said)
+
+    def glance(self) -> Glance:
+        """Return what the newest manifest says: one list and one small object.
+
+        Raises:
+            ConfigvaultError: it cannot be asked, or is damaged.
+        """
+        listing = self._listed(0)
+        if not listing.newest:
+            raise ConfigvaultError("it has no snapshots")
+        known = self._known()
+        if known is not None and known.number > listing.newest:
+            self._compare(known, listing)
+        found = chain.read(self.objects, self.name, self.address.host, listing.newest)
+        fault = self._check(found.payload(), found.signature) if self._check is not None else None
+        if fault:
+            raise UntrustedError(self.name, [f"manifest {found.number} {fault}"])
+        if found.sealed is not None and self.address.identity is not None:
+            [found] = self._opened([found])
+        latest = found.latest
+        moment = datetime.fromisoformat(latest.taken_at if latest else found.written_at)
+        if latest is None:
+            return Glance(None, None, None, moment, "encrypted")
+        return Glance(latest.id, latest.commit, latest.tree, moment, latest.subject)
+
+    def held(self, git: Git) -> dict[str, str]:  # noqa: ARG002 - as of git replicas
+        """Return the refs of this host there, by their names in a vault; raises like `examine`."""
+        found = self._walked()
+        if not found:
+            return {}
+        found = self._chain = self._opened(found)
+        refs = refs_of(found)
+        if digest(refs) != found[-1].refs_sha256:
+            raise UntrustedError(self.name, [f"manifest {found[-1].number} names other refs than it says"])
+        return refs
+
+    def receive(self, git: Git) -> None:
+        """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.
+
+        Raises:
+            UntrustedError: a bundle is not what was stored; nothing has been handed to the vault then.
+            ConfigvaultError: it could not be done.
+        """
+        self._receive(git, force=False)
+
+    def peek(self, git: Git) -> None:
+        """Fetch everything into a repository of whoever looks; raises like `receive`."""
+        self._receive(git, force=True)
+
+    def _receive(self, git: Git, *, force: bool) -> None:
+        refs = self.held(git)
+        found = self._chain or ()
+        incoming = os.path.join(git.env["GIT_DIR"], "configvault", "incoming")
+        shutil.rmtree(incoming, ignore_errors=True)
+        os.makedirs(incoming, 0o700)
+        try:
+            folder = os.path.join(incoming, "repository.git")
+            env = bundles.init(git, folder, found[-1].shallow if found else ())
+            for manifest in found:
+                if manifest.bundle is not None:
+                    self._take(git, env, manifest.bundle, incoming)
+            with self._naming("the history"):
+                bundles.finish(git, env, refs)
+            bundles.hand_over(git, folder, force=force)
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+        self._adopt(found, refs)
+
+    def _take(self, git: Git, env: Mapping[str, str], bundle: Bundle, folder: str) -> None:
+        """Fetch one bundle, compare it with what its manifest says, and unpack it."""
+        short = bundle.name.rpartition("/")[2]
+        path = os.path.join(folder, "bundle")
+        for left in (path, f"{path}.plain"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(left)
+        self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
+        if chain.hash_of(path) != (bundle.sha256, bundle.size):
+            raise UntrustedError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
+        with self._naming(f"bundle {short}"):
+            if short.endswith(".age"):
+                self._identity().open_file(path, f"{path}.plain")
+                path = f"{path}.plain"
+            bundles.unpack(git, env, path)
+
+    @contextlib.contextmanager
+    def _naming(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            raise UntrustedError(self.name, [f"{what}: {error.message}"]) from None
+
+    def _walked(self) -> tuple[Manifest, ...]:
+        """Return the chain, empty where the store holds nothing of this host."""
+        known = self._known() if self._until is None else None
+        listing = chain.look(self.objects, self.address.host)
+        if not listing.newest and known is None:
+            return ()
+        newest = self._until or listing.newest
+        if not newest:
+            self._compare(known, listing)  # type: ignore[arg-type]
+        return chain.walk(self.objects, self.name, self.address.host, listing, self._check, known, newest)
+
+    def _known(self) -> StoreState | None:
+        """Return what this host stored for certain."""
+        known = self._memory.read()
+        return known if known is not None and known.number else None
+
+    def _opened(self, found: Sequence[Manifest]) -> tuple[Manifest, ...]:
+        opened = []
+        for manifest in found:
+            if manifest.sealed is None:
+                opened.append(manifest)
+                continue
+            try:
+                refs, latest = unsealed(manifest, self._identity().open(manifest.sealed))
+            except ValueError as error:
+                raise UntrustedError(self.name, [f"manifest {manifest.number} is damaged: {error}"]) from None
+            opened.append(replace(manifest, refs=refs, latest=latest))
+        return tuple(opened)
+
+    def _identity(self) -> seal.Identity:  # type: ignore[name-defined]  # noqa: F821
+        from configvault.replica.store import seal
+
+        if self.address.identity is None:
+            raise ConfigvaultError(
+                f"replica {self.name} is encrypted", "name the file with the secret key: --identity FILE"
+            )
+        return seal.Identity(self.address.identity)
+
+    def _adopt(self, found: Sequence[Manifest], refs: Mapping[str, str]) -> None:
+        """Go on from what was fetched: the next push brings what is new since then."""
+        if not found or self._until is not None:
+            return
+        last = found[-1]
+        body = replace(last, refs={} if last.sealed else last.refs).encode()
+        sizes = [one.bundle.size if one.bundle else 0 for one in found]
+        md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        self._memory.write(
+            StoreState(last.number, last.base, last.sha256, md5, None, sizes[0], sum(sizes[1:]), refs)
+        )
+
+
+def open_objects(address: StoreAddress, environ: Mapping[str, str]) -> Objects:
+    """Return what lists, reads and adds at `address`; the library for buckets is loaded for buckets alone."""
+    if address.scheme == FOLDER:
+        from configvault.replica.store.files import Files
+
+        return Files(f"/{address.prefix}", address.url)
+    from configvault.replica.store import cloud
+
+    return cloud.open_store(address, environ)
+
+
+def hosts(address: StoreAddress, environ: Mapping[str, str]) -> list[str]:
+    """Return the hosts that have something in a store; raises ConfigvaultError."""
+    return open_objects(address, environ).folders()
+
+
+def _is_due(known: StoreState) -> bool:
+    """Return whether a full bundle comes next, so that a recovery need not fetch ever more."""
+    parts = known.number - known.base + 1
+    return parts >= MOST_PARTS or known.since_bytes >= max(known.base_bytes, LEAST_BYTES)
+
+
+def _vaults(refs: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(ref.removeprefix(VAULTS) for ref in refs if ref.startswith(VAULTS)))
+
+
+def _latest(git: Git) -> Latest | None:
+    """Return what main's tip says of itself."""
+    form = "--format=%H%x00%T%x00%cI%x00%s%x00%(trailers:key=Configvault-Id,valueonly)"
+    commit, tree, taken_at, subject, id_ = (
+        git.run(["log", "-1", form, MAIN]).decode("utf-8", "replace").split("\0")
+    )
+    return Latest(id_.strip(), commit, tree, taken_at, subject) if id_.strip() else None

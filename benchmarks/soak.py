@@ -1,14 +1,18 @@
-"""Let a real daemon record change after change, and print what grows: python -m benchmarks.soak [CHANGES]."""
+"""Let a real daemon record change after change, and print what grows: python -m benchmarks.soak [CHANGES [DIRECTORY]].
+
+With a plugin directory, a copy of it is watched as Coze's, and each change is one of its documents with another last line.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +38,14 @@ class Sample(NamedTuple):
     vault_kib: int
 
 
-def soak(folder: Path, changes: int, every: int) -> Iterator[Sample]:
+def soak(folder: Path, changes: int, every: int, directory: Path | None = None) -> Iterator[Sample]:
     """Make so many changes one after the other, each once the one before is recorded; yield a sample `every` so many."""
-    (folder / "root").mkdir(parents=True)
-    ours = Ours(folder / "root", folder / "ours", "validate: {profile: generic}\nwatch: {quiet: 10ms}\n")
+    folder.mkdir(parents=True)
+    root = folder / "root"
+    change = _copied(root, directory) if directory is not None else _invented(root)
+    profile = "generic" if directory is None else "coze"
+    ours = Ours(root, folder / "ours", f"validate: {{profile: {profile}}}\nwatch: {{quiet: 10ms}}\n")
     ours.config.write_text(ours.config.read_text().replace("watch: {quiet: 200ms}\n", "", 1))
-    for number in range(FILES):
-        path = ours.root / path_of(number)
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"name: service{number}\n")
     recorded = threading.Semaphore(0)
     with subprocess.Popen(ours.argv("run"), stderr=subprocess.PIPE, env=ours.environ, text=True) as child:
         assert child.stderr is not None
@@ -55,7 +58,7 @@ def soak(folder: Path, changes: int, every: int) -> Iterator[Sample]:
             before_s, waited_s = _processor_s(process), 0.0
             for number in range(1, changes + 1):
                 began_s = time.monotonic()
-                (ours.root / path_of(number % FILES)).write_text(f"revision: {number}\n")
+                change(number)
                 if not recorded.acquire(timeout=_PATIENCE_S):
                     raise RuntimeError(f"change {number} was not recorded")
                 waited_s += time.monotonic() - began_s
@@ -75,6 +78,32 @@ def soak(folder: Path, changes: int, every: int) -> Iterator[Sample]:
             child.terminate()
 
 
+def _invented(root: Path) -> Callable[[int], None]:
+    """Make a root of small files; return what changes one of them."""
+    for number in range(FILES):
+        path = root / path_of(number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"name: service{number}\n")
+
+    def change(number: int) -> None:
+        (root / path_of(number % FILES)).write_text(f"revision: {number}\n")
+
+    return change
+
+
+def _copied(root: Path, directory: Path) -> Callable[[int], None]:
+    """Make a root of a copy of `directory`; return what changes one of its documents."""
+    shutil.copytree(directory, root)
+    documents = {path: path.read_text() for path in sorted(root.rglob("*.yaml"))}
+    paths = list(documents)
+
+    def change(number: int) -> None:
+        path = paths[number % len(paths)]
+        path.write_text(f"{documents[path]}\n# revision {number}\n")
+
+    return change
+
+
 def _hear(lines: Iterator[str], recorded: threading.Semaphore) -> None:
     # The pipe is closed by whoever ends the daemon, maybe while this waits for the next line.
     with contextlib.suppress(ValueError):
@@ -91,13 +120,17 @@ def _processor_s(process: psutil.Process) -> float:
 def main() -> int:
     """Print the samples, and how the last compares with the first."""
     changes = int(sys.argv[1]) if len(sys.argv) > 1 else CHANGES
+    directory = Path(sys.argv[2]) if len(sys.argv) > 2 else None
     samples: list[Sample] = []
     with tempfile.TemporaryDirectory(prefix="configvault-soak-") as folder:
         print("  ".join(f"{name:>12}" for name in Sample._fields))
-        for sample in soak(Path(folder) / "place", changes, max(1, changes // 100)):
+        for sample in soak(Path(folder) / "place", changes, max(1, changes // 100), directory):
             samples.append(sample)
             print(
-                "  ".join(f"{value:>12.1f}" if isinstance(value, float) else f"{value:>12}" for value in sample)
+                "  ".join(
+                    f"{value:>12.1f}" if isinstance(value, float) else f"{value:>12}" for value in sample
+                ),
+                flush=True,
             )
     first, last = samples[0], samples[-1]
     for name in ("resident_kib", "descriptors", "threads", "processor_ms", "latency_ms"):

@@ -6,18 +6,19 @@ The only reader of the clock, the host's name and the process's identity. Heavy 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from configvault import config, who
 from configvault.core import metadata
 from configvault.core.errors import UsageError
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import (
     Change,
     Finding,
@@ -31,6 +32,7 @@ from configvault.core.model import (
 )
 from configvault.core.replicas import is_store
 from configvault.core.settings import ReplicaSettings, RolloutSettings, Settings, ValidateSettings
+from configvault.disk import durable
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
 from configvault.usecases.site import Offered, Ran, Remote, Site
@@ -54,17 +56,44 @@ if TYPE_CHECKING:
     from configvault.vault.verdicts import Kept
     from configvault.who.writers import Writers
 
+# What is kept of a configuration is not longer: it may have 1 MiB.
+_MOST_SETTINGS = 8 * 1024 * 1024
+
 
 def config_path(given: str | None, environ: Mapping[str, str]) -> str:
     """Return where the configuration is: as given, as the environment says, or the default."""
     return given or environ.get("CONFIGVAULT_CONFIG") or str(config.DEFAULT_PATH)
 
 
-def load_settings(path: str, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration at `path`; raises ConfigError with everything that is wrong."""
+def load_settings(path: str, environ: Mapping[str, str], *, keep: bool = False) -> Settings:
+    """Read the configuration at `path`; with `keep`, keep what it says for later commands; raises ConfigError."""
+    text = config.text(path)
+    vault = config.named_vault(text)
+    if vault is not None and (known := _kept_settings(vault, text)) is not None:
+        return known
     from configvault.service.reload import KINDS
 
-    return config.load(path, environ, rules=_RuleNames(), reload_kinds=KINDS)
+    settings = config.parse(text, path, environ, rules=_RuleNames(), reload_kinds=KINDS)
+    if keep and vault == settings.vault and exists(vault) and (body := config.encode(text, settings)):
+        # It only saves time.
+        with contextlib.suppress(OSError):
+            durable.write(
+                statefiles.path(os.path.join(vault, "configvault"), statefiles.SETTINGS), body, sync=False
+            )
+    return settings
+
+
+def _kept_settings(vault: str, text: str) -> Settings | None:
+    """Return what this user kept of a configuration with this text; what others wrote would speak for them."""
+    path = statefiles.path(os.path.join(vault, "configvault"), statefiles.SETTINGS)
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            found = os.fstat(file.fileno())
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022 or not stat.S_ISREG(found.st_mode):
+                return None
+            return config.decode(text, file.read(_MOST_SETTINGS))
+    except OSError:
+        return None
 
 
 def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]:
@@ -82,8 +111,6 @@ def read_for_unit(path: str, environ: Mapping[str, str]) -> tuple[Settings, str]
 
 def make_vault_place(settings: Settings) -> None:
     """Make the folder of the vault where systemd would not: a path that is granted must be there."""
-    from configvault.disk import durable
-
     durable.private_folder(settings.vault)
 
 
@@ -243,7 +270,6 @@ def open_site(
     vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
     # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
     vault.git.require_version()
-    machine = who.machine()
     vault.sign = _signer(settings, environ)
     loads = _Loads()
     return Site(
@@ -261,12 +287,11 @@ def open_site(
         now=partial(_now, settings.timezone),
         actor=who.caller(environ),
         blame=_blame_owners,
-        host=settings.host or machine,
         environ=environ,
         command=command,
         wait_s=wait_s,
-        machine=machine,
-        remotes=partial(remotes, settings, settings.host or machine, environ, stop, vault),
+        machine=who.machine,
+        remotes=lambda: remotes(settings, settings.host or who.machine(), environ, stop, vault),
         offered=partial(_offered, settings, stop),
         signers=partial(allowed_signers, settings, environ),
         rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
@@ -352,7 +377,7 @@ def _signature_fault(
     return signing.fault(text, signature, allowed_signers(settings, environ), environ)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class _StoreMemory:
     """What a vault knows of one store."""
 
@@ -368,7 +393,7 @@ class _StoreMemory:
         self.file.write(self.state, state)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """How to read replicas on this machine: what decrypts a store, which manifest to end with, how long one call may take."""
 
@@ -382,7 +407,7 @@ def replica_hosts(
     names: Iterable[str],
     settings: Settings | None,
     environ: Mapping[str, str],
-    reading: Reading = Reading(),
+    reading: Reading | None = None,
 ) -> dict[str, replica.Remote | Store]:
     """Return the hosts that the replica at `url` holds (`names`: only these), with the login that `settings` give it.
 
@@ -393,6 +418,7 @@ def replica_hosts(
     from configvault.config import forms
     from configvault.vault.git import Git
 
+    reading = reading or Reading()
     try:
         forms.replica_url(url)
     except ValueError as error:
@@ -402,7 +428,7 @@ def replica_hosts(
     known = {one.url: one for one in settings.replicas} if settings else {}
     one = known.get(url, ReplicaSettings(url))
     # A fetch may bring years of history; a push brings what is new.
-    one = dataclasses.replace(one, timeout=max(one.timeout, reading.timeout_s))
+    one = replace(one, timeout=max(one.timeout, reading.timeout_s))
     if not is_store(url):
         if reading.identity or reading.until:
             raise UsageError("--identity and --until are for object stores", "leave them out")
@@ -410,7 +436,7 @@ def replica_hosts(
     from configvault.core.replicas import is_host
     from configvault.replica import store
 
-    one = dataclasses.replace(one, identity=reading.identity or one.identity)
+    one = replace(one, identity=reading.identity or one.identity)
     found = [host for host in store.hosts(store.resolve(one, ""), environ) if is_host(host)]
     wanted = set(names)
     # Of the host that this is: what its vault knows that it stored.
@@ -496,9 +522,11 @@ def allowed_signers(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def _signer(settings: Settings, environ: Mapping[str, str]) -> Signer | None:
+    if settings.signing.key is None:
+        return None
     from configvault.vault.signing import Signer
 
-    return Signer(settings.signing.key, environ) if settings.signing.key is not None else None
+    return Signer(settings.signing.key, environ)
 
 
 def private_folder(path: str) -> str:
@@ -507,8 +535,6 @@ def private_folder(path: str) -> str:
     Raises:
         UsageError: there is one, and others can look into it.
     """
-    from configvault.disk import durable
-
     durable.private_folder(path)
     if os.stat(path).st_mode & 0o077 or os.stat(path).st_uid != os.geteuid():
         raise UsageError(f"others can look into {path}", f"chmod 700 {path}")
@@ -542,6 +568,17 @@ def known_references(
         return found[0], found[1], sorted(vault.marks().pins)
     finally:
         vault.close()
+
+
+def schema(of: str) -> dict[str, Any]:
+    """Return the JSON Schema of `config` or of `plugin-meta`."""
+    if of == "config":
+        from configvault.service.reload import KINDS
+
+        return config.json_schema({"reload.kind": KINDS})
+    from configvault.coze import schema as plugin_meta
+
+    return plugin_meta.document()
 
 
 def require_places(settings: Settings) -> None:
@@ -677,7 +714,7 @@ def _service_log(settings: Settings, vault: Vault | None, loads: _Loads) -> AskL
     return Watch(settings.service_log.path, log.fields, 2 * max(spans), loaded_at, now).ask
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class _Rollout:
     """The releases of the service; the module that runs its tool is loaded when one is asked for."""
 
@@ -772,7 +809,7 @@ def _plugins(vault: Vault | None) -> tuple[Plugin, ...]:
     return plugins.active(vault.tree(latest.tree), vault.objects.read)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@frozen
 class LogReport:
     """What the service's log came to, and how to print it: `hide` secrets, `named` plugins, times of a `moment`."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import pickle
 import subprocess
 import sys
-from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from configvault.core.frozen import frozen
+import pytest
+
+from configvault.core.frozen import field, frozen, mutable, replace
 
 
 @frozen
@@ -34,6 +37,15 @@ class Many:
     seen: list[int] = field(default_factory=list, compare=False)
 
 
+@mutable
+class Counted:
+    """What is counted, and how often; what stands on a class may be shared, so a list is made for each."""
+
+    name: str
+    count: int = 0
+    seen: list[int] = field(default_factory=list)
+
+
 def test_equal_by_class_and_fields() -> None:
     """Two are equal where class and compared fields are, and then have one hash."""
     assert One("a") == One("a")
@@ -46,16 +58,39 @@ def test_equal_by_class_and_fields() -> None:
 
 
 def test_the_same_as_a_dataclass() -> None:
-    """It is made, printed and replaced as a dataclass, and takes no field that it does not have."""
+    """It is made, printed and replaced as a dataclass, and `dataclasses` takes it for one."""
     annotations = {"__annotations__": Many.__annotations__, "__module__": __name__}
-    defaults = {"size": 0, "token": field(default="s3cret", repr=False)}
-    seen = field(default_factory=list, compare=False)
-    plain = dataclass(frozen=True, slots=True)(type("Many", (), annotations | defaults | {"seen": seen}))
+    defaults = {"size": 0, "token": dataclasses.field(default="s3cret", repr=False)}
+    seen = dataclasses.field(default_factory=list, compare=False)
+    plain = dataclasses.dataclass(frozen=True, slots=True)(
+        type("Many", (), annotations | defaults | {"seen": seen})
+    )
     for words in (("a",), ("a", 3), ("a", 3, "x", [1])):
         assert repr(Many(*words)) == repr(plain(*words))  # type: ignore[arg-type]
-    assert replace(Many("a"), size=4) == Many("a", 4)
-    assert [one.name for one in fields(Many)] == ["name", "size", "token", "seen"]
+        assert dataclasses.asdict(Many(*words)) == dataclasses.asdict(plain(*words))  # type: ignore[arg-type]
+    for change in (replace, dataclasses.replace):
+        assert change(Many("a"), size=4) == Many("a", 4)
+    described = [(one.name, one.type, one.default, one.repr, one.compare) for one in dataclasses.fields(Many)]
+    assert described == [
+        (one.name, one.type, one.default, one.repr, one.compare) for one in dataclasses.fields(plain)
+    ]
     assert not hasattr(Many("a"), "__dict__")
+    assert pickle.loads(pickle.dumps(Many("a"))) == Many("a")
+    for wrong in ((), ("a", 1, "x", [], 2)):
+        with pytest.raises(TypeError):
+            Many(*wrong)  # type: ignore[arg-type]
+
+
+def test_a_mutable_one_is_set_again() -> None:
+    """Its fields can be set, others cannot; what may change has no hash."""
+    one = Counted("a")
+    one.count += 1
+    assert one == Counted("a", 1)
+    assert Counted("a").seen is not Counted("a").seen
+    with pytest.raises(AttributeError):
+        one.other = 1  # type: ignore[attr-defined]
+    with pytest.raises(TypeError):
+        hash(one)
 
 
 def test_the_type_checker_keeps_them_frozen(tmp_path: Path) -> None:

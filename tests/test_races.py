@@ -17,8 +17,9 @@ import pytest
 from sites import Place, look
 
 from configvault.core.errors import ConfigvaultError
-from configvault.core.outcome import RollbackEnd
-from configvault.usecases import record, rollback
+from configvault.core.outcome import DeployEnd, RollbackEnd
+from configvault.usecases import candidates, deploy, record, rollback
+from configvault.usecases.site import Site
 
 # More by hand: RACES=3000 make test ARGS='-k races'
 RACES = int(os.environ.get("RACES", "30"))
@@ -104,17 +105,34 @@ def _read_canary(place: Place) -> bool:
     return any(SECRET in place.git("cat-file", "blob", blob) for blob in blobs)
 
 
-def test_rollbacks(place: Place, canary: Path) -> None:
+WAYS = ("rollback", "deploy")
+
+
+def back_to(place: Place, site: Site, id_: str, way: str) -> object:
+    """Make a snapshot live, out of the vault or from a directory outside."""
+    if way == "rollback":
+        return rollback.rollback(site, rollback.Request(id_, force=True))
+    offered = place.base / id_
+    if not offered.exists():
+        place.ok("export", id_, "--format", "dir", "--output", str(offered))
+
+    def offer(stage: deploy.Stage) -> candidates.Candidate:
+        return candidates.read(site, str(offered), stage, candidates.standard_input())
+
+    return deploy.deploy(site, deploy.Request(force=True, preserve=True), offer)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rollbacks(place: Place, canary: Path, way: str) -> None:
     """Whatever is swapped when, nothing outside is changed or read, and in the end the root is the snapshot."""
     ids = [one["id"] for one in place.ok("list")["snapshots"]]
     before = look(canary)
     ended: list[str] = []
     with swapping(place.root, canary), place.parts() as site:
         for number in range(RACES):
-            request = rollback.Request(ids[number % 2], force=True)
-            ended += [_outcome(partial(rollback.rollback, site, request))]
+            ended += [_outcome(partial(back_to, place, site, ids[number % 2], way))]
     assert look(canary) == before
-    assert RollbackEnd.ROLLED_BACK in ended
+    assert {RollbackEnd.ROLLED_BACK, DeployEnd.DEPLOYED} & set(ended)
     _tidy(place.root)
     place.run("snapshot")
     for id_ in ids:
@@ -190,7 +208,7 @@ _installed: list[object] = []
 
 
 @pytest.mark.parametrize("name", ["d", "d/e", "top"])
-@pytest.mark.parametrize("what", ["rollback", "snapshot"])
+@pytest.mark.parametrize("what", [*WAYS, "snapshot"])
 def test_swapped_at_each_open(place: Place, canary: Path, name: str, what: str) -> None:
     """Swapped just before any of the times that it is opened, a folder or a file leads nowhere."""
     ids = [one["id"] for one in place.ok("list")["snapshots"]]
@@ -198,8 +216,8 @@ def test_swapped_at_each_open(place: Place, canary: Path, name: str, what: str) 
     target = canary / "a" if name == "top" else canary
     for number in range(1, 200):
         with swapped_at_open(place.root, name, target, number) as opened, place.parts() as site:
-            if what == "rollback":
-                _outcome(partial(rollback.rollback, site, rollback.Request(ids[number % 2], force=True)))
+            if what in WAYS:
+                _outcome(partial(back_to, place, site, ids[number % 2], what))
             else:
                 place.write({"top": str(number), "d/a": str(number), "d/e/a": str(number)})
                 _outcome(partial(record.record, site, "manual"))

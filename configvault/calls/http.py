@@ -9,13 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from configvault.calls import proxies as proxies_of
 from configvault.calls.proxies import Proxies
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, replace
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection

@@ -8,11 +8,10 @@ import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import IO, TYPE_CHECKING
 
 from configvault.calls.http import CallError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.secrets import names
 from configvault.core.secrets.randomness import random_spans
 

@@ -6,11 +6,10 @@ Loopback is never asked through a proxy. Source of what no_proxy may hold: curl 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 
 
 @frozen

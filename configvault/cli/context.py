@@ -67,14 +67,14 @@ class Context:
 
         return app.config_path(self.config, self.environ)
 
-    def settings(self) -> Settings:
-        """Return the configuration; raises ConfigError."""
+    def settings(self, *, keep: bool = False) -> Settings:
+        """Return the configuration; `keep` what it says for later commands; raises ConfigError."""
         from configvault import app
 
-        return app.load_settings(self.config_path, self.environ)
+        return app.load_settings(self.config_path, self.environ, keep=keep)
 
-    def site(self, settings: Settings | None = None, *, create: bool = False) -> Site:
-        """Return the site of the configuration, or of `settings`.
+    def site(self, settings: Settings | None = None, *, create: bool = False, keep: bool = False) -> Site:
+        """Return the site of the configuration, or of `settings`; `keep` as in `settings()`.
 
         Raises:
             NoVaultError: there is no vault yet and `create` is false.
@@ -82,7 +82,9 @@ class Context:
         from configvault import app
 
         open_ = app.open_or_create if create else app.open_site
-        site = open_(settings or self.settings(), self.environ, command=self.command, wait_s=self.wait_s)
+        site = open_(
+            settings or self.settings(keep=keep), self.environ, command=self.command, wait_s=self.wait_s
+        )
         self._site = site
         site.in_place = self.hint
         site.observers.append(app.recorder(site))

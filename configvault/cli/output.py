@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING
+
+from configvault.core.pattern import pattern
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _LEAST_WORDS = 20
 # Such a line begins with the word, or is a finding: `place: warning rule: message`.
-_LOUD = re.compile(r"(?:^ *|: )(error|warning)(?::| \S+: )")
+_LOUD = pattern(r"(?:^ *|: )(error|warning)(?::| \S+: )")
 STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim", "head": "bold"}
 
 

@@ -7,19 +7,19 @@ holds a value that came from a `${…}` reference, a header or a URL's user part
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configvault.config import agree, source
-from configvault.config.bind import Binder
+from configvault.config import source
 from configvault.config.source import DEFAULT_PATH
 from configvault.core.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from configvault.config.postman import Imported
 
 __all__ = [
-    "DEFAULT_PATH", "as_document", "dump", "dump_checks", "example", "import_postman", "initial_settings", "load",
+    "DEFAULT_PATH", "as_document", "decode", "dump", "dump_checks", "encode", "example", "import_postman", "initial_settings", "json_schema", "load", "named_vault",
     "neighbours", "parse", "text", "write_initial",
 ]  # fmt: skip
 
@@ -42,13 +42,12 @@ def load(
     Raises:
         ConfigError: the file cannot be used; `faults` says everything that is wrong with it.
     """
-    file = Path(path)
-    return parse(source.read(file), file, environ, rules=rules, reload_kinds=reload_kinds)
+    return parse(source.read(path), path, environ, rules=rules, reload_kinds=reload_kinds)
 
 
 def text(path: str | Path) -> str:
     """Return what stands in the configuration file at `path`; raises ConfigError like `load`."""
-    return source.read(Path(path))
+    return source.read(path)
 
 
 def parse(
@@ -60,14 +59,41 @@ def parse(
     reload_kinds: Mapping[str, Sequence[str]] | None = None,
 ) -> Settings:
     """Return the settings in `text`, which faults name as `path`; otherwise like `load`."""
-    file = Path(path)
+    from configvault.config import agree
+    from configvault.config.bind import Binder
+
     choices = {} if reload_kinds is None else {"reload.kind": reload_kinds}
-    binder = Binder(file, environ, choices)
-    settings = binder.section(Settings, source.parse(file, text), "")
+    binder = Binder(path, environ, choices)
+    settings = binder.section(Settings, source.parse(path, text), "")
     agree.check(settings, binder.contradiction, rules, reload_kinds)
     if binder.faults:
-        raise source.unusable(file, binder.faults)
+        raise source.unusable(path, binder.faults)
     return settings
+
+
+def named_vault(text: str) -> str | None:
+    """Return the vault that `text` names, where that can be seen without reading YAML."""
+    from configvault.config import kept
+
+    return kept.vault(text)
+
+
+def encode(text: str, settings: Settings) -> bytes | None:
+    """Return what keeps `settings`, as `text` says them, for `decode`; None where they are not to be kept."""
+    from configvault.config import kept
+
+    return kept.encode(text, settings)
+
+
+def decode(text: str, body: bytes) -> Settings | None:
+    """Return the settings that `encode` kept of the same text, None where there is any doubt."""
+    from configvault.config import kept, places
+
+    settings = kept.decode(text, body)
+    doubts: list[str] = []
+    if settings is not None:
+        places.check(settings, lambda key, _: doubts.append(key))
+    return None if doubts else settings
 
 
 def dump(settings: Settings) -> str:
@@ -107,6 +133,8 @@ def write_initial(path: str | Path, root: str, vault: str, lines: Sequence[str] 
         ConfigError: root and vault cannot be used, as `load` would say of the file.
         ConfigvaultError: the file cannot be written.
     """
+    from pathlib import Path
+
     from configvault.config import initial
 
     initial_settings(path, root, vault, lines)
@@ -120,8 +148,17 @@ def example() -> str:
     return resources.files("configvault.config").joinpath("example.yaml").read_text(encoding="utf-8")
 
 
+def json_schema(choices: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """Return the JSON Schema of the configuration; `choices` as for the Binder."""
+    from configvault.config import schema
+
+    return schema.document(choices)
+
+
 def neighbours(path: str | Path) -> list[Path]:
     """Return the other configurations in the folder of the one at `path`."""
+    from pathlib import Path
+
     file = Path(path).absolute()
     return sorted(one for one in file.parent.glob("*.yaml") if one != file)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from configvault.config import places
 from configvault.config.bind import nearest
-from configvault.config.expand import ReferredText
 from configvault.core.replicas import is_store
 from configvault.core.settings import (
     HealthCheck,
@@ -32,7 +31,7 @@ def check(
     reload_kinds: Mapping[str, Sequence[str]] | None,
 ) -> None:
     """Call `fault(key, text)` for everything in `settings` that contradicts itself."""
-    _places(settings, fault)
+    places.check(settings, fault)
     _watch(settings.watch, fault)
     _rules(settings.validate, fault, rules)
     for index, command in enumerate(settings.validate.commands):
@@ -49,24 +48,6 @@ def check(
     for index, replica in enumerate(settings.replicas):
         _replica(replica, f"replicas[{index}]", fault)
     _unique("replicas", [replica.url for replica in settings.replicas], "url", fault)
-
-
-def _places(settings: Settings, fault: Fault) -> None:
-    """Refuse a vault that would record itself, whichever links lead there."""
-    if not settings.root or not settings.vault:
-        return
-    root, vault = os.path.realpath(settings.root), os.path.realpath(settings.vault)
-    named_root, named_vault = _named(settings.root), _named(settings.vault)
-    if root == vault:
-        fault("vault", f"{named_vault} is the root itself, put it outside such as /var/lib/configvault")
-    elif os.path.commonpath((root, vault)) == root:
-        fault("vault", f"{named_vault} is inside the root, {named_root}; put it outside")
-    elif os.path.commonpath((root, vault)) == vault:
-        fault("root", f"{named_root} is inside the vault, {named_vault}; put the vault outside")
-
-
-def _named(path: str) -> str:
-    return "what ${…} says" if isinstance(path, ReferredText) else repr(path)
 
 
 def _watch(watch: WatchSettings, fault: Fault) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +17,7 @@ import yaml
 from configvault.config import forms, mask
 from configvault.config.convert import convert
 from configvault.config.expand import Expanded, expand
+from configvault.core.frozen import MISSING, Field, fields, replace
 from configvault.core.settings import Allowed
 
 T = TypeVar("T")
@@ -55,7 +55,9 @@ _PLAIN: dict[str, Callable[[str], Any]] = {
 class Binder:
     """Collects what is wrong with one file while its nodes become settings."""
 
-    def __init__(self, path: Path, environ: Mapping[str, str], choices: Mapping[str, Collection[str]]) -> None:
+    def __init__(
+        self, path: str | Path, environ: Mapping[str, str], choices: Mapping[str, Collection[str]]
+    ) -> None:
         """Name `path` in faults, take `${VAR}` from `environ`; `choices` has those that `core/settings.py` cannot know."""
         self._path = path
         self._choices = choices
@@ -85,7 +87,7 @@ class Binder:
 
     def section(self, cls: type[T], node: yaml.Node, key: str) -> T:
         """Return an instance of the dataclass `cls`; an empty section is all defaults."""
-        known: dict[str, Field[Any]] = {field.name: field for field in fields(cls)}  # type: ignore[arg-type]
+        known = fields(cls) or {}
         hints: dict[str, Any] = get_type_hints(cls)
         values: dict[str, Any] = {}
         for name, value in self._section_items(node, key, known):
@@ -97,10 +99,10 @@ class Binder:
             allowed = _allowed(field)
             if (choices := self._choices.get(_join(key, name))) is not None:
                 allowed = replace(allowed, choices=tuple(choices))
-            other = next((one for one in known.values() if _allowed(one).beside == name), None)
+            other = next((one for one in known if _allowed(known[one]).beside == name), None)
             if other is not None and isinstance(value, yaml.SequenceNode):
-                item = get_args(hints[other.name])[0]
-                values[name], values[other.name] = self._items(item, allowed, value, _join(key, name))
+                item = get_args(hints[other])[0]
+                values[name], values[other] = self._items(item, allowed, value, _join(key, name))
                 continue
             bound = self._value(hints[name], allowed, value, _join(key, name))
             if bound is not MISSING:
@@ -113,7 +115,7 @@ class Binder:
         return cls(**values)
 
     def _section_items(
-        self, node: yaml.Node, key: str, known: Mapping[str, Field[Any]]
+        self, node: yaml.Node, key: str, known: Mapping[str, Field]
     ) -> list[tuple[str, yaml.Node]]:
         short = next((n for n, f in known.items() if f.metadata.get("allowed", _ANYTHING).single), None)
         if isinstance(node, yaml.SequenceNode) and short and short == next(iter(known)):
@@ -147,8 +149,8 @@ class Binder:
         """Return the value for a field of type `hint`, or MISSING after a fault."""
         if allowed.form == "body":
             return self._body(node, key)
-        if is_dataclass(hint):
-            return self.section(hint, node, key)  # type: ignore[arg-type]
+        if fields(hint) is not None:
+            return self.section(hint, node, key)
         if get_origin(hint) is tuple:
             return self._list(get_args(hint)[0], allowed, node, key)
         if get_origin(hint) is not None and get_origin(hint) is not UnionType:
@@ -157,8 +159,8 @@ class Binder:
             if _is_null(node):
                 return None
             hint = next(choice for choice in get_args(hint) if choice is not type(None))
-            if is_dataclass(hint):
-                return self.section(hint, node, key)  # type: ignore[arg-type]
+            if fields(hint) is not None:
+                return self.section(hint, node, key)
         return self._scalar(hint, allowed, node, key)
 
     def _list(self, item: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
@@ -226,7 +228,7 @@ class Binder:
         """Return the plain mappings of a list put together, and its items that are sections of `cls`."""
         plain: dict[str, str] = {}
         sections: list[T] = []
-        marks = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        marks = set(fields(cls) or ())
         for index, child in enumerate(node.value):
             place = f"{key}[{index}]"
             self._lines[place] = child.start_mark.line + 1
@@ -276,7 +278,7 @@ class Binder:
         )
 
 
-def _allowed(field: Field[Any]) -> Allowed:
+def _allowed(field: Field) -> Allowed:
     allowed: Allowed = field.metadata.get("allowed", _ANYTHING)
     return allowed
 

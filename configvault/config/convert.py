@@ -9,7 +9,7 @@ from configvault.config import forms
 from configvault.core import units
 from configvault.core.settings import LONGEST_S, Allowed
 
-_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 def convert(hint: Any, allowed: Allowed, text: str) -> Any:
@@ -37,9 +37,9 @@ def convert(hint: Any, allowed: Allowed, text: str) -> Any:
 
 
 def _boolean(text: str) -> bool:
-    if text.lower() not in _BOOLEANS:
+    if text.lower() not in BOOLEANS:
         raise ValueError("use true or false")
-    return _BOOLEANS[text.lower()]
+    return BOOLEANS[text.lower()]
 
 
 def _duration(text: str) -> float:

@@ -6,10 +6,10 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 
+from configvault.core.frozen import field, mutable
 from configvault.core.secrets import names
 from configvault.core.settings import METHODS
 
@@ -23,7 +23,7 @@ class PostmanError(ValueError):
     """The text is no collection; says why."""
 
 
-@dataclass
+@mutable
 class Imported:
     """What became of a collection: health checks as YAML would have them, and what was not taken over."""
 

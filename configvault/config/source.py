@@ -6,28 +6,28 @@ mean what the key they stand under says, not what YAML 1.1 makes of them.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NoReturn
-
-import yaml
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from configvault.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import yaml
 
 LARGEST_BYTES = 1024 * 1024
 DEEPEST = 20
 DEFAULT_PATH = "/etc/configvault/config.yaml"
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-
-def read(path: Path) -> str:
+def read(path: str | Path) -> str:
     """Return the text of the configuration file.
 
     Raises:
         ConfigError: there is none, or it cannot be read, or it is no UTF-8 text.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             body = file.read(LARGEST_BYTES + 1)
     except FileNotFoundError as error:
         raise ConfigError(f"no configuration at {path}", "configvault init --root DIR") from error
@@ -51,15 +51,19 @@ def read(path: Path) -> str:
         _refuse(path, line, f"byte 0x{body[error.start]:02x} is not UTF-8, save the file as UTF-8", error)
 
 
-def parse(path: Path, text: str) -> yaml.MappingNode:
+def parse(path: str | Path, text: str) -> yaml.MappingNode:
     """Return the top mapping of `text`, which was read from `path`.
 
     Raises:
         ConfigError: it is no YAML, or empty, or no mapping.
     """
+    # Loaded where a file is read: commands that know it from before have no need of it.
+    import yaml
+
+    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _refuse_depth(path, text)
-        node = yaml.compose(text, Loader=_LOADER)
+        _refuse_depth(path, text, loader)
+        node = yaml.compose(text, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark: Any = error.problem_mark or error.context_mark
         reason = error.problem or error.context
@@ -78,10 +82,12 @@ def parse(path: Path, text: str) -> yaml.MappingNode:
     return node
 
 
-def _refuse_depth(path: Path, text: str) -> None:
+def _refuse_depth(path: str | Path, text: str, loader: Any) -> None:
     """Refuse what would overflow the C stack in `compose`; events are made without recursion."""
+    import yaml
+
     depth = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > DEEPEST:
@@ -91,11 +97,11 @@ def _refuse_depth(path: Path, text: str) -> None:
             depth -= 1
 
 
-def _refuse(path: Path, line: int, reason: str, cause: Exception | None = None) -> NoReturn:
+def _refuse(path: str | Path, line: int, reason: str, cause: Exception | None = None) -> NoReturn:
     raise unusable(path, (f"{path}:{line}: {reason}",)) from cause
 
 
-def unusable(path: Path, faults: tuple[str, ...]) -> ConfigError:
+def unusable(path: str | Path, faults: tuple[str, ...]) -> ConfigError:
     """Return the error that carries `faults`; with a single one it is the message itself."""
     if len(faults) == 1:
         return ConfigError(faults[0], "correct the line, then: configvault config validate", faults)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 
 # Why what the source offers is not deployed, each one fixed word.
 SOURCE_HELD = ("refused", "rolled_back", "drifted", "rewritten", "unsigned")

@@ -1,27 +1,198 @@
-"""Values as `dataclass(frozen=True, slots=True)` makes them, at a quarter of the cost.
+"""Values as `dataclass(frozen=True, slots=True)` makes them, at a tenth of the cost of starting.
 
-`dataclass` writes and compiles six methods for each class whenever the program starts: for a short command that was a
-quarter of its time. Here only `__init__` is compiled and the other methods are shared. That nothing is set a
-second time is held by the type checker alone.
+`dataclass` writes and compiles six methods for each class whenever the program starts, and loads `inspect` for that: in a
+short command it was a quarter of the time. Here a class compiles its `__init__` when the first value of it is made, and the
+other methods are shared. To everything that asks (`dataclasses.fields`, `asdict`, `is_dataclass`) the classes are dataclasses:
+their fields are described when somebody asks. That nothing is set a second time is held by the type checker alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
 
 
+class _Missing:
+    """No default."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Any = _Missing()
+
+
+class Field:
+    """What `field` says of one field: `MISSING` stands for no default."""
+
+    __slots__ = ("compare", "default", "default_factory", "metadata", "repr")
+
+    def __init__(
+        self, default: Any, default_factory: Any, repr_: bool, compare: bool, metadata: Mapping[Any, Any] | None
+    ) -> None:
+        self.default = default
+        self.default_factory = default_factory
+        self.repr = repr_
+        self.compare = compare
+        self.metadata: Mapping[Any, Any] = metadata or {}
+
+
+def field(
+    *,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | _Missing = MISSING,
+    repr: bool = True,  # noqa: A002 - as in `dataclasses`
+    compare: bool = True,
+    metadata: Mapping[Any, Any] | None = None,
+) -> Any:
+    """Describe one field of a value, as `dataclasses.field` does."""
+    return Field(default, default_factory, repr, compare, metadata)
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[_T]) -> type[_T]:
     """Make `cls` a value: equal to what has the same fields, printed without those that have `repr=False`."""
-    made: Any = dataclass(slots=True, eq=False, repr=False)(cls)
-    # With the class in front there are two at least, so that it is always a tuple.
-    made._key = attrgetter("__class__", *(one.name for one in fields(made) if one.compare))
-    made.__eq__, made.__hash__, made.__repr__ = _eq, _hash, _repr
-    return made  # type: ignore[no-any-return]
+    made: type[_T] = _made(cls, _hash)
+    return made
+
+
+@dataclass_transform(field_specifiers=(field,))
+def mutable(cls: type[_T]) -> type[_T]:
+    """Make `cls` hold its annotated fields and nothing else; each may be set again, so there is no hash."""
+    made: type[_T] = _made(cls, None)
+    return made
+
+
+def replace(value: _T, /, **changes: Any) -> _T:
+    """Return `value` with other values of the fields that are named."""
+    for name in value._described:  # type: ignore[attr-defined]
+        if name not in changes:
+            changes[name] = getattr(value, name)
+    return type(value)(**changes)
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    """Return the fields of `value` by their names, and those of the values in it, as `dataclasses.asdict` does."""
+    return {name: _plain(getattr(value, name)) for name in value._described}
+
+
+def fields(cls: Any) -> Mapping[str, Field] | None:
+    """Return the fields of a class or of a value by their names; None where it is none of ours."""
+    found: dict[str, Field] | None = getattr(cls, "_described", None)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "_described"):
+        return as_dict(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_plain(one) for one in value))
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(one) for one in value)
+    if isinstance(value, dict):
+        return {_plain(name): _plain(one) for name, one in value.items()}
+    return value
+
+
+def _described(cls: type) -> dict[str, Field]:
+    """Return the fields of `cls`, those of its bases first."""
+    described: dict[str, Field] = {}
+    for base in reversed(cls.__mro__[1:]):
+        described |= getattr(base, "_described", {})
+    for name, kind in cls.__annotations__.items():
+        if str(kind).startswith("ClassVar"):
+            continue
+        value = vars(cls).get(name, MISSING)
+        if not isinstance(value, Field):
+            value = Field(value, MISSING, True, True, None)
+        described[name] = value
+    return described
+
+
+def _made(cls: Any, hash_: Any) -> Any:
+    """Return `cls` anew, with slots for its fields and the methods that all of these classes share."""
+    described = _described(cls)
+    inherited = {name for base in cls.__mro__[1:] for name in getattr(base, "_described", ())}
+    own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
+    for name in described:
+        own.pop(name, None)
+    # What a value works out once is kept in its `__dict__`.
+    worked_out = ["__dict__"] * any(isinstance(one, cached_property) for one in own.values())
+    # With the class in front of the key there are two at least, so that it is always a tuple.
+    own |= {
+        "__slots__": (*(name for name in described if name not in inherited), *worked_out),
+        "__match_args__": tuple(described),
+        "__dataclass_fields__": _Fields(),
+        "__eq__": _eq,
+        "__hash__": hash_,
+        "__repr__": _repr,
+        "_described": described,
+        "_key": attrgetter("__class__", *(name for name, one in described.items() if one.compare)),
+    }
+    made = type(cls)(cls.__name__, cls.__bases__, own)
+    made.__qualname__ = cls.__qualname__
+
+    def first(self: Any, *args: Any, **named: Any) -> None:
+        made.__init__ = _compiled(made)
+        made.__init__(self, *args, **named)
+
+    made.__init__ = first
+    return made
+
+
+def _compiled(made: Any) -> Any:
+    """Return the `__init__` of a class, with a parameter for each field."""
+    around: dict[str, Any] = {"_missing": MISSING}
+    parameters, body = ["self"], []
+    for name, one in made._described.items():
+        if one.default_factory is not MISSING:
+            around[f"_make_{name}"] = one.default_factory
+            parameters.append(f"{name}=_missing")
+            body.append(f" self.{name} = _make_{name}() if {name} is _missing else {name}")
+            continue
+        if one.default is not MISSING:
+            around[f"_default_{name}"] = one.default
+        parameters.append(name if one.default is MISSING else f"{name}=_default_{name}")
+        body.append(f" self.{name} = {name}")
+    if hasattr(made, "__post_init__"):
+        body.append(" self.__post_init__()")
+    exec(f"def __init__({', '.join(parameters)}):\n" + "\n".join(body or [" pass"]), around)  # noqa: S102 - made of names of fields
+    init = around["__init__"]
+    init.__qualname__ = f"{made.__qualname__}.__init__"
+    return init
+
+
+class _Fields:
+    """The `__dataclass_fields__` of a class, made by `dataclasses` itself when somebody asks."""
+
+    def __get__(self, _: object, cls: Any) -> dict[str, Any]:
+        import dataclasses
+
+        none = dataclasses.MISSING
+        names = {}
+        for name, one in cls._described.items():
+            names[name] = dataclasses.field(
+                default=none if one.default is MISSING else one.default,
+                default_factory=none if one.default_factory is MISSING else one.default_factory,  # type: ignore[arg-type]
+                repr=one.repr,
+                compare=one.compare,
+                metadata=one.metadata,
+            )
+        kinds = [(name, _annotation(cls, name), value) for name, value in names.items()]
+        twin: Any = dataclasses.make_dataclass(cls.__name__, kinds, init=False, repr=False, eq=False)
+        made: dict[str, Any] = twin.__dataclass_fields__
+        cls.__dataclass_fields__ = made
+        return made
+
+
+def _annotation(cls: type, name: str) -> Any:
+    return next(
+        base.__annotations__[name] for base in cls.__mro__ if name in vars(base).get("__annotations__", {})
+    )
 
 
 def _eq(self: Any, other: Any) -> bool:
@@ -33,5 +204,5 @@ def _hash(self: Any) -> int:
 
 
 def _repr(self: Any) -> str:
-    shown = (f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
+    shown = (f"{name}={getattr(self, name)!r}" for name, one in self._described.items() if one.repr)
     return f"{type(self).__name__}({', '.join(shown)})"

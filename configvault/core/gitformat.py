@@ -5,10 +5,12 @@ Source: gitformat-pack(5), git-hash-object(1), and `base_name_compare` for the o
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import hashlib
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
@@ -28,6 +30,8 @@ def make(type_: str, body: bytes) -> Object:
 
 def hasher(type_: str, size: int, start: bytes = b"") -> hashlib._Hash:
     """Return the hash of an object of `size` bytes, fed with its header and `start`."""
+    import hashlib
+
     return hashlib.sha1(b"%s %d\0%s" % (type_.encode(), size, start), usedforsecurity=False)
 
 

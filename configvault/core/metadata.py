@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
 from configvault.core import gitformat
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.model import METADATA_NAME, Attributes, Folder, Kind, attributes_of
 
 FORMAT = 1

@@ -10,12 +10,11 @@ from __future__ import annotations
 import enum
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
 from configvault.core import gitformat
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 
 RESERVED_PREFIX = ".configvault-"
 METADATA_NAME = ".configvault-metadata.json"

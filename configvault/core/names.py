@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from configvault.core.model import RESERVED_PREFIX
+from configvault.core.pattern import pattern
 
 # Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
-_HFS_IGNORES = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_HFS_IGNORES = pattern("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 # Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
-_NTFS_DOTGIT = re.compile(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
+_NTFS_DOTGIT = pattern(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
 
 
 def is_git_reserved(name: str) -> bool:

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 
 from configvault.core.frozen import frozen
+from configvault.core.pattern import pattern
 
 HOST = "{host}"
 # The schemes of object stores.
@@ -15,7 +16,7 @@ STORES = ("s3", "gs", "az", "file+bundle")
 HEADS, TAGS, OTHERS = "refs/heads/", "refs/tags/", "refs/configvault/"
 VAULTS = "refs/configvault/vaults/"
 
-_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
+_NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
 
 
 def is_store(url: str) -> bool:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 
 # What is sent with a request: nothing, a text, or what JSON can say.
 Body = str | dict[str, Any] | list[Any] | None

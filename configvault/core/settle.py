@@ -7,9 +7,8 @@ at when nothing has happened for `quiet_s`, and at the latest `max_wait_s` after
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 
 # With more places than this a walk over everything is as cheap.
 MOST_PLACES = 1000

@@ -15,11 +15,10 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from datetime import datetime
 from typing import Any
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import as_dict, field, fields, frozen
 
 FORMAT = 1
 MANIFESTS, BUNDLES = "manifests/", "bundles/"
@@ -133,7 +132,7 @@ class Manifest:
 def _plain(value: Latest | Bundle | None) -> dict[str, Any] | None:
     if value is None:
         return None
-    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
+    return as_dict(value)
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
@@ -199,7 +198,7 @@ def _open(found: Mapping[str, Any]) -> tuple[dict[str, str | None], Latest | Non
             raise ValueError("it has a ref that no vault has")
         refs[ref] = _object(id_)
     said = found["latest"]
-    latest = Latest(**{name: _text(said[name]) for name in Latest.__dataclass_fields__}) if said else None
+    latest = Latest(**{name: _text(said[name]) for name in fields(Latest) or ()}) if said else None
     if latest is not None:
         _moment(latest.taken_at)
     return refs, latest

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from configvault.core import units
+from configvault.core.pattern import pattern
 
 WHENS = (
     "2023-12-01, 2023-12-01 14:00, 2023-12-01T14:00:00+08:00, 14:00, now, today, yesterday 14:00, 2h ago, 3d"
@@ -39,8 +40,8 @@ _ELAPSED_S = {
 _DAYS = {"d": 1, "day": 1, "w": 7, "week": 7}
 _MONTHS = {"month": 1, "y": 12, "year": 12}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_AGO = re.compile(r"-?([0-9]{1,9}|an?|last)\s*([a-z]{1,8})(?:\s+ago)?")
-_DATE = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
+_AGO = pattern(r"-?([0-9]{1,9}|an?|last)\s*([a-z]{1,8})(?:\s+ago)?")
+_DATE = pattern(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
 
 
 def parse_duration(text: str) -> float:

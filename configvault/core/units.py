@@ -7,8 +7,8 @@ import re
 DURATIONS = "500ms, 30s, 5m, 2h, 1d or a number of seconds"
 SIZES = "10MiB, 1GB, 512KiB or a number of bytes"
 
-_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
-_BYTES = {"": 1, "b": 1} | {
+SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}
+BYTES = {"": 1, "b": 1} | {
     f"{letter}{suffix}": base**power
     for power, letter in enumerate("kmgt", start=1)
     for suffix, base in (("ib", 1024), ("b", 1000))
@@ -21,9 +21,9 @@ def duration(text: str) -> float:
     Raises:
         ValueError: it is no duration.
     """
-    number, factor = _split(text, _SECONDS)
+    number, factor = _split(text, SECONDS)
     # 0.001 is not a binary fraction: dividing keeps 500ms at exactly 0.5.
-    return number / 1000 if factor == _SECONDS["ms"] else number * factor
+    return number / 1000 if factor == SECONDS["ms"] else number * factor
 
 
 def size(text: str) -> int:
@@ -32,7 +32,7 @@ def size(text: str) -> int:
     Raises:
         ValueError: it is no size.
     """
-    number, factor = _split(text, _BYTES)
+    number, factor = _split(text, BYTES)
     return int(number * factor)
 
 
@@ -46,8 +46,8 @@ def _split(text: str, units: dict[str, float] | dict[str, int]) -> tuple[float, 
 def duration_text(seconds: float) -> str:
     """Return `seconds` in the largest unit that takes them whole; `duration` reads it back."""
     for unit in ("d", "h", "m", "s", "ms"):
-        if seconds and not seconds % _SECONDS[unit] and unit != "ms":
-            return f"{seconds / _SECONDS[unit]:.0f}{unit}"
+        if seconds and not seconds % SECONDS[unit] and unit != "ms":
+            return f"{seconds / SECONDS[unit]:.0f}{unit}"
     milliseconds = round(seconds * 1000, 6)
     return "0s" if not seconds else f"{milliseconds:g}ms"
 
@@ -60,6 +60,6 @@ def number_text(number: float) -> str:
 def size_text(size_bytes: int) -> str:
     """Return `size_bytes` in the largest binary unit that takes them whole; `size` reads it back."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):
-        if size_bytes and not size_bytes % _BYTES[unit.lower()]:
-            return f"{size_bytes // _BYTES[unit.lower()]}{unit}"
+        if size_bytes and not size_bytes % BYTES[unit.lower()]:
+            return f"{size_bytes // BYTES[unit.lower()]}{unit}"
     return str(size_bytes)

@@ -9,17 +9,16 @@ import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Dict
-from dataclasses import field
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.coze.openapi.values import is_binary
 from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.syntax import duplicates
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
-_TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"])
-_FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF"])
-_LARGEST = (1 << 63) - 1
+TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"])
+FALSE = frozenset(["n", "N", "no", "No", "NO", "off", "Off", "OFF"])
+LARGEST = (1 << 63) - 1
 
 
 @frozen
@@ -62,10 +61,10 @@ def integer(node: Node | None) -> int | None:
     if value is None:
         return 0 if is_null(node) else None
     if type(value) is float:
-        if math.isnan(value) or value > _LARGEST:
+        if math.isnan(value) or value > LARGEST:
             return None
-        return -_LARGEST - 1 if value < -_LARGEST else int(value)
-    return value if type(value) is int and value <= _LARGEST else None
+        return -LARGEST - 1 if value < -LARGEST else int(value)
+    return value if type(value) is int and value <= LARGEST else None
 
 
 def boolean(node: Node | None) -> bool | None:
@@ -74,7 +73,7 @@ def boolean(node: Node | None) -> bool | None:
         return False
     value = node.value if type(node) is Scalar else None
     if isinstance(value, str):
-        return True if value in _TRUE else False if value in _FALSE else None
+        return True if value in TRUE else False if value in FALSE else None
     return value if type(value) is bool else None
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
+from configvault.core.frozen import field, mutable
 from configvault.coze.openapi import validate as openapi
 from configvault.coze.openapi.spec import Strict
 from configvault.validators.faults import Fault, fault, first
@@ -14,7 +13,7 @@ from configvault.validators.yamlnodes import Mapping, describe, is_null
 from configvault.validators.yamlread import read
 
 
-@dataclass(slots=True)
+@mutable
 class Document:
     """What a pass over one document found; `operations` is None where it cannot be read."""
 

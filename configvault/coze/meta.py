@@ -6,9 +6,8 @@ Source: Coze Studio, backend/domain/plugin/conf/load_plugin.go and crossdomain/p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, mutable
 from configvault.coze import auth, semver
 from configvault.coze.decode import (
     BOOLEAN,
@@ -39,7 +38,7 @@ _MANIFEST = Struct(
     }
 )
 _TOOL = Struct({"tool_id": INTEGER, "deprecated": BOOLEAN, "method": STRING, "sub_url": STRING})
-_ENTRY = Struct(
+ENTRY = Struct(
     {
         "plugin_id": INTEGER,
         "deprecated": BOOLEAN,
@@ -87,7 +86,7 @@ class Plugin:
         return f"plugin {self.id}" + (f" ({self.name})" if self.name else "")
 
 
-@dataclass(slots=True)
+@mutable
 class Meta:
     """What plugin_meta.yaml says; `plugins` is None where it cannot be read."""
 
@@ -132,7 +131,7 @@ def _entries(root: Sequence, meta: Meta) -> None:
         meta.faults.append(
             fault("meta-empty", root, "the list is empty: the service would start without any plugin", _RESTORE)
         )
-    found = first(decoding_faults(root, ListOf(_ENTRY), "plugin_meta.yaml"))
+    found = first(decoding_faults(root, ListOf(ENTRY), "plugin_meta.yaml"))
     plugins = []
     for item in root.items:
         if type(item) is Mapping:

@@ -15,12 +15,11 @@ import ipaddress
 import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import field, replace
 from threading import Event
 from urllib.parse import urlsplit
 
 from configvault.calls import http, proxies
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, replace
 from configvault.core.model import Entry, Folder, State
 from configvault.coze import directory, meta
 from configvault.coze.openapi.values import items, mapping, members, text

@@ -13,13 +13,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from configvault import app
 from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
 from configvault.core.exits import Exit
+from configvault.core.frozen import replace
 from configvault.core.hints import DEFAULT_CONFIG, in_place
 from configvault.core.model import Trigger
 from configvault.core.outcome import (
@@ -71,7 +71,7 @@ def run(path: str, environ: Mapping[str, str], *, once: bool = False) -> int:
         ConfigvaultError: the vault cannot be made or opened.
     """
     stop = threading.Event()
-    settings = app.load_settings(path, environ)
+    settings = app.load_settings(path, environ, keep=True)
     if not once:
         _forget_repositories()
     site = _open(path, settings, environ, stop)
@@ -318,7 +318,7 @@ class _Daemon:
         """Read the configuration again; keep the old one if the new one cannot be used."""
         self._notifier.reloading()
         try:
-            settings = app.load_settings(self._path, self._environ)
+            settings = app.load_settings(self._path, self._environ, keep=True)
             old = self._site.settings
             if (settings.root, settings.vault) != (old.root, old.vault):
                 raise ConfigError(

@@ -95,7 +95,7 @@ class Shown(Browser):
     @property
     def place(self) -> tuple[str, str]:
         """Return the name of the host and the path of the root, which a page about a fault needs, too."""
-        return self._site.machine or self._site.host, str(self._site.root.path)
+        return self._site.machine() or self._site.host, str(self._site.root.path)
 
     def service(self) -> ServiceShown:
         """Return what is known of the service."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
+from configvault.core.frozen import replace
 from configvault.core.model import Folder, Snapshot, Trigger, healthy
 from configvault.core.outcome import Recording, ReloadOutcome, RestoreOutcome
 from configvault.daemon.probation import Probation

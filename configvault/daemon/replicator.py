@@ -10,10 +10,10 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 
 from configvault.core.backoff import LONGEST_S, BackOff
 from configvault.core.errors import ConfigvaultError, FaultError
+from configvault.core.frozen import mutable, replace
 from configvault.core.outcome import FailureOutcome
 from configvault.core.replicas import ReplicaStatus
 from configvault.usecases import replicate
@@ -23,7 +23,7 @@ from configvault.vault.repository import Vault
 MOST_AT_ONCE = 4
 
 
-@dataclass
+@mutable
 class _Due:
     """One replica: since when it waits (None: it does not), not before when, whether a push is going on."""
 

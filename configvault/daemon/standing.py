@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
+from configvault.core.frozen import replace
 from configvault.core.outcome import DegradedOutcome, Outcome
 from configvault.vault.repository import Vault
 from configvault.vault.statefiles import DAEMON, DaemonState
@@ -69,7 +69,7 @@ class Standing:
 
     def _set(self, **changes: object) -> None:
         with self._lock:
-            self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+            self.state = replace(self.state, **changes)
             if self._written is None or self._is_news(self._written):
                 # A vault that cannot be written is told of by what failed in it.
                 with contextlib.suppress(OSError):

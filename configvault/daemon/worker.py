@@ -12,11 +12,11 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from configvault.core import sandbox
 from configvault.core.backoff import BackOff
 from configvault.core.errors import BusyError, ConfigvaultError, FaultError
+from configvault.core.frozen import replace
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
     FailureOutcome,
@@ -347,7 +347,7 @@ class Worker:
     def _done(self, task: Task, **more: bool) -> None:
         kept = daemonstate.schedule(self._site.vault)
         last = {**kept.last, task.value: self._site.now()}
-        SCHEDULE.write(self._site.vault.state, replace(kept, last=last, **more))  # type: ignore[arg-type]
+        SCHEDULE.write(self._site.vault.state, replace(kept, last=last, **more))
 
     def _configure(self, job: Configured) -> None:
         self._site = self._reactions.site = self._confirmation.site = self._reactions.probation.site = job.site

@@ -12,13 +12,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from configvault.calls.http import CallError
 from configvault.core import backoff
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.outcome import Outcome
 from configvault.core.rendering import events
 from configvault.core.settings import NotifySettings

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.replicas import HOST, Layout
 from configvault.core.settings import ReplicaSettings
 

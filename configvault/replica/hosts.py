@@ -6,9 +6,9 @@ import glob
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 
 from configvault.core.errors import UsageError
+from configvault.core.frozen import replace
 from configvault.core.replicas import HEADS, HOST, hosts_in, is_host
 from configvault.core.settings import ReplicaSettings
 from configvault.replica.address import resolve

@@ -19,11 +19,10 @@ import stat
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, mutable
 from configvault.core.gitformat import hasher
 from configvault.core.leftout import IGNORED, TOO_LARGE, TOO_MANY, UNCAPTURED
 from configvault.core.model import Entry, Folder, Kind, Stamp
@@ -86,7 +85,7 @@ class Limits:
     files: int | None = None
 
 
-@dataclass
+@mutable
 class _Pass:
     """One walk over the root.
 

@@ -26,9 +26,9 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import field, mutable
 from configvault.core.model import Entry, Folder, Kind
 from configvault.core.plan import RestorePlan, Step
 from configvault.disk import syscalls
@@ -46,7 +46,7 @@ _PATIENCE_S = 10.0
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
-@dataclass
+@mutable
 class Restored:
     """What came of a restore beyond the plan.
 

@@ -14,9 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from typing import Self
@@ -89,7 +87,7 @@ class Staging:
         """Free a name in the folder `fd` that somebody gave to this very folder."""
         if self._is(name):
             with contextlib.suppress(OSError):
-                syscalls.renameat2(fd, name, fd, RESERVED_PREFIX + secrets.token_hex(8), syscalls.NOREPLACE)
+                syscalls.renameat2(fd, name, fd, RESERVED_PREFIX + os.urandom(8).hex(), syscalls.NOREPLACE)
 
     def remove(self) -> None:
         """Remove it, which is empty by now; under another name where somebody renamed it."""
@@ -138,7 +136,7 @@ class Staging:
 
 def new_token() -> str:
     """Return what a restore is known by to whoever can read the journal."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def make(parent: int, token: str) -> Staging:
@@ -201,11 +199,15 @@ def _is_marked(fd: int, marker: str) -> bool:
 def _names(token: str) -> Iterator[str]:
     """Yield the names that a restore with that token may give its folder, in order."""
     for number in range(_TRIES):
+        import hashlib
+
         yield RESERVED_PREFIX + hashlib.sha256(f"{token} name {number}".encode()).hexdigest()[:16]
 
 
 def _marker(token: str) -> str:
     """Return the name of the file by which the folder is known."""
+    import hashlib
+
     return hashlib.sha256(f"{token} marker".encode()).hexdigest()
 
 
@@ -237,7 +239,7 @@ def _is_ours(fd: int) -> bool:
     if owner == os.geteuid():
         return True
     # Some network and shared folders give every file to one user, whoever makes it.
-    probe = secrets.token_hex(16)
+    probe = os.urandom(16).hex()
     try:
         file = os.open(probe, _CREATE, 0o600, dir_fd=fd)
     except OSError:

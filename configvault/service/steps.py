@@ -8,13 +8,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from configvault.calls import answers, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
 from configvault.calls.proxies import Proxies
+from configvault.core.frozen import replace
 from configvault.core.settings import HealthStep
 from configvault.service import filling
 from configvault.service.filling import Plugins

@@ -120,7 +120,7 @@ class Browser:
         """Return the name of the host and the path of the root."""
         if self._place is None:
             with self.looking() as site:
-                self._place = site.machine or site.host, str(site.root.path)
+                self._place = site.machine() or site.host, str(site.root.path)
         return self._place
 
     def beside(self, id_: str) -> Beside:

@@ -16,16 +16,18 @@ from configvault.core.candidates import Candidate, Source
 from configvault.core.errors import ConfigvaultError, OfferError, UsageError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Kind
+from configvault.core.pattern import pattern
 from configvault.root.capture import Root
 from configvault.usecases.site import Site
+from configvault.vault import mending
 from configvault.vault.git import Git
 from configvault.vault.objects import Objects
 from configvault.vault.stage import Stage
 
 STDIN = "-"
 # As git takes `host:path` for ssh.
-_SCP = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
-_ROW = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
+_SCP = pattern(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
+_ROW = pattern(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
 _MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
 _SCHEMES = ("https", "ssh", "file")
 # Source: the specification of Git LFS. The content is on another server.
@@ -163,9 +165,10 @@ def _shown(url: str, ref: str, folder: str) -> str:
 @contextlib.contextmanager
 def quarantine(site: Site) -> Iterator[tuple[str, Git]]:
     """Make an empty repository that is gone afterwards: what is fetched comes into the vault only if it is accepted."""
-    # Named so that the next holder of the lock removes it where this process is killed.
+    mending.remove_fetched(site.vault.state)
+    # Named so that it can be told whose it was.
     suffix = f".{os.getpid()}.tmp"
-    with tempfile.TemporaryDirectory(suffix, "candidate-", site.vault.state) as place:
+    with tempfile.TemporaryDirectory(suffix, mending.CANDIDATE, site.vault.state) as place:
         git = Git(place, site.environ)
         git.run(["init", "--quiet", "--bare", "--template=", place])
         yield place, git

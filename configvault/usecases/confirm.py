@@ -12,11 +12,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from configvault.core.errors import BusyError, ConfigvaultError
+from configvault.core.frozen import replace
 from configvault.core.model import HealthReport
 from configvault.core.outcome import DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases.loading import turned_out_ill

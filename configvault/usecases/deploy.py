@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 
 from configvault.core.candidates import Candidate, Source, adopt
 from configvault.core.errors import BusyError, OfferError, UsageError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, State, Trigger, Verdict
 from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.subject import describe, plugins_touched
@@ -50,7 +49,7 @@ class Request:
     admit: Callable[[Live], None] | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class _Validated:
     """A candidate beside live: where it came from, what the root would become, what the rules say of that.
 

@@ -6,14 +6,13 @@ import contextlib
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from itertools import islice
 
 from configvault.core import plugins
 from configvault.core.errors import ConfigvaultError
 from configvault.core.figures import Figures, ReplicaFigures, SourceFigures
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.outcome import Outcome, Recording, RecordOutcome
 from configvault.usecases import daemonstate, history, replicate
 from configvault.usecases.loading import loadings

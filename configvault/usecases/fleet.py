@@ -10,12 +10,11 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import field
 from typing import Protocol
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError, UnknownReferenceError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.model import Change, Entry, Folder, Snapshot
 from configvault.core.replicas import Glance
 from configvault.vault.git import Git

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from configvault.core.errors import ConfigvaultError, UsageError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Trigger
 from configvault.core.outcome import RecordOutcome
 from configvault.root.capture import Root

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import HealthReport, ReloadReport, Snapshot, Trigger, healthy
 from configvault.usecases.site import Site
 from configvault.vault import messages

@@ -10,12 +10,11 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from configvault.core.candidates import Candidate
 from configvault.core.errors import BusyError, ConfigvaultError, OfferError, UntrustedError, UsageError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, mutable, replace
 from configvault.core.model import Snapshot, Trigger
 from configvault.core.outcome import DeployEnd, DeployOutcome
 from configvault.core.settings import SourceSettings
@@ -111,7 +110,7 @@ def _alone(site: Site) -> Iterator[None]:
         ) from None
 
 
-@dataclass
+@mutable
 class _Pull:
     """One pull: what is known of the source is read once, and written whenever it is something else."""
 
@@ -120,7 +119,7 @@ class _Pull:
     offered: Offered
     force: bool
     dry_run: bool
-    _kept: SourceState | None = field(default=None, init=False)
+    _kept: SourceState | None = None
 
     def run(self, again: bool) -> PullOutcome:
         if JOURNAL.exists(self.site.vault.state):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from configvault.core.frozen import replace
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.usecases import notes, scan
 from configvault.usecases.recording import record_live

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from configvault.core.frozen import replace
 from configvault.core.model import Change, Finding, Trigger, Verdict
 from configvault.core.outcome import Recording, RecordOutcome
 from configvault.core.rendering.subject import describe, plugins_touched

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 from configvault.core import metadata
 from configvault.core.errors import ConfigvaultError, IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Folder, Snapshot, Trigger
 from configvault.usecases import scan, transition
 from configvault.usecases.scan import Live

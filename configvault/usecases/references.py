@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 
 from configvault.core import times
 from configvault.core.errors import UnknownReferenceError, UsageError
 from configvault.core.model import RejectedState, Snapshot
+from configvault.core.pattern import pattern
 from configvault.usecases import scan
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
@@ -15,9 +15,9 @@ from configvault.vault.repository import TAGS
 
 FORMS = "an id or a prefix of it, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
 _LIST = "configvault list"
-_COMMIT = re.compile(r"[0-9a-f]{7,40}")
-ID = re.compile(times.SNAPSHOT_PREFIX + r"[0-9]{8}_[0-9]{6}")
-_BEGINNING = re.compile(times.SNAPSHOT_PREFIX + r"(?:[0-9]{1,8}(?:_[0-9]{0,6})?)?|[0-9]{1,8}(?:_[0-9]{0,6})?")
+_COMMIT = pattern(r"[0-9a-f]{7,40}")
+ID = pattern(times.SNAPSHOT_PREFIX + r"[0-9]{8}_[0-9]{6}")
+_BEGINNING = pattern(times.SNAPSHOT_PREFIX + r"(?:[0-9]{1,8}(?:_[0-9]{0,6})?)?|[0-9]{1,8}(?:_[0-9]{0,6})?")
 _MOST_CANDIDATES = 5
 
 

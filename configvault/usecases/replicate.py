@@ -9,12 +9,11 @@ import json
 import secrets
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from configvault.core import backoff, gitformat
 from configvault.core.errors import BusyError, ConfigvaultError, IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.replicas import PASSING, TAGS, VAULTS, ReplicaStatus, Trouble, Why
 from configvault.disk import lock
 from configvault.usecases.site import Remote, Site
@@ -116,8 +115,8 @@ def _is_signed(site: Site) -> bool:
 
 
 def _sign(site: Site) -> None:
-    name = f"{site.machine or 'unknown'}/{secrets.token_hex(8)}"
-    said = json.dumps({"machine": site.machine, "root": site.settings.root}, sort_keys=True)
+    name = f"{site.machine() or 'unknown'}/{secrets.token_hex(8)}"
+    said = json.dumps({"machine": site.machine(), "root": site.settings.root}, sort_keys=True)
     blob = gitformat.make("blob", said.encode() + b"\n")
     site.vault.objects.write([from_bytes("blob", blob.id, blob.body)])
     site.vault.refs.write(VAULTS + name, blob.id)

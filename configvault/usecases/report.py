@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from configvault.core import times
 from configvault.core.errors import UsageError
+from configvault.core.frozen import field, mutable
 from configvault.core.model import RejectedState, Trigger
 from configvault.usecases import history
 from configvault.usecases.history import Filter, Listed
@@ -30,7 +31,7 @@ _BY_TRIGGER = {
 }
 
 
-@dataclass
+@mutable
 class Report:
     """The counts: in all, and by the name of each plugin, actor and day; the slowest loadings first.
 

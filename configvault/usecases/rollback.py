@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from configvault.core import compare
 from configvault.core.errors import BusyError, RejectedError, UnknownReferenceError, UsageError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Change, Finding, Folder, RejectedState, Snapshot, State, Trigger, Verdict
 from configvault.core.outcome import Lines, RollbackEnd, RollbackOutcome
 from configvault.core.rendering.textdiff import Read, file_diff
@@ -41,7 +39,7 @@ class Request:
     allow_setid: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class _Plan:
     """A request worked out: the target (`is_snapshot` unless it is a rejected state), the aim, what rules say of it.
 
@@ -183,7 +181,7 @@ def _outcome(end: RollbackEnd, found: _Plan, **more: object) -> RollbackOutcome:
         other_owners=found.aim.other_owners,
         no_set_id=found.aim.no_set_id,
     )
-    return replace(plain, **more)  # type: ignore[arg-type]
+    return replace(plain, **more)
 
 
 def _unchanged(site: Site, request: Request, found: _Plan, _stage: Stage) -> RollbackOutcome:

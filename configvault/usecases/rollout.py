@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 
 from configvault.core.errors import ConfigvaultError, UsageError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Trigger
 from configvault.core.outcome import RolloutOutcome
 from configvault.usecases.site import Rollout, Site

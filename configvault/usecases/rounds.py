@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from configvault.core import compare
 from configvault.core.errors import ConfigvaultError
+from configvault.core.frozen import field, mutable, replace
 from configvault.core.model import Entry, Finding, Folder, Severity, Trigger
 from configvault.core.plan import RestorePlan, plan
 from configvault.root import entries
@@ -26,7 +26,7 @@ ROUNDS = 4
 FOREIGN_RULE = "changed-during-restore"
 
 
-@dataclass
+@mutable
 class Restored:
     """What the operator should know of it; `live` is the root as the last round found it."""
 

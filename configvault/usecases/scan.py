@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from functools import cached_property
 
 from configvault.core import compare, metadata
+from configvault.core.frozen import frozen, replace
 from configvault.core.leftout import IGNORED, is_bounded, is_missing
 from configvault.core.model import Change, Finding, Folder, Severity, Snapshot, State, Verdict
 from configvault.usecases.site import Site
@@ -19,7 +19,7 @@ _FEW = 20
 LEFT_OUT_RULE = "left-out"
 
 
-@dataclass(frozen=True)
+@frozen
 class Live:
     """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault.
 

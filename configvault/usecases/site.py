@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from configvault.core.frozen import field, mutable, replace
 from configvault.core.model import Trigger
 from configvault.vault.repository import Note
 
@@ -138,11 +138,11 @@ class Remote(Protocol):
         ...
 
 
-@dataclass
+@mutable
 class Site:
     """One root, its vault, and the means to validate, reload and notify. `observers` hear every outcome.
 
-    `host` is this host's name in replicas, `machine` the machine's own, whatever it is called there. `signers` gives
+    `machine` gives the machine's own name, whatever it is called in replicas. `signers` gives
     the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
     `reload_restarts`: a reload may restart the service. The probes see whether the service and those who are notified could be
     reached, and ask them nothing.
@@ -159,18 +159,22 @@ class Site:
     check_health: CheckHealth
     now: Callable[[], datetime]
     actor: str
-    host: str
     environ: Mapping[str, str]
     command: str = "configvault"
     wait_s: float = 30.0
     observers: list[Callable[[Outcome], None]] = field(default_factory=list)
-    machine: str = ""
+    machine: Callable[[], str] = str
     blame: Callable[[Sequence[Change], Folder], str] | None = None
     remotes: Callable[[], Sequence[Remote]] = tuple
     offered: Callable[[str], Offered] | None = None
     signers: Callable[[], str] = str
     in_place: Callable[[str], str] = str
     rollout: Rollout | None = None
+
+    @property
+    def host(self) -> str:
+        """Return this host's name in replicas."""
+        return self.settings.host or self.machine()
 
     def note(
         self,
@@ -193,6 +197,6 @@ class Site:
         """Let every observer hear of `outcome`, its hint made whole for this site."""
         hint = getattr(outcome, "hint", None)
         if hint is not None:
-            outcome = replace(outcome, hint=self.in_place(hint))  # type: ignore[arg-type]
+            outcome = replace(outcome, hint=self.in_place(hint))
         for observer in self.observers:
             observer(outcome)

@@ -7,12 +7,11 @@ it was validated and not. `configvault check` validates it anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.leftout import IGNORED
 from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.rendering import documents

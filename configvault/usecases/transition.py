@@ -19,13 +19,12 @@ import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
 from configvault.core import compare, metadata
 from configvault.core.errors import ConfigvaultError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.leftout import is_missing
 from configvault.core.model import Change, Entry, Folder, Snapshot, Trigger
 from configvault.core.outcome import RollbackEnd, RollbackOutcome, Undoing
@@ -43,7 +42,7 @@ from configvault.vault.stage import Stage
 from configvault.vault.statefiles import JOURNAL, PENDING, UNDONE, Journal, Pending, end_pending
 
 
-@dataclass(frozen=True)
+@frozen
 class Aim:
     """Where the root shall go from `live`: `state` is what can be had of what was wanted.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from configvault.core import compare
 from configvault.core.candidates import Source
 from configvault.core.errors import UnknownReferenceError
+from configvault.core.frozen import replace
 from configvault.core.model import Change, HealthReport, RejectedState, Snapshot
 from configvault.core.outcome import DeployEnd, DeployOutcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases import references, transition

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
+from configvault.core.frozen import replace
 from configvault.core.globs import matches
 from configvault.core.model import Finding, Severity, Verdict
 from configvault.core.secrets.redactor import Redactor

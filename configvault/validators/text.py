@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field
 
+from configvault.core.frozen import field, mutable
 from configvault.validators.faults import Fault
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -14,7 +14,7 @@ _MARKER = re.compile(r"^(?:<{7}|>{7})(?=[ \r\n]|\Z)", re.MULTILINE)
 _SAVE = "save the file as UTF-8 without a byte order mark"
 
 
-@dataclass(slots=True)
+@mutable
 class Text:
     """A file's text without its byte order mark (None: there is none to be had), and what is wrong with it."""
 

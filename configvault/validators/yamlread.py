@@ -7,11 +7,11 @@ would overflow the C stack. No tag is ever obeyed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
 
+from configvault.core.frozen import field, mutable
 from configvault.validators import indentation, yamlresolve
 from configvault.validators.budget import spend
 from configvault.validators.faults import Fault, fault, quote_value
@@ -41,7 +41,7 @@ class At(NamedTuple):
     column: int
 
 
-@dataclass(slots=True)
+@mutable
 class Reading:
     """What came of reading one file: the first document's root (None: nothing in it), and what is wrong."""
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import field, replace
 from typing import Any
 
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, replace
 from configvault.vault.bymonth import ByMonth
 
 REF = "refs/configvault/marks"

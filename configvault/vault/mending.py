@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterator
 
+from configvault.core.pattern import pattern
 from configvault.vault.refs import Refs
 
-_HEAD = re.compile(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
+_HEAD = pattern(rb"(?:ref: refs/\S+|[0-9a-f]{40})\n?")
 # As git's index-pack and pack-objects name what they write; nothing in the name says whose it is.
 _PACKS = ("tmp_pack_", "tmp_idx_", "tmp_rev_", "tmp_mtimes_")
-_HALF_WRITTEN = re.compile(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
+CANDIDATE = "candidate-"
+_HALF_WRITTEN = pattern(r".*\.([0-9]+)\.tmp|tmp_obj_([0-9]+)_[0-9a-f]+|\.tmp-([0-9]+)-pack-.*")
 
 
 def has_head(path: str) -> bool:
@@ -49,12 +50,16 @@ def remove_half_written(vault: str) -> None:
                 os.unlink(path)
                 continue
             found = _HALF_WRITTEN.fullmatch(name)
-            if found and not _is_alive(found[found.lastindex or 0]):
-                if os.path.isdir(path):
-                    # A repository that a killed deployment had fetched into.
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    os.unlink(path)
+            if found and not os.path.isdir(path) and not _is_alive(found[found.lastindex or 0]):
+                os.unlink(path)
+
+
+def remove_fetched(state: str) -> None:
+    """Remove the repositories that deployments were fetched into whose process is gone; none is anybody's to keep."""
+    for name in os.listdir(state):
+        found = _HALF_WRITTEN.fullmatch(name) if name.startswith(CANDIDATE) else None
+        if found and not _is_alive(found[1]):
+            shutil.rmtree(os.path.join(state, name), ignore_errors=True)
 
 
 def _is_alive(pid: str) -> bool:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from configvault.core.escapes import one_line
+from configvault.core.frozen import as_dict
 from configvault.core.model import Finding, RejectedState, Severity, Snapshot
+from configvault.core.pattern import pattern
 
 # One record of `git log`: commit, tree, parents, committer date, body; NUL and RS cannot be in any of them.
 LOG_FORMAT = "--format=%H%x00%T%x00%P%x00%cI%x00%B%x1e"
 END = b"\x1e"
 _PREFIX = "Configvault-"
-_ID = re.compile(r"(?:backup|rejected)_[0-9]{8}_[0-9]{6}")
+_ID = pattern(r"(?:backup|rejected)_[0-9]{8}_[0-9]{6}")
 # Whoever made a commit chose its time; what is shown of it must be one that a calendar has.
 _LAST_YEAR = 9990
 _NO_TIME = datetime.fromtimestamp(0, UTC)
-_TRAILER = re.compile(f"^{_PREFIX}(.*?): (.*)$", re.MULTILINE)
+_TRAILER = pattern(f"^{_PREFIX}(.*?): (.*)$", re.MULTILINE)
 
 
 def write(subject: str, body: str, trailers: Mapping[str, str | None]) -> str:
@@ -93,7 +94,7 @@ def _names(value: str) -> tuple[str, ...]:
 
 def findings_text(findings: Iterable[Finding]) -> str:
     """Return findings as lines of JSON, for the message of a rejected state."""
-    return "\n".join(json.dumps(asdict(finding), sort_keys=True) for finding in findings)
+    return "\n".join(json.dumps(as_dict(finding), sort_keys=True) for finding in findings)
 
 
 def rejected(output: bytes) -> Iterable[RejectedState]:

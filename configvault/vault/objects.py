@@ -7,7 +7,6 @@ renamed; then its folder is synced. Nothing here moves a ref, so a crash leaves 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -219,6 +218,8 @@ class Objects:
         """Write one pack through `git index-pack`, which checks, indexes, syncs and names it."""
         child = self._git.spawn("index-pack", "--stdin", "--fix-thin")
         assert child.stdin is not None
+        import hashlib
+
         total = hashlib.sha1(usedforsecurity=False)
         try:
             with child.stdin as pipe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Mapping
 
 from configvault.core.errors import ConfigvaultError, NoVaultError
@@ -105,7 +104,7 @@ def _fill(vault: Vault, marker: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(vault.path, name))
     maintenance.init(vault)
-    statefiles.REDACTION_KEY.write(vault.state, secrets.token_bytes(32))
+    statefiles.REDACTION_KEY.write(vault.state, os.urandom(32))
     durable.sync_file_system(vault.path)
     durable.write(marker, FORMAT.encode())
     durable.sync_folder(os.path.dirname(vault.path))

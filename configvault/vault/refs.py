@@ -7,16 +7,16 @@ a ref holds `REF.lock`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
 
 from configvault.core.errors import BusyError, IntegrityError
+from configvault.core.pattern import pattern
 from configvault.disk import durable
 from configvault.vault.packedrefs import Packed
 
-_OBJECT_ID = re.compile("[0-9a-f]{40}")
+_OBJECT_ID = pattern("[0-9a-f]{40}")
 _LONGEST = 4096
 # So many names are looked up one by one.
 _FEW = 64
@@ -145,6 +145,8 @@ class Refs:
         Costs a hash over `packed-refs`, and a file for each loose ref.
         """
         loose = {name: id_ for name in self._loose("refs/") if (id_ := self.read(name))}
+        import hashlib
+
         digest = hashlib.sha256()
         with self._packed() as packed:
             packed.feed(digest.update, loose)

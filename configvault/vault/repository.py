@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 
 from configvault.core import gitformat, metadata, times
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot, Trigger
+from configvault.core.pattern import pattern
 from configvault.disk import durable
 from configvault.vault import marks as marks_of
 from configvault.vault import messages, shallow, statefiles, trees
@@ -32,7 +31,7 @@ TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
 # So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
-_SNAPSHOT = re.compile(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
+_SNAPSHOT = pattern(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
 IDENTITY = "configvault <configvault@localhost>"
 
 
@@ -431,9 +430,11 @@ class Vault:
         """
         from configvault.vault import mending
 
+        mending.remove_fetched(self.state)
         if not ended_well:
-            durable.sync_file_system(self.path)
+            # In this order: what is removed stays removed.
             mending.remove_half_written(self.path)
+            durable.sync_file_system(self.path)
         done = [
             f"removed the lock file {path} that a killed process left" for path in mending.unlock(self.refs)
         ]

@@ -6,7 +6,6 @@ what the file holds, whatever was recorded since.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -42,6 +41,8 @@ def load(path: str) -> Folder | None:
 
 
 def _sum(body: bytes) -> bytes:
+    import hashlib
+
     return hashlib.sha256(body).digest()
 
 

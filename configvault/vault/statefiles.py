@@ -12,6 +12,7 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     daemon.json     what a running daemon says of itself; not synced, for it is about a process
     stat-cache.json the stamps of the state recorded last (vault/statcache.py); a cache
     verdicts        the folders in which nothing was found (vault/verdicts.py); a cache
+    settings        what the configuration says, as it was last read (config/kept.py); a cache
     cutting         history is being cut off (vault/shallow.py)
     vault-id        the name of this vault in replicas
     allowed-signers whose signatures count, for git
@@ -29,12 +30,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import as_dict, field, frozen, replace
 from configvault.core.stores import StoreState
 from configvault.disk import durable
 
@@ -44,7 +44,7 @@ FORMAT = 1
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError)
 
 
-@dataclass(frozen=True)
+@frozen
 class StateFile(Generic[T]):
     """One file with one kind of value in it.
 
@@ -99,6 +99,7 @@ LOCK = "lock"
 DAEMON_LOCK = "daemon.lock"
 STAT_CACHE = "stat-cache.json"
 VERDICTS = "verdicts"
+SETTINGS = "settings"
 ALLOWED_SIGNERS = "allowed-signers"
 
 REDACTION_KEY: StateFile[bytes] = StateFile(
@@ -174,7 +175,7 @@ def _pending(document: Mapping[str, Any]) -> Pending:
 
 PENDING: StateFile[Pending] = StateFile(
     "pending.json",
-    lambda pending: _encode(asdict(pending)),
+    lambda pending: _encode(as_dict(pending)),
     lambda body: _pending(_decode(body)),
     "look at `configvault list`, then move the file away",
 )
@@ -226,7 +227,7 @@ def _journal(body: bytes) -> Journal:
 
 JOURNAL: StateFile[Journal] = StateFile(
     "journal.json",
-    lambda journal: _encode(asdict(journal)),
+    lambda journal: _encode(as_dict(journal)),
     _journal,
     "look at the root and at `configvault status`, then move the file away",
 )
@@ -271,7 +272,7 @@ def _schedule(body: bytes) -> Schedule:
 
 
 SCHEDULE: StateFile[Schedule] = StateFile(
-    "schedule.json", lambda schedule: _encode(asdict(schedule)), _schedule
+    "schedule.json", lambda schedule: _encode(as_dict(schedule)), _schedule
 )
 
 
@@ -302,7 +303,7 @@ def _daemon(body: bytes) -> DaemonState:
 
 
 DAEMON: StateFile[DaemonState] = StateFile(
-    "daemon.json", lambda state: _encode(asdict(state)), _daemon, sync=False
+    "daemon.json", lambda state: _encode(as_dict(state)), _daemon, sync=False
 )
 
 
@@ -339,7 +340,7 @@ def _source(body: bytes) -> SourceState:
     return SourceState(**document)
 
 
-SOURCE: StateFile[SourceState] = StateFile("source.json", lambda state: _encode(asdict(state)), _source)
+SOURCE: StateFile[SourceState] = StateFile("source.json", lambda state: _encode(as_dict(state)), _source)
 SOURCE_LOCK = "source.lock"
 
 
@@ -362,7 +363,7 @@ def _asked(body: bytes) -> SourceAsked:
 
 # Written at each question, so it is not synced: what it holds is known again after the next one.
 SOURCE_ASKED: StateFile[SourceAsked] = StateFile(
-    "source-asked.json", lambda asked: _encode(asdict(asked)), _asked, sync=False
+    "source-asked.json", lambda asked: _encode(as_dict(asked)), _asked, sync=False
 )
 
 
@@ -388,7 +389,7 @@ def replica(key: str) -> StateFile[ReplicaState]:
     """Return the file of one replica: a cache of what the replica knows itself; the next push finds it out again."""
     return StateFile(
         f"replica-{key}.json",
-        lambda state: (json.dumps(asdict(state), indent=1) + "\n").encode(),
+        lambda state: (json.dumps(as_dict(state), indent=1) + "\n").encode(),
         lambda body: ReplicaState(**json.loads(body)),
     )
 
@@ -401,7 +402,7 @@ def _store(document: Mapping[str, Any]) -> StoreState:
 def store(key: str) -> StateFile[StoreState]:
     """Return the file of one store: a cache, without which the next push is a full one."""
     return StateFile(
-        f"store-{key}.json", lambda state: _encode(asdict(state)), lambda body: _store(_decode(body))
+        f"store-{key}.json", lambda state: _encode(as_dict(state)), lambda body: _store(_decode(body))
     )
 
 

@@ -7,13 +7,11 @@ only who validates has to read. What the rest holds is for the validator to say.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.model import Finding, Severity
 from configvault.disk import durable
 
@@ -75,4 +73,6 @@ def _finding(row: list[Any]) -> Finding:
 
 
 def _name(rules: str) -> bytes:
+    import hashlib
+
     return hashlib.sha256(rules.encode("utf-8", "surrogateescape")).hexdigest().encode()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from configvault.core.errors import UnknownReferenceError, UsageError
+from configvault.core.frozen import replace
 from configvault.core.model import RejectedState, Snapshot
 from configvault.core.rendering import documents, events
 from configvault.core.timeline import ONLY, Wanted

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Mapping
+from functools import lru_cache
 
 _MOST_PARENTS = 12
 _UNSET = 0xFFFFFFFF  # Source: credentials(7) and the kernel's audit: no login belongs to this process
@@ -94,6 +95,7 @@ def name(uid: int) -> str:
         return str(uid)
 
 
+@lru_cache(1)
 def machine() -> str:
     """Return the host name with what tells this machine from others of that name, where it has a machine id."""
     import hmac

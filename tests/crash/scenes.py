@@ -188,6 +188,25 @@ def configure(world: World, reload: str = "reload: {kind: none}", more: str = ""
     (place / "config.yaml").write_text(text)
 
 
+WAYS = ("rollback", "deploy")
+"""How the root is brought back to the first state: from the vault, or from outside."""
+
+
+def way_back(world: World, way: str) -> tuple[str, ...]:
+    """Return the command that makes the first state live."""
+    if way == "rollback":
+        return ("rollback", min(world.reported))
+    offered = world.place.with_name("offered")
+    if not offered.exists():
+        old_state(offered)
+    return ("deploy", str(offered), "--preserve")
+
+
+def of(way: str, sample: int | None) -> int | None:
+    """Return how many calls to strike: from the second way on fewer, as both share nearly all of their calls."""
+    return sample if sample is None or way == WAYS[0] else max(sample // 3, 2)
+
+
 def to_new(world: World) -> None:
     """Bring the root into the second state, unrecorded."""
     new_state(world.root)

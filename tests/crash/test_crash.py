@@ -72,37 +72,56 @@ def test_snapshot(place: Path, fault: Fault, sample: int | None) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_rollback(place: Path, fault: Fault, sample: int | None) -> None:
-    """A rollback that is struck anywhere leaves the root wholly as it was or wholly as it shall be."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_rollback(place: Path, way: str, fault: Fault, sample: int | None) -> None:
+    """A rollback or deployment that is struck anywhere leaves the root wholly as it was or wholly as it shall be."""
     scene, world = scenes.make(place, scenes.recorded_new)
-    first = min(world.reported)
-    assert struck(scene, world, world.fork("rollback", first), fault, sample, "old") == []
+    command = world.fork(*scenes.way_back(world, way))
+    assert struck(scene, world, command, fault, scenes.of(way, sample), "old") == []
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_rollback_of_unrecorded_work(place: Path, fault: Fault, sample: int | None) -> None:
-    """What was live and unrecorded before a struck rollback is in the vault, or still in the root."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_rollback_of_unrecorded_work(place: Path, way: str, fault: Fault, sample: int | None) -> None:
+    """What was live and unrecorded before a struck rollback or deployment is in the vault, or still in the root."""
     scene, world = scenes.make(place, scenes.to_new)
-    rollback = ("rollback", min(world.reported))
-    status, document = world.call(*rollback)
+    back = scenes.way_back(world, way)
+    status, document = world.call(*back)
     assert status == 0, document
     world.unrecorded = world.git("rev-parse", f"{document['safety']}^{{tree}}").stdout.strip()
-    assert struck(scene, world, world.fork(*rollback), fault, sample, "old") == []
+    assert struck(scene, world, world.fork(*back), fault, scenes.of(way, sample), "old") == []
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_deploy(place: Path, fault: Fault, sample: int | None) -> None:
-    """A deployment that is struck anywhere leaves the root wholly as it was or wholly as it was offered."""
-    scene, world = scenes.make(place, lambda _: None)
+@pytest.mark.parametrize("fault", [Fault("kill"), Fault("kill-one"), Fault("ENOSPC", sticky=True)], ids=str)
+def test_pull(place: Path, fault: Fault, sample: int | None) -> None:
+    """A pull that is struck anywhere, git's own calls among them, leaves the old or the new state, and the next one goes on."""
+    scene, world = scenes.make(place, scenes.recorded_new)
     offered = place.with_name("offered")
-    scenes.old_state(offered)
-    scenes.new_state(offered)
-    deploy = ("deploy", str(offered), "--preserve")
-    status, document = world.call(*deploy)
+    offered.mkdir()
+    (offered / "pulled.yaml").write_text("pulled: 1\n")
+    for words in (("init", "-qb", "main"), ("add", "-A"), ("commit", "-qm", "one")):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", "-C", offered, *who, *words], check=True)
+    scenes.configure(world, more=f"source: {{url: 'file://{offered}'}}")
+    config = place / "config.yaml"
+    rules = "{profile: generic, rules: {mass-removal: off}}"
+    config.write_text(config.read_text().replace("{profile: generic}", rules))
+    _keep(scene)
+    status, document = world.call("pull")
     assert (status, document["outcome"]) == (0, "deployed"), document
-    world.states["new"] = scenes.state_of(world.root)
-    scene.set()
-    assert struck(scene, world, world.fork(*deploy), fault, sample, "new") == []
+    pulled = scenes.state_of(world.root)
+
+    def check(strike: Strike) -> str | None:
+        world.states["pulled"] = pulled
+        said = scenes.wrong(world, must_be="pulled" if strike.status == 0 else None)
+        status, document = world.call("pull")
+        left = [path.name for path in (world.vault / "configvault").glob("candidate-*")]
+        if status not in {0, 6} or left:
+            return f"{said}; the next pull exits {status}: {document}; left: {left}"
+        return said
+
+    losses = crash.series(scene, world.fork("pull"), fault, check, sample=scenes.of("deploy", sample))
+    assert [str(loss) for loss in losses] == []
 
 
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True)], ids=str)
@@ -129,9 +148,9 @@ INTERRUPTED = {
 }
 
 
-def half_done(scene: Scene, world: World, share: float) -> Scene:
-    """Kill a rollback after that share of its calls and return what it left as a scene."""
-    command = world.fork("rollback", min(world.reported))
+def half_done(scene: Scene, world: World, share: float, way: str) -> Scene:
+    """Kill a rollback or deployment after that share of its calls and return what it left as a scene."""
+    command = world.fork(*scenes.way_back(world, way))
     strike = round(len(crash.count(scene, command).calls) * share)
     scene.set()
     tracer.run(command, under=[scene.place], cwd=scene.place, decide=Fault("kill").at(strike))
@@ -143,17 +162,20 @@ def half_done(scene: Scene, world: World, share: float) -> Scene:
 @pytest.mark.parametrize("share", INTERRUPTED.values(), ids=INTERRUPTED.keys())
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
 @pytest.mark.parametrize("recovery", [("snapshot",), ("run", "--once")], ids="-".join)
+@pytest.mark.parametrize("way", scenes.WAYS)
 def test_recovery(
-    place: Path, fault: Fault, share: float, recovery: tuple[str, ...], sample: int | None
+    place: Path, way: str, fault: Fault, share: float, recovery: tuple[str, ...], sample: int | None
 ) -> None:
-    """The recovery from a killed rollback may itself be struck anywhere, by a command or by the daemon's start."""
+    """The recovery from a killed rollback or deployment may itself be struck anywhere, by a command or by the daemon's start."""
     scene, world = scenes.make(place, scenes.recorded_new)
-    left = half_done(scene, world, share)
+    left = half_done(scene, world, share, way)
 
     def check(strike: Strike) -> str | None:
         return scenes.wrong(world)
 
-    losses = crash.series(left, world.fork(*recovery), fault, check, sample=sample and sample // 2)
+    losses = crash.series(
+        left, world.fork(*recovery), fault, check, sample=scenes.of(way, sample and sample // 2)
+    )
     assert [str(loss) for loss in losses] == []
 
 
@@ -196,8 +218,9 @@ def test_first_vault(place: Path, fault: Fault, sample: int | None) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
-def test_undo(place: Path, fault: Fault, sample: int | None) -> None:
-    """A rollback that the service does not take, struck before, while or after it is undone, ends wholly old or new."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_undo(place: Path, way: str, fault: Fault, sample: int | None) -> None:
+    """A rollback or deployment that the service does not take, struck before, while or after it is undone, ends wholly old or new."""
     scene, world = scenes.make(place, scenes.recorded_new)
     taken = "reload: {kind: command, command: [test, '!', -e, PLACE/refusing], attempts: 1}"
     scenes.configure(world, taken.replace("PLACE", str(place)), "rollback: {on_reload_failure: undo}")
@@ -211,15 +234,17 @@ def test_undo(place: Path, fault: Fault, sample: int | None) -> None:
         (place / "refusing").unlink()
         return scenes.wrong(world)
 
-    losses = crash.series(scene, world.fork("rollback", min(world.reported)), fault, check, sample=sample)
+    losses = crash.series(
+        scene, world.fork(*scenes.way_back(world, way)), fault, check, sample=scenes.of(way, sample)
+    )
     assert [str(loss) for loss in losses] == []
 
 
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True), Fault("EIO")], ids=str)
-def test_unconfirmed(place: Path, fault: Fault, sample: int | None) -> None:
-    """A rollback that waits for its confirmation, struck anywhere, is undone or can still be cancelled."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_unconfirmed(place: Path, way: str, fault: Fault, sample: int | None) -> None:
+    """A rollback or deployment that waits for its confirmation, struck anywhere, is undone or can still be cancelled."""
     scene, world = scenes.make(place, scenes.to_new)
-    target = min(world.reported)
 
     def check(strike: Strike) -> str | None:
         status, document = world.call("cancel")
@@ -228,8 +253,8 @@ def test_unconfirmed(place: Path, fault: Fault, sample: int | None) -> None:
         # Undone is what was there; where it never began, or failed for want of room, nothing was acknowledged.
         return scenes.wrong(world, must_be="new" if status == 0 or strike.status == 8 else None)
 
-    command = world.fork("rollback", target, "--confirm=1s")
-    losses = crash.series(scene, command, fault, check, sample=sample)
+    command = world.fork(*scenes.way_back(world, way), "--confirm=1s")
+    losses = crash.series(scene, command, fault, check, sample=scenes.of(way, sample))
     assert [str(loss) for loss in losses] == []
 
 
@@ -248,11 +273,12 @@ class NoSwap(Fault):
 
 
 @pytest.mark.parametrize("kind", ["kill", "EIO"])
-def test_without_swap(place: Path, kind: str, sample: int | None) -> None:
-    """Where two names cannot be swapped at once a struck rollback ends wholly old or new as well."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_without_swap(place: Path, way: str, kind: str, sample: int | None) -> None:
+    """Where two names cannot be swapped at once a struck rollback or deployment ends wholly old or new as well."""
     scene, world = scenes.make(place, scenes.recorded_new)
-    command = world.fork("rollback", min(world.reported))
-    assert struck(scene, world, command, NoSwap(kind), sample, "old") == []
+    command = world.fork(*scenes.way_back(world, way))
+    assert struck(scene, world, command, NoSwap(kind), scenes.of(way, sample), "old") == []
 
 
 @dataclass(frozen=True)
@@ -270,14 +296,15 @@ class Mounted(Scene):
 
 @pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("torn"), Fault("EIO")], ids=str)
-def test_file_that_is_a_mount(place: Path, fault: Fault, sample: int | None) -> None:
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_file_that_is_a_mount(place: Path, way: str, fault: Fault, sample: int | None) -> None:
     """A file that has to be written in place may be torn by a crash, and is whole after the next command."""
 
     def inside() -> None:
         scene, world = scenes.make(place, scenes.recorded_new)
         mounted = Mounted(scene.folder, scene.place)
-        command = world.fork("rollback", min(world.reported))
-        assert struck(mounted, world, command, fault, sample, "old") == []
+        command = world.fork(*scenes.way_back(world, way))
+        assert struck(mounted, world, command, fault, scenes.of(way, sample), "old") == []
 
     apart.apart(inside)
 

@@ -28,7 +28,7 @@ def full(base: Path, act: Callable[[World], None], *command: str, leave_bytes: i
     def inside() -> None:
         apart.mount_small(place, "8m")
         _, world = scenes.make(place / "place", act)
-        chosen = [part.replace("FIRST", min(world.reported)) for part in command]
+        chosen = scenes.way_back(world, command[0]) if command[0] in scenes.WAYS else command
         ballast = apart.fill(place, leave_bytes=leave_bytes)
         before = scenes.state_of(world.root)
         status, document = world.call(*chosen)
@@ -51,6 +51,7 @@ def test_snapshot(base: Path, leave_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("leave_bytes", [0, 4096, 16384])
-def test_rollback(base: Path, leave_bytes: int) -> None:
-    """A rollback that finds no room has changed nothing in the root."""
-    full(base, scenes.recorded_new, "rollback", "FIRST", leave_bytes=leave_bytes)
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_rollback(base: Path, way: str, leave_bytes: int) -> None:
+    """A rollback or deployment that finds no room has changed nothing in the root."""
+    full(base, scenes.recorded_new, way, leave_bytes=leave_bytes)

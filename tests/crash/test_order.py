@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x
 # May be lost: the lock (only its flock counts), what need not be read and validated again, what only a running daemon
 # reads, scratch files without a name.
 MAY_BE_LOST = (
-    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts|outcomes)(\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
+    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts|outcomes)(\.\d+\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
     r"|/#\d+ \(deleted\)$"
 )
 
@@ -77,10 +77,11 @@ def test_deploy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98])
-def test_recovery(tmp_path: Path, share: float) -> None:
-    """What a killed rollback had renamed and not synced is on disk before the command after it reports success."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_recovery(tmp_path: Path, way: str, share: float) -> None:
+    """What a killed rollback or deployment had renamed and not synced is on disk before the command after it reports success."""
     scene, world = scenes.make(tmp_path / "place", scenes.recorded_new)
-    first = world.command("rollback", min(world.reported))
+    first = world.command(*scenes.way_back(world, way))
     strike = round(len(crash.count(scene, first).calls) * share)
     scene.set()
     order = fsync_order.Order(str(world.place), re.compile(MAY_BE_LOST))

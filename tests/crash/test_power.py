@@ -78,18 +78,22 @@ def test_snapshot(tmp_path: Path, system: FileSystem, sample: int | None) -> Non
     assert losses == []
 
 
-def test_rollback(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
-    """A rollback that was reported is on the disk, and one that was cut short is finished or undone."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_rollback(tmp_path: Path, way: str, system: FileSystem, sample: int | None) -> None:
+    """A rollback or deployment that was reported is on the disk, and one that was cut short is finished or undone."""
 
     def command(world: World) -> list[str]:
-        return world.command("rollback", min(world.reported))
+        return world.command(*scenes.way_back(world, way))
 
-    assert lost(tmp_path, system, scenes.recorded_new, command, "old", sample) == []
+    assert lost(tmp_path, system, scenes.recorded_new, command, "old", scenes.of(way, sample)) == []
 
 
 @pytest.mark.parametrize("recovery", [("snapshot",), ("run", "--once")], ids="-".join)
-def test_recovery(tmp_path: Path, system: FileSystem, recovery: tuple[str, ...], sample: int | None) -> None:
-    """The recovery from a killed rollback may itself be cut short, by a command or by the daemon's start."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_recovery(
+    tmp_path: Path, way: str, system: FileSystem, recovery: tuple[str, ...], sample: int | None
+) -> None:
+    """The recovery from a killed rollback or deployment may itself be cut short, by a command or by the daemon's start."""
 
     def killed(world: World) -> None:
         scenes.recorded_new(world)
@@ -99,19 +103,21 @@ def test_recovery(tmp_path: Path, system: FileSystem, recovery: tuple[str, ...],
         def decide(call: tracer.Call) -> Kill | None:
             return Kill() if call.name == "renameat2" and next(swaps) == SWAPS else None
 
-        rollback = world.command("rollback", min(world.reported))
-        ran = tracer.run(rollback, under=[world.place], cwd=world.place, decide=decide)
+        ran = tracer.run(
+            world.command(*scenes.way_back(world, way)), under=[world.place], cwd=world.place, decide=decide
+        )
         assert ran.status == -9, ran.output
 
     def command(world: World) -> list[str]:
         return world.command(*recovery)
 
     prints = recovery[0] != "run"
-    assert lost(tmp_path, system, killed, command, "old", sample, prints=prints) == []
+    assert lost(tmp_path, system, killed, command, "old", scenes.of(way, sample), prints=prints) == []
 
 
-def test_undo(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
-    """A rollback that the service does not take and that is undone is wholly there or wholly not."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_undo(tmp_path: Path, way: str, system: FileSystem, sample: int | None) -> None:
+    """A rollback or deployment that the service does not take and that is undone is wholly there or wholly not."""
 
     def refused(world: World) -> None:
         scenes.recorded_new(world)
@@ -125,9 +131,10 @@ def test_undo(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
         scenes.configure(world)
 
     def command(world: World) -> list[str]:
-        return world.command("rollback", min(world.reported))
+        return world.command(*scenes.way_back(world, way))
 
-    assert lost(tmp_path, system, refused, command, "new", sample, ends=8, before=taken) == []
+    found = lost(tmp_path, system, refused, command, "new", scenes.of(way, sample), ends=8, before=taken)
+    assert found == []
 
 
 def test_first_vault(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
@@ -147,15 +154,16 @@ def test_first_vault(tmp_path: Path, system: FileSystem, sample: int | None) -> 
     assert lost(tmp_path, system, no_vault, command, "old", sample, before=again) == []
 
 
-def test_unconfirmed(tmp_path: Path, system: FileSystem, sample: int | None) -> None:
-    """A rollback that waits, and is undone when its time is over, still waits or is undone after a power cut."""
+@pytest.mark.parametrize("way", scenes.WAYS)
+def test_unconfirmed(tmp_path: Path, way: str, system: FileSystem, sample: int | None) -> None:
+    """A rollback or deployment that waits, and is undone when its time is over, still waits or is undone after a power cut."""
 
     def cancel(world: World) -> str | None:
         status, document = world.call("cancel")
         return f"cancel exits {status}: {document}" if status > 1 else None
 
     def command(world: World) -> list[str]:
-        return world.command("rollback", min(world.reported), "--confirm=1s")
+        return world.command(*scenes.way_back(world, way), "--confirm=1s")
 
-    found = lost(tmp_path, system, scenes.to_new, command, "new", sample, ends=8, before=cancel)
+    found = lost(tmp_path, system, scenes.to_new, command, "new", scenes.of(way, sample), ends=8, before=cancel)
     assert found == []

@@ -36,6 +36,7 @@ COMMANDS = (
     Command(
         "check", "check", "validate the root or any other directory without recording it",
         "  configvault check\n  configvault check --profile coze backend/conf/plugin\n  configvault check --rules\n"
+        "  configvault check --profile coze --format github backend/conf/plugin      # or gitlab, sarif, junit\n"
         "  configvault check --online --endpoints --methods get,post --min-rate 50% --timeout 10s",
     ),
     Command(
@@ -141,6 +142,11 @@ COMMANDS = (
         "config", "config", "work with configvault's own configuration: validate, show, example, import-postman",
         "  configvault config validate\n  configvault config show\n"
         "  configvault config import-postman collection.json > health.yaml",
+    ),
+    Command(
+        "schema", "schema", "print the JSON Schema of the configuration or of plugin_meta.yaml, for editors",
+        "  configvault schema config > /etc/configvault/config.schema.json\n"
+        "  configvault schema plugin-meta > plugin_meta.schema.json",
     ),
     Command(
         "unit", "unit", "install, show or remove the systemd service",

@@ -22,6 +22,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="a directory other than the root; needs no configuration and no vault",
     )
     parser.add_argument("--profile", choices=("coze", "generic"), help="the set of rules to use")
+    parser.add_argument(
+        "--format",
+        choices=("github", "gitlab", "sarif", "junit"),
+        help="print the findings as GitHub annotations, GitLab Code Quality, SARIF or JUnit XML",
+    )
     parser.add_argument("--rules", action="store_true", help="list the rules and what each protects against")
     online = parser.add_argument_group("check servers over the network")
     online.add_argument(
@@ -53,12 +58,15 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
     from configvault.cli import words
     from configvault.cli.output import printable
-    from configvault.core.errors import ConfigvaultError, RejectedError
+    from configvault.core.errors import ConfigvaultError, RejectedError, UsageError
     from configvault.core.model import Verdict
     from configvault.core.rendering import documents
 
     if args.rules:
         return _list_rules(context, args.profile)
+    if args.format and (context.json or args.online):
+        other = "--json" if context.json else "--online"
+        raise UsageError(f"--format {args.format} and {other} cannot be combined", f"omit {other}")
     checked = _check(context, args)
     if args.path is not None:
         # Such a directory has no history that could be restored.
@@ -67,7 +75,9 @@ def run(context: Context, args: argparse.Namespace) -> int:
             for one in checked.verdict.findings
         )
         checked = replace(checked, verdict=Verdict(tuple(found)))
-    if context.json:
+    if args.format:
+        print(_formatted(context, args, checked), end="")
+    elif context.json:
         online = _online_document(checked) if args.online else {}
         ignored = {"ignored": len(checked.ignored)}
         context.emit(documents.check(checked.verdict, checked.files) | ignored | online)
@@ -85,6 +95,31 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if not checked.verdict.accepted:
         return RejectedError.code
     return 0 if _is_alive(context, args, checked) else ConfigvaultError.code
+
+
+def _formatted(context: Context, args: argparse.Namespace, checked: Checked) -> str:
+    """Return the findings in the format that was asked for, their paths as whoever started this knows them."""
+    import os
+    from dataclasses import replace
+
+    import configvault
+    from configvault import app
+    from configvault.core.rendering.findings import FORMATS, About
+
+    top = os.path.abspath(args.path if args.path is not None else context.settings().root)
+    here = os.getcwd()
+    # A forge knows the paths in its repository, where the command is started.
+    directory = os.path.relpath(top, here) if os.path.commonpath((top, here)) == here else top
+    about = About(
+        directory,
+        configvault.__version__,
+        {rule.name: rule.protects_from for rule in app.rules()},
+        checked.files,
+    )
+    found = [
+        replace(one, hint=context.hint(one.hint) if one.hint else None) for one in checked.verdict.findings
+    ]
+    return FORMATS[args.format](found, about)
 
 
 def _is_alive(context: Context, args: argparse.Namespace, checked: Checked) -> bool:

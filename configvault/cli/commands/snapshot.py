@@ -25,7 +25,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     """Record and print what came of it."""
     from configvault.usecases.record import record
 
-    outcome = record(context.site(), "manual", reason=args.message, pin=args.pin, force=args.force)
+    outcome = record(context.site(keep=True), "manual", reason=args.message, pin=args.pin, force=args.force)
     return finish(context, outcome)
 
 

@@ -83,27 +83,11 @@ def junit(reports: Sequence[HealthReport]) -> str:
 
     A check that could not decide, and one that fails and is not required, are skipped ones, with the reason.
     """
-    from xml.sax.saxutils import quoteattr
+    from configvault.core.rendering.junit import FAILURE, SKIPPED, Case, document
 
-    failed = sum(not one.ok and one.required for one in reports)
-    skipped = sum((one.ok and one.note is not None) or not (one.ok or one.required) for one in reports)
-    seconds = sum(one.elapsed_seconds or 0 for one in reports)
-    counts = f'tests="{len(reports)}" failures="{failed}" errors="0" skipped="{skipped}" time="{seconds:.3f}"'
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="configvault" {counts}>',
-        f'  <testsuite name="health" {counts}>',
-    ]
+    cases = []
     for one in reports:
-        case = f'    <testcase classname="configvault.health" name={quoteattr(_xml(one.name))}'
-        case += f' time="{one.elapsed_seconds or 0:.3f}"'
-        tag = "failure" if one.required and not one.ok else "skipped"
         said = one.error or one.note
-        end = f"><{tag} message={quoteattr(_xml(said))}/></testcase>" if said else "/>"
-        lines.append(case + end)
-    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
-
-
-def _xml(text: str) -> str:
-    """Return `text` without what no XML may hold."""
-    return "".join(char if char.isprintable() or char in "\t\n" else "?" for char in text)
+        ended = None if not said else FAILURE if one.required and not one.ok else SKIPPED
+        cases.append(Case(one.name, ended, said or "", seconds=one.elapsed_seconds or 0))
+    return document("health", cases)

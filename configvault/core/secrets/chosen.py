@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 
-_CHUNK = re.compile(r"[A-Za-z0-9]+")
+from configvault.core.pattern import pattern
+
+_CHUNK = pattern(r"[A-Za-z0-9]+")
 # Letters and digits mixed with a reason: versions, sizes, dates, the names of standards.
-_REASONED = re.compile(
+_REASONED = pattern(
     r"(?ix)v?[0-9]+(?:[a-z]{1,5}[0-9]{0,2})? | 0[xob][0-9a-f]+ | [0-9]+e[0-9]+ | [0-9]{8}t[0-9]{4,6}z? | [0-9]{1,2}t[0-9]{1,2}z?"
     r"| (?:rc|beta|alpha|dev|post|pre|build|v|u?int|float|uuid|utf|oauth|http|https|sha|md|base|ipv|tls|ssl|rfc|hs|rs|es|ps|aes|h|s|k|x|p|y|z|id|r|q|d|ec|mp)[0-9]{1,4}"
     r"| k8s | s3 | 2fa | [0-9a-f]{7,12} | [0-9]{1,4}(?:st|nd|rd|th)"
 )
 # A name in which numbers count: `Token2`, `GetUserV2`, `step_10`, `S3Bucket`; never one with a zero before, or small letters behind.
-_NUMBERED = re.compile(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+)+(?:[1-9][0-9]{0,2}|0)?(?![a-z]))+")
-_VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)*(?:[-+][\w.+-]*)?", re.ASCII)
+_NUMBERED = pattern(r"(?:(?:[A-Z]?[a-z]+|[A-Z]+)+(?:[1-9][0-9]{0,2}|0)?(?![a-z]))+")
+_VERSION = pattern(r"v?[0-9]+(?:\.[0-9]+)*(?:[-+][\w.+-]*)?", re.ASCII)
 _SIGNS = frozenset("!$%^*+=?~@&")
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from configvault.core.pattern import pattern
+
 Span = tuple[int, int]
 
 # Source: crypt(5), the formats of Apache, Django, PostgreSQL and LDAP. What is hidden is the whole hash, its salt included.
-_HASH = re.compile(
+_HASH = pattern(
     r"(?<![\w$])\$(?:[0-9][a-z]{0,2}|apr1|y|gy|md5|sha1|argon2(?:id|i|d)|scrypt|s0|bcrypt[\w-]{0,16}|pbkdf2[\w-]{0,16}|P|H|S)"
     r"\$[^\s:\"'`,;<>]{4,}+"
     r"|\{(?:SHA|SSHA|SHA(?:256|384|512)|SSHA(?:256|384|512)|MD5|SMD5|CRYPT|PBKDF2[\w-]{0,12}|ARGON2|BCRYPT)\}[^\s:\"'`,;<>]{4,}+"
@@ -20,7 +22,7 @@ _HASH = re.compile(
     r"|(?<![\w*])\*[0-9A-F]{40}(?![0-9A-Za-z])"
 )
 # Where the secret is the rest of the path. Source: the issuers' documentation.
-_WEBHOOK = re.compile(
+_WEBHOOK = pattern(
     r"(?i)://(?:"
     r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/"
     r"|[\w.-]{1,80}/open-apis/bot/(?:v[0-9]/)?hook/|[\w.-]{1,80}/flow/api/trigger-webhook/"
@@ -35,21 +37,21 @@ _WEBHOOK = re.compile(
     r"|[^\s\"'<>?#]{3,200}?/(?:web)?hooks?(?:/[\w.-]{1,15})?/(?=[^\s/\"'<>?#]{0,80}[0-9])(?=[^\s/\"'<>?#]{16})"
     r")([^\s\"'<>?#\\]{6,}+)"
 )
-_NETRC = re.compile(
+_NETRC = pattern(
     r"(?:\b(?:login|user|account)[ \t]++\S++[ \t]++(?:password|passwd|account)[ \t]++"
     r"|^[ \t]*+(?:password|passwd)[ \t]++(?=\S++[ \t]*+$))(?![:=])(\S++)"
 )
-_NETRC_PLACE = re.compile(r"^[ \t]*(?:machine[ \t]+\S|default\b)")
-_PGPASS = re.compile(
+_NETRC_PLACE = pattern(r"^[ \t]*(?:machine[ \t]+\S|default\b)")
+_PGPASS = pattern(
     r"^(?!https?:)(?!(?:[0-9a-fA-F]{0,4}:){4})(?:\\.|[^\s:\\#]){1,255}:(?:[0-9]{2,5}|\*):(?:\\.|[^\s:\\]){1,128}"
     r":(?:\\.|[^\s:\\]){1,128}:(\S.*)$"
 )
-_HTPASSWD = re.compile(r"^[\w.@-]{1,128}:([./A-Za-z0-9]{13})\s*$")
-_SHADOW = re.compile(r"^[\w.@-]{1,128}:([^\s:]{4,255}):[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:")
+_HTPASSWD = pattern(r"^[\w.@-]{1,128}:([./A-Za-z0-9]{13})\s*$")
+_SHADOW = pattern(r"^[\w.@-]{1,128}:([^\s:]{4,255}):[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:")
 
 # What a line has that holds one of these, for the sieve.
 SIGNS = ("$", "{S", "{MD5", "{CRYPT", "{P", "{A", "{B", "SCRAM-", "://")
-_STARS = re.compile(r"\*[0-9A-F]{40}")
+_STARS = pattern(r"\*[0-9A-F]{40}")
 
 
 def may_hold(line: str) -> bool:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator
 
+from configvault.core.pattern import pattern
 from configvault.core.secrets import names
 
 Span = tuple[int, int]
 
-_TAG = re.compile(r"<(/?)([A-Za-z_][\w:.-]{0,100})((?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*+)>")
-_ATTRIBUTE = re.compile(r"([\w:.-]{1,100})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_TAG = pattern(r"<(/?)([A-Za-z_][\w:.-]{0,100})((?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*+)>")
+_ATTRIBUTE = pattern(r"([\w:.-]{1,100})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _NAMING = frozenset({"name", "key", "id", "property", "param", "field", "param-name", "prop"})
 _HOLDING = frozenset({"value", "val", "content", "text", "data", "default"})
 _LONGEST_BODY = 16 * 1024

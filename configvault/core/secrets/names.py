@@ -6,9 +6,10 @@ decides. Wrong on the careful side: a `page_token` is taken for a secret.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
+
+from configvault.core.pattern import pattern
 
 # Names in other scripts; one counts where a name ends with it (`访问令牌`), so that `密码长度` (its length) does not.
 FOREIGN_NAMES = (
@@ -19,7 +20,7 @@ FOREIGN_NAMES = (
     "пароль", "пароля", "токен", "секрет", "секретный ключ", "пин-код", "пінкод", "ключ api", "api-ключ", "парола",
     "κωδικός", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "पासवर्ड", "รหัสผ่าน", "hasło", "şifre",
 )  # fmt: skip
-_FOREIGN_TAIL = re.compile(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
+_FOREIGN_TAIL = pattern(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
 
 FOREIGN_STEMS = (*FOREIGN_NAMES, "contrase", "lösenord", "schlüssel", "mật", "clé")
 
@@ -42,12 +43,12 @@ VALUE_NAMES = frozenset({"value", "val", "values", "example", "examples", "defau
 NAME_NAMES = frozenset({"name", "key", "header", "field", "param"})
 
 # A key of these is no secret although its value is random: checksums, ids, references to other places.
-REFERENCE_NAME = re.compile(
+REFERENCE_NAME = pattern(
     r"(?i)(?:^|[^a-z])(?:ids?|uuid|guid|sha[0-9]*(?:sum)?|md5(?:sum)?|digest|checksum|hash|commit|rev|revision|etag"
     r"|integrity|fingerprint|\$ref)$|[a-z](?:Id|Sha|Hash)$|operationId$"
 )
 
-_SECRET = re.compile(
+_SECRET = pattern(
     r"passw|passphrase|passcode|passkey|pswd|pword|pwd|secret(?!ar)|token(?!i)|credential|cookie|authorization|bearer"
     r"|signature|jwt|connectionstring|connstr|keypass|storepass|seedphrase|seedwords|recovery(?:phrase|codes?|key)"
     r"|backup(?:phrase|codes)|mnemonic|pincode|pinnumber"
@@ -70,7 +71,7 @@ _SECRET_LAST = frozenset({"pin", "pincode", "salt", "seed", "pepper", "mnemonic"
 # What these hold may be a number of something else: only what is long enough, or no number, is taken for a secret.
 _WEAK_LAST = frozenset({"pin", "seed", "pepper"})
 # Names of several words, where they are written apart.
-_PHRASE = re.compile(
+_PHRASE = pattern(
     r"(?:^|[^a-z])(?:pass (?:word|phrase|code|wd)"
     r"|(?:api|access|secret|private|signing|encryption|master|shared|licen[cs]e|app|client|auth|security|service|ssh) (?:key|token)"
     r"|(?:seed|recovery|backup|secret|wallet|mnemonic) (?:phrase|words?|codes?)|mot de passe|cle (?:api|privee|secrete)"
@@ -107,7 +108,7 @@ _LAST_OF_NONE = frozenset(
         "colour", "icon", "layout", "rotation", "reset", "encoding", "used", "left", "remaining", "allowed", "disabled",
     }
 )  # fmt: skip
-_CONTAINER = re.compile(
+_CONTAINER = pattern(
     r"(?:secrets|credentials|passwords|passwds|tokens|cookies|(?:api|access|private|secret)keys|stringdata|creds|contrasenas"
     r"|passworter|senhas)$"
 )
@@ -128,9 +129,9 @@ _SCHEMA_WORDS = frozenset(
     }
 )
 _QUERY_NAMES = frozenset({"key", "sig", "sign", "code", "ticket", "ak", "sk", "state", "auth"})
-_FILE = re.compile(r"\.(?:ya?ml|json|toml|ini|conf|cfg|txt|md|py|sh|go|js|log)$")
-_RUN = re.compile(r"[\w.$-]+")
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
+_FILE = pattern(r"\.(?:ya?ml|json|toml|ini|conf|cfg|txt|md|py|sh|go|js|log)$")
+_RUN = pattern(r"[\w.$-]+")
+_WORD = pattern(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from configvault.core.pattern import pattern
 from configvault.core.secrets import names
 
 Span = tuple[int, int]
@@ -17,30 +18,28 @@ Span = tuple[int, int]
 HIDDEN = "\ue000"
 _MOST_WORDS = 400
 _BETWEEN = 4
-_WORD = re.compile(r"(?:[-=]>|[^\s,;<>{}\[\]|])++")
+_WORD = pattern(r"(?:[-=]>|[^\s,;<>{}\[\]|])++")
 _VERBS = frozenset(
     {
         "is", "was", "are", "were", "be", "being", "equals", "=", "==", ":", ":=", "->", "=>", "→", "⇒", "—", "-",
         "es", "era", "est", "etait", "était", "ist", "war", "lautet", "é", "è", "jest", "to", "into", "from", "now", "called",
     }
 )  # fmt: skip
-_FOREIGN = re.compile(
+_FOREIGN = pattern(
     "(?:" + "|".join(map(re.escape, names.FOREIGN_NAMES)) + ")"
     r"(?:(?:[ \t]*+(?:[（(][^()（）]{0,40}[)）])?[ \t]*+(?:就是|曾是|原为|现为|改为|改成|变为|换成|设为|设置为|等于|是|为|為|は|が|는|은|это|->|=>|→|[:=：＝]))"  # noqa: RUF001
     r"[ \t]*+(?=[\"'“‘「『`]?([!-~]{3,}+))|[ \t]++(?=([!-~]{6,}+)))[\"'“‘「『`]?",  # noqa: RUF001
 )
 _QUOTES = "\"'`“\u2018"
-_END = re.compile(r"[.,;:!?)\]}\"'`>。，；]+$")  # noqa: RUF001
+_END = pattern(r"[.,;:!?)\]}\"'`>。，；]+$")  # noqa: RUF001
 # What has a letter and a digit, or a sign, and is no secret.
-_KNOWN = re.compile(
+_KNOWN = pattern(
     r"(?ix)v?[0-9]+(?:[.:_-][0-9a-z]+)*+ | [0-9]+[a-z]{1,4} | (?:oauth|utf|utf-|http|http/|tls|ssl|tlsv|ipv|x\.|x|rfc|rfc-|pkcs|pkcs\#|sha|sha-|hs|rs|es|ps|md|aes|aes-|des"
     r"|base|int|uint|float|v|ed|p-|s|ec|gpt-|k8s|log4j|c\+\+|u2f|f2a|web|py|py3|python|go|java|es)[0-9][0-9.]*[a-z]? | [0-9]+(?:st|nd|rd|th)"
     r"| k8s | 2fa | u2f | fido2 | base64(?:url)? | bcrypt | argon2(?:id|i|d)? | pbkdf2 | [A-Z]{2,6}-[0-9]{1,5} | \#[0-9]+"
     r"| [0-9a-f]{40} | [0-9]{4}-[0-9]{2}-[0-9]{2}\S*"
 )
-_IDENTIFIER = re.compile(
-    r"[A-Za-z_][a-z_]*(?:[A-Z][a-z]+)*(?:\(\))?|[A-Z_]+|\$\{?\w+\}?|%\w|\{+\w+\}+|<[\w -]+>"
-)
+_IDENTIFIER = pattern(r"[A-Za-z_][a-z_]*(?:[A-Z][a-z]+)*(?:\(\))?|[A-Z_]+|\$\{?\w+\}?|%\w|\{+\w+\}+|<[\w -]+>")
 _COMMON = frozenset(
     {
         "required", "missing", "invalid", "valid", "empty", "wrong", "optional", "expired", "unset", "null", "none", "true", "false",

@@ -9,22 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_RUN = re.compile(r"(?<![\w+/.~-])[\w+/.~-]{20,}+={0,2}", re.ASCII)
-_PART = re.compile(r"[A-Za-z0-9]+")
-_WORDS = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{5,}")
-_BOUNDARIES = re.compile(r"(?<=[0-9])(?=[A-Za-z])|(?<=[A-Za-z])(?=[0-9])")
-_GIT_ID = re.compile(r"[0-9a-f]{40}")
-_PREFIXED_ID = re.compile(r"(?!(?:sk|pk|rk|pat|key|tok|t|u)[_-])[a-z]{1,3}[_-][0-9a-f]{32,34}|cli_[0-9a-f]{16}")
-_UUID = re.compile(r"(?i)(?:[a-z]{1,8}[_-])?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[a-z]{2,4})?")
-_SUM = re.compile(r"(?i)(?:sha-?[0-9]{1,3}(?:sum)?|md5(?:sum)?|blake2b)[:=@ -]{1,2}$")
-_SUM_PREFIX = re.compile(r"sha(?:256|384|512)-")
-_PICTURE = re.compile(r"data:(?:image|font|audio|video)/[\w.+-]{1,40};base64,$")
+from configvault.core.pattern import pattern
+
+_RUN = pattern(r"(?<![\w+/.~-])[\w+/.~-]{20,}+={0,2}", re.ASCII)
+_PART = pattern(r"[A-Za-z0-9]+")
+_WORDS = pattern(r"[A-Z]?[a-z]{4,}|[A-Z]{5,}")
+_BOUNDARIES = pattern(r"(?<=[0-9])(?=[A-Za-z])|(?<=[A-Za-z])(?=[0-9])")
+_GIT_ID = pattern(r"[0-9a-f]{40}")
+_PREFIXED_ID = pattern(r"(?!(?:sk|pk|rk|pat|key|tok|t|u)[_-])[a-z]{1,3}[_-][0-9a-f]{32,34}|cli_[0-9a-f]{16}")
+_UUID = pattern(r"(?i)(?:[a-z]{1,8}[_-])?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:\.[a-z]{2,4})?")
+_SUM = pattern(r"(?i)(?:sha-?[0-9]{1,3}(?:sum)?|md5(?:sum)?|blake2b)[:=@ -]{1,2}$")
+_SUM_PREFIX = pattern(r"sha(?:256|384|512)-")
+_PICTURE = pattern(r"data:(?:image|font|audio|video)/[\w.+-]{1,40};base64,$")
 _LONE_PART = 20
 _PARTS_TOGETHER = 24
 _SHORTEST_PART = 8
 
 # Source: the formats that the issuers document, also where the rest is too short to look random.
-_KNOWN = re.compile(
+_KNOWN = pattern(
     r"(?<![A-Za-z0-9])(?:"
     r"sk-[\w-]{8,}+|(?:sk|rk)_(?:live|test)_\w{8,}+|pat_\w{16,}+|gh[opusr]_\w{16,}+|github_pat_\w{16,}+|glpat-[\w-]{12,}+"
     r"|xox[abeoprs]-[\w-]{8,}+|AKIA[0-9A-Z]{12,}+|ASIA[0-9A-Z]{12,}+|AIza[\w-]{20,}+|LTAI[0-9A-Za-z]{12,}+|AKID[0-9A-Za-z]{12,}+"

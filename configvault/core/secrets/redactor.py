@@ -14,9 +14,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import compress, islice
 
+from configvault.core.frozen import field, mutable
+from configvault.core.pattern import pattern
 from configvault.core.secrets import markup, names, values
 from configvault.core.secrets.values import MARK, Known, Span
 
@@ -30,18 +31,16 @@ LEAST_PRINTED = 4
 _LONGEST_REPEATED = 1024
 _MOST_REPEATED = 500
 
-_PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_BEGIN = pattern(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_END = "-----END"
-_MEMBER = re.compile(
-    r"([ \t]*+(?:-[ \t]++)*+)[\"']?([\w.$/-]++)[\"']?[ \t]*+[:=](?=[ \t\"'\[{]|$|\r)", re.ASCII
-)
+_MEMBER = pattern(r"([ \t]*+(?:-[ \t]++)*+)[\"']?([\w.$/-]++)[\"']?[ \t]*+[:=](?=[ \t\"'\[{]|$|\r)", re.ASCII)
 # A line that is a member of a mapping in any script, or ends what stands before it, so that no value goes on in it.
-_OTHER = re.compile(
+_OTHER = pattern(
     r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)"
 )
-_TABLE = re.compile(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
-_MERGE = re.compile(r"[ \t]*+(?:-[ \t]++)*+<<[ \t]*+:(?=[ \t])")
-_LONE_NAME = re.compile(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
+_TABLE = pattern(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
+_MERGE = pattern(r"[ \t]*+(?:-[ \t]++)*+<<[ \t]*+:(?=[ \t])")
+_LONE_NAME = pattern(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
 
 
 class Redactor:
@@ -179,7 +178,7 @@ def _merged(line: str, spans: list[Span]) -> list[Span]:
     return stripped
 
 
-@dataclass(slots=True)
+@mutable
 class _Carry:
     """What one line leaves to the next: a value that goes on, or names whose values come below."""
 

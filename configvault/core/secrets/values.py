@@ -10,70 +10,71 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
 
+from configvault.core.frozen import field, mutable
+from configvault.core.pattern import pattern
 from configvault.core.secrets import forms, names, prose
 from configvault.core.secrets.randomness import KNOWN_STARTS, random_spans
 
-MARK = re.compile(r"<secret(?:#[0-9a-f]{6})?>")
+MARK = pattern(r"<secret(?:#[0-9a-f]{6})?>")
 
 # Letters of every script, bytes that are no UTF-8, and letters written as `\u0061` count as parts of a name.
-_PAIR = re.compile(
+_PAIR = pattern(
     "(?<![\\w.$-])((?:[\\w.$\udc80-\udcff-]|\\\\u[0-9A-Fa-f]{4}|\\\\x[0-9A-Fa-f]{2})++)()"
     "(?:\\\\*+[\"'`”’])?[ \t]*+(?:[(（][^()（）\n]{0,40}[)）][ \t]*+)?+"  # noqa: RUF001 -- as Chinese text has them
     "(:=|=>|==?|:(?!:)|[：＝])[ \t]*+",  # noqa: RUF001
 )
-_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ESCAPED = pattern(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 # `{"password" "X"}`, `password "X"`: the sign between name and value was forgotten, or stands in the quotes.
-_UNSIGNED = re.compile(
+_UNSIGNED = pattern(
     r"(?:(\\*+[\"'])([\w.$ -]{1,60}):?[ \t]*\1[ \t]*+|(?<![\w.$\"'-])([\w.$-]++)[ \t]++)(?=\\*+[\"'][^\s,:;}\])])"
 )
-_COMPLEX = re.compile(r"[ \t]*+(?:-[ \t]++)*+\?[ \t]++[\"']?([^\"':#{}\[\]]{1,80})[\"']?[ \t]*+\r?$")
-_ANSWER = re.compile(r"()()[ \t]*+(:)(?=[ \t])[ \t]*+")
-_ANCHORED = re.compile(r"()&([^\s,\[\]{}]++)()[ \t]*+")
-_FLAG = re.compile(
+_COMPLEX = pattern(r"[ \t]*+(?:-[ \t]++)*+\?[ \t]++[\"']?([^\"':#{}\[\]]{1,80})[\"']?[ \t]*+\r?$")
+_ANSWER = pattern(r"()()[ \t]*+(:)(?=[ \t])[ \t]*+")
+_ANCHORED = pattern(r"()&([^\s,\[\]{}]++)()[ \t]*+")
+_FLAG = pattern(
     r"(?<![\w-])--([A-Za-z][\w-]*+)(?:\\*+[\"'],?[ \t]++\\*+[\"']|[ \t]++)(?![-\s])([^\s\"']++)", re.ASCII
 )
-_AUTH = re.compile(r"(?i)(?<![a-z])(?:bearer|basic)[ \t]++([\w.~+/=-]{8,}+)", re.ASCII)
-_SCHEME = re.compile(r"(?i)(?:bearer|basic|digest|token|apikey|negotiate)[ \t]++(?=\S)")
-_AUTHORITY = re.compile(r"(?<![\w+.-])[A-Za-z][\w+.-]*+://([^\s\"'<>\\/?#@]*+)", re.ASCII)
-_OPENING = re.compile(r"(\\*+)(\"\"\"|'''|[\"'`])")
-_BLOCK = re.compile(r"(?:[&!]\S*+[ \t]++)*+[|>][0-9+-]{0,2}[ \t]*+(?:#.*+)?$", re.DOTALL)
-_NO_NODE = re.compile(r"(?:[&!]\S*+[ \t]*+)*+(?:#.*+)?$", re.DOTALL)
-_ALIAS = re.compile(r"\*([^\s,\[\]{}]++)[ \t]*+(?:#.*+|[,}\]].*+)?$", re.DOTALL)
-_ALIAS_USED = re.compile(r"(?<![^\s,\[{:-])\*([^\s,\[\]{}]++)")
+_AUTH = pattern(r"(?i)(?<![a-z])(?:bearer|basic)[ \t]++([\w.~+/=-]{8,}+)", re.ASCII)
+_SCHEME = pattern(r"(?i)(?:bearer|basic|digest|token|apikey|negotiate)[ \t]++(?=\S)")
+_AUTHORITY = pattern(r"(?<![\w+.-])[A-Za-z][\w+.-]*+://([^\s\"'<>\\/?#@]*+)", re.ASCII)
+_OPENING = pattern(r"(\\*+)(\"\"\"|'''|[\"'`])")
+_BLOCK = pattern(r"(?:[&!]\S*+[ \t]++)*+[|>][0-9+-]{0,2}[ \t]*+(?:#.*+)?$", re.DOTALL)
+_NO_NODE = pattern(r"(?:[&!]\S*+[ \t]*+)*+(?:#.*+)?$", re.DOTALL)
+_ALIAS = pattern(r"\*([^\s,\[\]{}]++)[ \t]*+(?:#.*+|[,}\]].*+)?$", re.DOTALL)
+_ALIAS_USED = pattern(r"(?<![^\s,\[{:-])\*([^\s,\[\]{}]++)")
 # A tag or an anchor without a value, or a comment without a space: it may as well be a value that begins with that sign.
-_ONLY_SIGNED = re.compile(r"(?:!(?!!?[a-z]{1,12}(?:\s|$))|&|#(?=[^\s#!-]))\S{3,}")
-_DASHES = re.compile(r"[ \t]*+(?:-[ \t]++)*+")
-_LINE_START = re.compile(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`])?+$")
-_PLACEHOLDER = re.compile(r"\$\{(?:[A-Za-z_]\w*|file:[^}]*)\}|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}", re.ASCII)
+_ONLY_SIGNED = pattern(r"(?:!(?!!?[a-z]{1,12}(?:\s|$))|&|#(?=[^\s#!-]))\S{3,}")
+_DASHES = pattern(r"[ \t]*+(?:-[ \t]++)*+")
+_LINE_START = pattern(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`])?+$")
+_PLACEHOLDER = pattern(r"\$\{(?:[A-Za-z_]\w*|file:[^}]*)\}|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}", re.ASCII)
 _NOTHING = frozenset(
     {"", "null", "~", "true", "false", "none", "yes", "no", "on", "off", "undefined", "nil", "{}", "[]"}
 )
 _KINDS_OF_AUTH = frozenset(
     {"oauth", "oauth2", "basic", "bearer", "digest", "token", "apikey", "required", "optional"}
 )
-_SCOPE = re.compile(r"[a-z][a-z._-]{0,23}")
-_SPECIAL = re.compile(r"(?<!\\)\\*+[\"']|[{}\[\]]")
-_QUOTE = re.compile(r"(?<!\\)(\\*+)([\"'`])")
+_SCOPE = pattern(r"[a-z][a-z._-]{0,23}")
+_SPECIAL = pattern(r"(?<!\\)\\*+[\"']|[{}\[\]]")
+_QUOTE = pattern(r"(?<!\\)(\\*+)([\"'`])")
 # From inside a quoted string up to the quote that closes it.
 _INSIDE = {
-    "'": re.compile(r"(?:[^']|'')*+(?=')"),
-    '"': re.compile(r'(?:[^\\"]|\\.)*+(?=")', re.DOTALL),
-    "`": re.compile(r"[^`]*+(?=`)"),
-    '"""': re.compile(r'(?:[^\\"]|\\.|"(?!""))*+(?=""")', re.DOTALL),
-    "'''": re.compile(r"(?:[^']|'(?!''))*+(?=''')"),
+    "'": pattern(r"(?:[^']|'')*+(?=')"),
+    '"': pattern(r'(?:[^\\"]|\\.)*+(?=")', re.DOTALL),
+    "`": pattern(r"[^`]*+(?=`)"),
+    '"""': pattern(r'(?:[^\\"]|\\.|"(?!""))*+(?=""")', re.DOTALL),
+    "'''": pattern(r"(?:[^']|'(?!''))*+(?=''')"),
 }
 # A sieve for most lines: what has none of these holds no secret. It may let through what holds none either. Plain words
 # one after the other are found many times quicker than by one pattern.
 _STEMS = (*names.STEMS, "basic")
 _SIGNS = ("?", "&", "@", "\\u", "\\x", "-----BEGIN", *forms.SIGNS, *KNOWN_STARTS)
-_SHORT = re.compile(names.SHORT)
+_SHORT = pattern(names.SHORT)
 # Letters of double width, and bytes that are no UTF-8, may spell any name.
-_STRANGE = re.compile("[\udc80-\udcff\uff21-\uff5a]")
-_LONG_RUN = re.compile(r"[\w+/.~$-]{20}", re.ASCII)
+_STRANGE = pattern("[\udc80-\udcff\uff21-\uff5a]")
+_LONG_RUN = pattern(r"[\w+/.~$-]{20}", re.ASCII)
 _PUNCTUATION = bytes(code for code in range(128) if not chr(code).isalnum())
 _MOST_PAIRS = 2000
 _LONGEST_UNSIGNED = 4096
@@ -85,7 +86,7 @@ _SECRETS = "secrets"
 Span = tuple[int, int]
 
 
-@dataclass(slots=True)
+@mutable
 class Found:
     """What one line holds: secret spans, and what goes on below it.
 
@@ -104,7 +105,7 @@ class Found:
     aliases: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@mutable
 class Known:
     """What one line has to know of the whole text.
 

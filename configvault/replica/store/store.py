@@ -9,11 +9,11 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.frozen import replace
 from configvault.core.replicas import VAULTS, Examined, Glance, Trouble, Why
 from configvault.core.stores import (
     BUNDLES,

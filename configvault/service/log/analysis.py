@@ -7,9 +7,8 @@ import math
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen, mutable
 from configvault.service.log.requests import Bare, Request
 
 SLOW_MS = 5000.0
@@ -83,7 +82,7 @@ def _rounded(ms: float, bits: int) -> float:
     return math.ldexp(round(mantissa * scale), exponent - bits)
 
 
-@dataclass(slots=True)
+@mutable
 class Counts:
     """The requests to one plugin, or to one while one snapshot was loaded."""
 

@@ -43,7 +43,7 @@ LAYERS: dict[str, set[str]] = {
         *("root", "vault", "validators", "coze", "service", "observers", "usecases"),
     },
     "daemon": {"core", "disk", "usecases", "app", "root", "vault", "service", "observers", "web", "who"},
-    "cli": {"core", "usecases", "app", "daemon", "config", "observers", "host"},
+    "cli": {"core", "disk", "usecases", "app", "daemon", "config", "observers", "host"},
     "__main__": {"cli"},
 }
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import errno
+import io
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from configvault.cli import parser
 from configvault.cli.context import Context
 from configvault.core.errors import ConfigvaultError, FaultError
 from configvault.core.exits import Exit
 
+_OUTPUT = "standard output"
+
 
 def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """Run the command line `argv` (default: this process's) and return its exit code."""
+    _open_standard_streams()
+    _name_output()
     # Names in the root may hold bytes that are no UTF-8: print them as they are, never fail on them.
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):
@@ -28,7 +34,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     context.json = "--json" in words
     context.config = _named(words)
     try:
-        args = parser.parse(words)
+        args = _parsed(words)
         context.take(args)
         code: int = args.run(context, args)
         sys.stdout.flush()
@@ -43,13 +49,73 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     except KeyboardInterrupt:
         context.say_error("interrupted")
         return Exit.INTERRUPTED
-    except OSError as error:
-        failure = from_os_error(error)
-        return _failed(context, error, failure)
+    except (OSError, MemoryError) as error:
+        return _failed(context, error, _of_the_system(error))
     except Exception as error:
         return _failed(context, error, FaultError(error))
     finally:
         context.close()
+
+
+def _parsed(words: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments; help and version end the process, and are to have been written by then."""
+    try:
+        return parser.parse(words)
+    except SystemExit:
+        sys.stdout.flush()
+        raise
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where a caller closed a standard stream: the next file opened would get its number, and its output."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            fd = os.open(os.devnull, os.O_RDWR)
+            if fd != number:
+                os.dup2(fd, number)
+                os.close(fd)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - lives as long as the process
+
+
+def _of_the_system(error: OSError | MemoryError) -> ConfigvaultError:
+    from configvault.disk import reasons
+
+    if isinstance(error, MemoryError):
+        return reasons.out_of_memory()
+    if error.filename == _OUTPUT:
+        # Without this Python complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        said = (error.strerror or str(error)).lower()
+        return ConfigvaultError(
+            f"cannot write to standard output: {said}",
+            "give it a place with room; what was done shows in: configvault status",
+        )
+    return reasons.explain(error)
+
+
+class _StandardOutput(io.FileIO):
+    """Standard output that says so where it cannot be written; the system gives such an error no name."""
+
+    def write(self, data: Any) -> int:
+        """Write as much as there is room for."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = _OUTPUT
+            raise
+
+
+def _name_output() -> None:
+    """Have errors of standard output bear a name, where it is the process's own."""
+    if sys.stdout is not sys.__stdout__ or not isinstance(sys.stdout, io.TextIOWrapper):
+        return
+    raw = _StandardOutput(1, "wb", closefd=False)
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(raw), "utf-8", "surrogateescape", line_buffering=raw.isatty()
+    )
 
 
 def _named(words: Sequence[str]) -> str | None:
@@ -69,22 +135,3 @@ def _failed(context: Context, error: Exception, failure: ConfigvaultError) -> in
         print("".join(traceback.format_exception(error)), end="", file=sys.stderr)
     context.fail(failure)
     return failure.code
-
-
-def from_os_error(error: OSError) -> ConfigvaultError:
-    """Return an error of the system as the operator should read it."""
-    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
-    what = f"{name}: {error.strerror}" if name else str(error.strerror or error)
-    other = "run it as a user who may, e.g. with sudo"
-    if os.geteuid() == 0:
-        other = "look at its mode, its attributes (lsattr) and what protects it; root itself may not"
-    hints = {
-        errno.ENOSPC: "make room on that file system, then try again",
-        errno.EDQUOT: "raise the quota or make room, then try again",
-        errno.EACCES: other,
-        errno.EPERM: other,
-        errno.EROFS: "remount that file system for writing",
-        errno.EMFILE: "raise the limit of open files: ulimit -n",
-    }
-    hint = hints.get(error.errno or 0, "look at that file, then try again; --verbose shows where it happened")
-    return ConfigvaultError(what[:1].lower() + what[1:] if not name else what, hint)

@@ -34,6 +34,7 @@ from configvault.daemon.jobs import Configured, Job, Lost, Task
 from configvault.daemon.reactions import Reactions
 from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
+from configvault.disk import reasons
 from configvault.root.capture import UnsettledError
 from configvault.root.trial import try_to_write
 from configvault.usecases import daemonstate, scan
@@ -377,8 +378,11 @@ class Worker:
         except ConfigvaultError as error:
             self._failed(doing, error.kind, error.message, error.hint)
         except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            self._failed(doing, "system", f"{error.strerror or error}{where}", None)
+            explained = reasons.explain(error)
+            self._failed(doing, "system", explained.message, explained.hint)
+        except MemoryError:
+            explained = reasons.out_of_memory()
+            self._failed(doing, "system", explained.message, explained.hint)
         except Exception as error:  # the boundary: a daemon that ends protects nothing
             fault = FaultError(error)
             self._failed(doing, fault.kind, fault.message, fault.hint)

@@ -68,19 +68,54 @@ def holder(path: str) -> dict[str, object] | None:
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        try:
-            return dict(json.loads(os.pread(fd, _ROOM, 0)))
-        except ValueError:
-            return {"pid": None, "command": "unknown", "since": None}
+        return _holder(fd)
     else:
         return None
     finally:
         os.close(fd)
 
 
+def _holder(fd: int) -> dict[str, object]:
+    """Return what the holder wrote of itself, unless that was somebody who is gone and the kernel knows another."""
+    try:
+        said = dict(json.loads(os.pread(fd, _ROOM, 0)))
+    except (ValueError, TypeError):
+        said = {}
+    if _is_there(said.get("pid")):
+        return said
+    known = _known_by_kernel(fd)
+    # Who is in another container is seen by nobody here, and may well have told the truth.
+    return known if known["pid"] is not None or not said else said
+
+
+def _is_there(pid: object) -> bool:
+    return type(pid) is int and os.path.exists(f"/proc/{pid}")
+
+
+def _known_by_kernel(fd: int) -> dict[str, object]:
+    """Return who holds the lock of `fd` without saying so: flock(1) in a shell, another program. Source: proc(5), locks."""
+    inode = os.fstat(fd).st_ino
+    who: dict[str, object] = {"pid": None, "command": "unknown", "since": None}
+    with contextlib.suppress(OSError), open("/proc/locks", encoding="ascii") as file:
+        for line in file:
+            words = line.split()
+            if words[1:2] == ["FLOCK"] and words[5].rpartition(":")[2] == str(inode) and int(words[4]) > 0:
+                who["pid"] = int(words[4])
+                with open(f"/proc/{words[4]}/comm", encoding="utf-8", errors="replace") as name:
+                    who["command"] = name.read().strip()
+                break
+    return who
+
+
 def _busy(path: str) -> BusyError:
     who = holder(path) or {}
+    pid, since = who.get("pid"), who.get("since")
+    if pid is None:
+        return BusyError(
+            f"the vault's lock {path} is held by a process that cannot be seen", f"fuser -v {path}"
+        )
+    when = f" since {since}" if since else f", which holds {path}"
     return BusyError(
-        f"the vault is locked by process {who.get('pid')} ({who.get('command')}) since {who.get('since')}",
+        f"the vault is locked by process {pid} ({who.get('command')}){when}",
         "wait until it is done and try again",
     )

@@ -11,6 +11,7 @@ from typing import IO, Protocol
 
 from configvault.core.errors import ConfigvaultError
 from configvault.core.model import Entry, Folder, Kind
+from configvault.disk import reasons
 from configvault.root.xattrs import NOTHING, Carried
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -154,8 +155,18 @@ def write_new(path: str, folder: Folder, source: Source) -> None:
             build(fd, name, folder, chunks)
             os.fsync(fd)
     except OSError as error:
+        named = OSError(error.errno, error.strerror, path)
+        may = error.errno in (
+            errno.EACCES,
+            errno.EPERM,
+            errno.EEXIST,
+            errno.ENOTEMPTY,
+            errno.ENOENT,
+            errno.ENOTDIR,
+        )
         raise ConfigvaultError(
-            f"cannot write {path}: {error.strerror}", "name a new directory in a folder where you may write"
+            f"cannot write {path}: {error.strerror}",
+            "name a new directory in a folder where you may write" if may else reasons.explain(named).hint,
         ) from error
 
 

@@ -197,7 +197,8 @@ class Restore:
                         entries.check_removable(fd, step.name, step.path)
                     place = self._place_for(step, fd)
                     if step.new is not None:
-                        self._build(fd, place, number, step, chunks)
+                        with _about(step):
+                            self._build(fd, place, number, step, chunks)
 
     def _build(self, fd: int, place: Staging, number: int, step: Step, chunks: entries.Chunks) -> None:
         new = step.new
@@ -253,7 +254,7 @@ class Restore:
                 if step.attributes_only:
                     self._set_folder(step.path, step.new)
                 elif step.parent in self._staging_of and (step.new is None or number in self._made):
-                    with self._parent(step) as fd:
+                    with self._parent(step) as fd, _about(step):
                         self._switch_one(fd, number, step)
             except _MissedError:
                 self._switched.pop()
@@ -535,6 +536,16 @@ class Restore:
                 self._folder(path) as fd,
             ):
                 os.fsync(fd)
+
+
+@contextlib.contextmanager
+def _about(step: Step) -> Iterator[None]:
+    """Have an error of the system name what is restored, not the name that it has for the time being."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = step.path
+        raise
 
 
 def _check_writable(fd: int, path: str) -> None:

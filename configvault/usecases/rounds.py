@@ -8,6 +8,7 @@ writing until we gave up.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping
 
 from configvault.core import compare
@@ -15,6 +16,7 @@ from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import field, mutable, replace
 from configvault.core.model import Entry, Finding, Folder, Severity, Trigger
 from configvault.core.plan import RestorePlan, plan
+from configvault.disk import reasons
 from configvault.root import entries
 from configvault.root import restore as root_restore
 from configvault.usecases.site import Site
@@ -141,22 +143,23 @@ def _apply(
 def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:
     """Return what to say of a restore that the system refused."""
     what = os_error_words(error, site.root.path)
-    return ConfigvaultError(f"cannot restore: {what}; {ending}", hint(error))
+    return ConfigvaultError(f"cannot restore: {what}; {ending}", hint(error, site.root.path))
 
 
 def os_error_words(error: OSError, root: str) -> str:
     """Return what went wrong, with the name it went wrong on."""
-    name = error.filename if error.filename is not None else root
-    return f"{error.strerror or error} ({name!r} in {root})"
+    name = reasons.shown(error)
+    return f"{error.strerror or error} ({f'{name!r} in ' if name else ''}{root})"
 
 
-def hint(error: OSError, where: str = "root") -> str:
-    """Return what helps against `error` on the file system of the root or the vault."""
+def hint(error: OSError, folder: str, where: str = "root") -> str:
+    """Return what helps against `error` below `folder`, on the file system of the root or the vault."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"free space on the file system of the {where}, then try again"
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+    found = OSError(error.errno, error.strerror, os.path.join(folder, reasons.shown(error) or ""))
+    if found.errno == errno.EACCES and os.geteuid() != 0:
         return "run it as a user who can write there and set owners, for example with sudo"
-    return "see `configvault doctor`, then try again"
+    return reasons.explain(found).hint or "see `configvault doctor`, then try again"
 
 
 def _unequal(site: Site, live: Folder, target: Folder, safety: str | None) -> ConfigvaultError:

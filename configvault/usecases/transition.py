@@ -347,7 +347,7 @@ def finish(site: Site, journal: Journal, stage: Stage, aimed: Aim | None = None)
         raise ConfigvaultError(
             f"the root is restored, but this could not be recorded: {what}; "
             "the next command that writes will record it",
-            rounds.hint(error, "vault"),
+            rounds.hint(error, site.vault.path, "vault"),
         ) from error
     done = Finished(journal, snapshot, restored)
     if journal.reload:

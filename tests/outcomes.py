@@ -9,6 +9,8 @@ from configvault.core.model import Finding, HealthReport, RejectedState, ReloadR
 from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
+    Drilled,
+    DrillOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -74,6 +76,8 @@ NAMED: list[tuple[Outcome, str]] = [
     (LookOutcome(3, False, 0.02), "looked"),
     (DaemonOutcome(Phase.READY, "watching"), "daemon"),
     (VerifyOutcome(True, None, 0.2), "verified"),
+    (DrillOutcome((Drilled("backup", ok=True, words="equal"),), 0.2), "drilled"),
+    (DrillOutcome((Drilled("backup", ok=False, words="damaged"),), 0.2), "failed"),
     (VerifyOutcome(False, "a blob is missing", 0.2), "failed"),
     (UpkeepOutcome(True, ("rejected_20231201_120001",)), "upkeep"),
 ]

@@ -76,6 +76,7 @@ WRITERS = {
     "disk": "what others name: files that survive a power cut, locks",
     "config/initial.py": "a first config file",
     "vault": "the vault",
+    "usecases/drill.py": "a scratch folder in the vault",
     "usecases/edit.py": "copies in a private folder of the caller's",
     "cli/commands/edit.py": "that folder",
     "replica/offered.py": "a temporary repository of its own",

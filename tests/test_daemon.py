@@ -188,6 +188,19 @@ def test_scheduled_backup(place: Watched) -> None:
     assert set(daemonstate.schedule(Vault(str(place.vault), {})).last) == {"backup", "verify"}
 
 
+def test_scheduled_drill(place: Watched) -> None:
+    """A drill on schedule says of each replica whether the host could be recovered from it, until a later one can."""
+    place.configure(f'schedule: {{drill: "every 1s"}}\nreplicas: [{{url: {place.base}/r.git}}]')
+    with place.daemon() as daemon:
+        said = daemon.wait("replicas.drill_failed")
+        assert "r.git" in said["message"]
+        subprocess.run(["git", "init", "-q", "--bare", f"{place.base}/r.git"], check=True)
+        place.command("replicate")
+        daemon.wait("replicas.drilled")
+    kept = daemonstate.schedule(Vault(str(place.vault), {}))
+    assert (kept.drilled, kept.drill_failure) == (True, None)
+
+
 def test_missed_schedule_is_caught_up_once(place: Watched) -> None:
     """What was due while it was down is done once: the backup before it is ready, the check of the vault after."""
     place.configure('schedule: {backup: "every 1h", verify: "every 1h"}')

@@ -42,7 +42,7 @@ class Figures:
     latest snapshot's plugins by their type. `refused_since` is when the
     state that is live was first refused. `last_load_ok` is whether the service took what it was last told to load, by
     whomever. `last_proof` is when the daemon last proved that it sees changes;
-    `last_backup` and `last_verify` when the scheduled run last went through.
+    `last_backup`, `last_verify` and `last_drill` when the scheduled run last went through.
     """
 
     by_trigger: Mapping[str, int] = field(default_factory=dict)
@@ -61,6 +61,8 @@ class Figures:
     last_backup: datetime | None = None
     last_verify: datetime | None = None
     verified: bool | None = None
+    last_drill: datetime | None = None
+    drilled: bool | None = None
     degraded: int | None = None
     replicas: tuple[ReplicaFigures, ...] = ()
     source: SourceFigures | None = None

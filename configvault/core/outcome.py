@@ -319,6 +319,33 @@ class VerifyOutcome:
 
 
 @frozen
+class Drilled:
+    """What came of recovering from one replica; `words` say what is proven, or why it failed."""
+
+    url: str
+    ok: bool
+    words: str
+
+
+@frozen
+class DrillOutcome:
+    """What a drill found: every replica was recovered from into a scratch folder, and compared."""
+
+    replicas: tuple[Drilled, ...]
+    elapsed_seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Return whether every replica can be recovered from."""
+        return all(one.ok for one in self.replicas)
+
+    @property
+    def message(self) -> str | None:
+        """Return what failed first, None where nothing did."""
+        return next((f"{one.url}: {one.words}" for one in self.replicas if not one.ok), None)
+
+
+@frozen
 class UpkeepOutcome:
     """What housekeeping did: whether it packed, the ids of the refused states it dropped and the snapshots it pruned.
 
@@ -368,6 +395,7 @@ Outcome = (
     | LookOutcome
     | DaemonOutcome
     | VerifyOutcome
+    | DrillOutcome
     | UpkeepOutcome
     | CommandOutcome
 )

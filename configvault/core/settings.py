@@ -132,6 +132,7 @@ class ScheduleSettings:
 
     backup: str | None = field(default="0 2 * * *", metadata=allowed("schedule"))
     verify: str | None = field(default="0 4 * * 0", metadata=allowed("schedule"))
+    drill: str | None = field(default=None, metadata=allowed("schedule"))
 
 
 @frozen

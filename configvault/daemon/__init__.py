@@ -265,7 +265,11 @@ class _Daemon:
     def _start_clock(self) -> None:
         """Ring at the configured times from now on, and at once for what was missed."""
         settings = self._site.settings
-        lines = {Task.BACKUP.value: settings.schedule.backup, Task.VERIFY.value: settings.schedule.verify}
+        lines = {
+            Task.BACKUP.value: settings.schedule.backup,
+            Task.VERIFY.value: settings.schedule.verify,
+            Task.DRILL.value: settings.schedule.drill,
+        }
         now = self._site.now()
         zone = now.tzinfo
         assert zone is not None

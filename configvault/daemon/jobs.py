@@ -6,15 +6,16 @@ import enum
 from collections.abc import Callable
 
 from configvault.core.frozen import frozen
-from configvault.core.outcome import Watching
+from configvault.core.outcome import DrillOutcome, Watching
 from configvault.usecases.site import Site
 
 
 class Task(enum.StrEnum):
-    """What needs no more than its name; the first two are lines of the schedule."""
+    """What needs no more than its name; the first three are lines of the schedule."""
 
     BACKUP = "backup"
     VERIFY = "verify"
+    DRILL = "drill"
     STOP = "stop"
 
 
@@ -35,4 +36,11 @@ class Configured:
     done: Callable[[], None]
 
 
-Job = Task | Lost | Configured
+@frozen
+class DrillEnded:
+    """A drill, which runs in a thread of its own, has ended."""
+
+    outcome: DrillOutcome
+
+
+Job = Task | Lost | Configured | DrillEnded

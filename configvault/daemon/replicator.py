@@ -84,7 +84,7 @@ class Replicator:
 
     def lag(self) -> tuple[ReplicaStatus, ...]:
         """Return how each replica stands."""
-        with _own_vault(self._site) as site:
+        with own_vault(self._site) as site:
             return replicate.standing(site)
 
     def _work(self) -> None:
@@ -129,7 +129,7 @@ class Replicator:
 
     def _sent(self, due: _Due) -> bool:
         """Push if there is anything to, tell what is new, and return whether it failed."""
-        with _own_vault(self._site) as site:
+        with own_vault(self._site) as site:
             status = replicate.status(site, due.remote)
             if not status.current or status.trouble is not None:
                 status = replicate.push(site, due.remote, self._stop)
@@ -143,7 +143,7 @@ class Replicator:
 
 
 @contextlib.contextmanager
-def _own_vault(site: Site) -> Iterator[Site]:
+def own_vault(site: Site) -> Iterator[Site]:
     """Give a thread its own view of the vault: the git children that read packed objects serve one at a time."""
     vault = Vault(site.vault.path, site.environ)
     try:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from configvault.core import sandbox
 from configvault.core.backoff import BackOff
@@ -19,6 +20,8 @@ from configvault.core.errors import BusyError, ConfigvaultError, FaultError
 from configvault.core.frozen import replace
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
+    Drilled,
+    DrillOutcome,
     FailureOutcome,
     LookOutcome,
     PostponedOutcome,
@@ -28,9 +31,10 @@ from configvault.core.outcome import (
 )
 from configvault.core.sandbox import hiding, is_hidden
 from configvault.core.settle import EVERYTHING, Burst, Dirty
+from configvault.daemon import replicator
 from configvault.daemon.confirmation import Confirmation
 from configvault.daemon.inbox import Gathered, Inbox
-from configvault.daemon.jobs import Configured, Job, Lost, Task
+from configvault.daemon.jobs import Configured, DrillEnded, Job, Lost, Task
 from configvault.daemon.reactions import Reactions
 from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
@@ -38,6 +42,7 @@ from configvault.disk import reasons
 from configvault.root.capture import UnsettledError
 from configvault.root.trial import try_to_write
 from configvault.usecases import daemonstate, scan
+from configvault.usecases.drill import drill
 from configvault.usecases.observe import Look, Seen, observe
 from configvault.usecases.site import Site
 from configvault.usecases.upkeep import keep_up, pack_refs, verify
@@ -81,6 +86,7 @@ class Worker:
         self._busy_since_s: float | None = None
         self._retry_s: float | None = None
         self._undone: set[Task] = set()
+        self._drilling: threading.Thread | None = None
         self._events = 0
         self._rescan_s: float | None = None
         self._recorded: Folder | None = None
@@ -144,6 +150,8 @@ class Worker:
         while not self._stop.is_set() and (job := self._inbox.job()) is not None:
             if isinstance(job, Configured):
                 self._configure(job)
+            elif isinstance(job, DrillEnded):
+                self._attempt("drill", partial(self._drill_ended, job.outcome))
             elif isinstance(job, Lost):
                 self._site.tell(WatchOutcome(job.what, job.message))
                 if job.poll:
@@ -158,7 +166,7 @@ class Worker:
         """Do a line of the schedule; only in the worker's thread."""
         if task is Task.STOP:
             return
-        work = self._back_up if task is Task.BACKUP else self._verify
+        work = {Task.BACKUP: self._back_up, Task.VERIFY: self._verify, Task.DRILL: self._drill}[task]
         if not self._attempt(task.value, work, most_s=_UPKEEP_MOST_S):
             self._undone.add(task)
 
@@ -345,7 +353,33 @@ class Worker:
             self._standing.degrade("vault-damaged", outcome.message or "", "restore the vault from a replica")
         self._done(Task.VERIFY, verified=outcome.ok)
 
-    def _done(self, task: Task, **more: bool) -> None:
+    def _drill(self) -> None:
+        """Begin a drill; replicas may be slow, so it is carried out in a thread of its own, one at a time."""
+        if self._drilling is None or not self._drilling.is_alive():
+            site = self._site
+            self._drilling = threading.Thread(
+                target=self._drill_beside, args=(site,), name="drill", daemon=True
+            )
+            self._drilling.start()
+
+    def _drill_beside(self, site: Site) -> None:
+        try:
+            with replicator.own_vault(site) as own:
+                outcome = drill(own)
+        except (ConfigvaultError, OSError) as error:
+            said = error.message if isinstance(error, ConfigvaultError) else str(error.strerror)
+            outcome = DrillOutcome((Drilled("all replicas", ok=False, words=said),), 0.0)
+        except (
+            Exception
+        ) as error:  # the boundary of this thread: it is tried again by the next line of the schedule
+            outcome = DrillOutcome((Drilled("all replicas", ok=False, words=FaultError(error).message),), 0.0)
+        if not self._stop.is_set():
+            self._inbox.put(DrillEnded(outcome))
+
+    def _drill_ended(self, outcome: DrillOutcome) -> None:
+        self._done(Task.DRILL, drilled=outcome.ok, drill_failure=outcome.message)
+
+    def _done(self, task: Task, **more: bool | str | None) -> None:
         kept = daemonstate.schedule(self._site.vault)
         last = {**kept.last, task.value: self._site.now()}
         SCHEDULE.write(self._site.vault.state, replace(kept, last=last, **more))

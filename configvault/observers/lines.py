@@ -12,6 +12,7 @@ from configvault.core.outcome import (
     DegradedOutcome,
     DeployEnd,
     DeployOutcome,
+    DrillOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -239,6 +240,16 @@ def _verify(outcome: VerifyOutcome) -> Line:
     return Line("info", "vault.verified", values) if outcome.ok else Line("error", "vault.damaged", values)
 
 
+def _drill(outcome: DrillOutcome) -> Line:
+    replicas = [{"replica": one.url, "ok": one.ok, "message": one.words} for one in outcome.replicas]
+    values = {"message": outcome.message, "replicas": replicas, "elapsed_s": outcome.elapsed_seconds}
+    return (
+        Line("info", "replicas.drilled", values)
+        if outcome.ok
+        else Line("error", "replicas.drill_failed", values)
+    )
+
+
 def _upkeep(outcome: UpkeepOutcome) -> Line:
     values = {
         "packed": outcome.packed,
@@ -272,6 +283,7 @@ ROWS: dict[type, Callable[[Any], Line]] = {
     LookOutcome: _look,
     DaemonOutcome: _daemon,
     VerifyOutcome: _verify,
+    DrillOutcome: _drill,
     UpkeepOutcome: _upkeep,
     CommandOutcome: _command,
 }

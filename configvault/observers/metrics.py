@@ -22,6 +22,7 @@ from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
     DeployOutcome,
+    DrillOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -133,6 +134,12 @@ class Metrics:
         self._verifications = Counter(
             "configvault_verifications", "Checks of the vault by result.", ["result"], registry=registry
         )
+        self._drills = Counter(
+            "configvault_drills",
+            "Recoveries from all replicas into a scratch folder, by result.",
+            ["result"],
+            registry=registry,
+        )
         self._verify_seconds = Histogram(
             "configvault_verify_duration_seconds",
             "How long checks of the vault took.",
@@ -166,6 +173,7 @@ class Metrics:
         for result in ("success", "failure"):
             self._reloads.labels(result)
             self._verifications.labels(result)
+            self._drills.labels(result)
 
     # --- what the daemon tells
 
@@ -274,6 +282,9 @@ class Metrics:
         self._verifications.labels("success" if outcome.ok else "failure").inc()
         self._verify_seconds.observe(outcome.elapsed_seconds)
 
+    def _drilled(self, outcome: DrillOutcome) -> None:
+        self._drills.labels("success" if outcome.ok else "failure").inc()
+
     def _commanded(self, outcome: CommandOutcome) -> None:
         """Count what a command did beside this daemon as if it had been done here."""
         counter = {
@@ -310,6 +321,7 @@ ROWS: dict[type, Callable[..., None]] = {
     LookOutcome: Metrics._looked,
     DaemonOutcome: Metrics._gauged,
     VerifyOutcome: Metrics._verified,
+    DrillOutcome: Metrics._drilled,
     UpkeepOutcome: Metrics._gauged,
     CommandOutcome: Metrics._commanded,
 }
@@ -382,6 +394,8 @@ def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     )
     yield "configvault_last_verify_timestamp_seconds", "When the scheduled verify last ran.", _at(f.last_verify)
     yield "configvault_vault_intact", "1 where the last verify found no damage.", f.verified
+    yield "configvault_last_drill_timestamp_seconds", "When the scheduled drill last ran.", _at(f.last_drill)
+    yield "configvault_drill_ok", "1 where the last drill recovered from every replica.", f.drilled
     yield "configvault_degraded_reasons", "How many things keep the daemon from all its work.", f.degraded
 
 

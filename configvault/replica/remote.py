@@ -90,6 +90,15 @@ class Remote:
             return Examined(None, "it holds nothing of this host yet")
         return Examined(refs.get(f"{HEADS}main"), f"it holds {len(refs)} refs")
 
+    @property
+    def is_readable(self) -> bool:
+        """Return that git reads what it fetches."""
+        return True
+
+    def compare(self, git: Git) -> str:
+        """Say what it shows: git compares what it fetches."""
+        return self.examine(git).words
+
     def glance(self) -> None:
         """Return nothing: git says of a snapshot only what is fetched."""
 

@@ -34,7 +34,7 @@ def to_folder(site: Site, found: Listed, path: str) -> None:
         raise ConfigvaultError(
             f"{path} exists and is not an empty directory", "use a new directory with --output"
         )
-    owned = state if os.geteuid() == 0 else _owned_by_caller(state)
+    owned = state if os.geteuid() == 0 else owned_by_caller(state)
     entries.write_new(os.path.abspath(path), owned, site.vault.objects)
 
 
@@ -53,10 +53,11 @@ def check_place(site: Site, path: str) -> None:
             )
 
 
-def _owned_by_caller(folder: Folder) -> Folder:
+def owned_by_caller(folder: Folder) -> Folder:
+    """Return `folder` with everything in it owned by who runs this process."""
     uid, gid = os.geteuid(), os.getegid()
     owned = {
-        name: entry._replace(uid=uid, gid=gid) if isinstance(entry, Entry) else _owned_by_caller(entry)
+        name: entry._replace(uid=uid, gid=gid) if isinstance(entry, Entry) else owned_by_caller(entry)
         for name, entry in folder.entries.items()
     }
     return Folder(folder.mode, uid, gid, owned)

@@ -87,6 +87,8 @@ class Gatherer:
             last_backup=kept.last.get("backup"),
             last_verify=kept.last.get("verify") if kept.verified is not None else None,
             verified=kept.verified,
+            last_drill=kept.last.get("drill") if kept.drilled is not None else None,
+            drilled=kept.drilled,
             degraded=len(state.degraded) if state else None,
             replicas=tuple(
                 ReplicaFigures(one.url, one.pushed_at, bool(one.behind or not one.current))

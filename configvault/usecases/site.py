@@ -133,6 +133,15 @@ class Remote(Protocol):
         """Return what it shows, as far as it is cheap to check; raises ConfigvaultError, which names the damage."""
         ...
 
+    @property
+    def is_readable(self) -> bool:
+        """Return whether what is there can be read on this host: not where it is encrypted to others."""
+        ...
+
+    def compare(self, git: Git) -> str:
+        """Fetch everything and compare it with what was stored, without reading it, and say so; raises ConfigvaultError."""
+        ...
+
     def receive(self, git: Git) -> None:
         """Fetch everything of this host into a vault; raises ConfigvaultError."""
         ...

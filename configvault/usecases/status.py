@@ -41,6 +41,8 @@ class DaemonStatus:
     last: Mapping[str, datetime] = field(default_factory=dict)
     next: Mapping[str, datetime] = field(default_factory=dict)
     verified: bool | None = None
+    drilled: bool | None = None
+    drill_failure: str | None = None
     degraded: tuple[str, ...] = ()
 
 
@@ -147,6 +149,8 @@ def _troubles(
     yield from (replica.degraded for replica in replicas if replica.degraded)
     if found.verified is False:
         yield "the last scheduled verify found damage: configvault verify"
+    if found.drill_failure is not None:
+        yield f"the last scheduled drill could not recover from {found.drill_failure}"
     unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
     if site.settings.signing.key is not None and unsigned:
         yield "the latest snapshot is not signed: configvault doctor"
@@ -156,10 +160,13 @@ def daemon(vault: Vault) -> DaemonStatus:
     """Return what is known of the daemon of this vault."""
     kept = daemonstate.schedule(vault)
     # What was never done counts from the first start on, so that it can be missed; to say it was done would be a lie.
-    last = {name: at for name, at in kept.last.items() if name != "verify" or kept.verified is not None}
+    never = {name for name, done in (("verify", kept.verified), ("drill", kept.drilled)) if done is None}
+    last = {name: at for name, at in kept.last.items() if name not in never}
     holder = daemonstate.holder(vault)
     if holder is None:
-        return DaemonStatus(last=last, verified=kept.verified)
+        return DaemonStatus(
+            last=last, verified=kept.verified, drilled=kept.drilled, drill_failure=kept.drill_failure
+        )
     pid, since = holder.get("pid"), holder.get("since")
     said = daemonstate.running(vault)
     return DaemonStatus(
@@ -171,6 +178,8 @@ def daemon(vault: Vault) -> DaemonStatus:
         last=last,
         next=said.next if said else {},
         verified=kept.verified,
+        drilled=kept.drilled,
+        drill_failure=kept.drill_failure,
         degraded=tuple(said.degraded.values()) if said else (),
     )
 
@@ -207,6 +216,7 @@ def document(found: Status) -> dict[str, Any]:
             "last": {name: _time(at) for name, at in found.daemon.last.items()},
             "next": {name: _time(at) for name, at in found.daemon.next.items()},
             "verified": found.daemon.verified,
+            "drilled": found.daemon.drilled,
         },
         "source": found.source,
         "left_out": [{"path": path, "reason": reason} for path, reason in found.left_out],

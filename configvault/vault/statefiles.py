@@ -22,6 +22,7 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     source.lock     who pulls from it
     replica-*       what is known of each replica (usecases/replicate.py)
     store-*         what is known of each replica that is an object store (replica/store/)
+    drill           where a drill recovers to; a folder (usecases/drill.py)
     incoming        what is fetched from a store, before it is checked; a folder (replica/store/)
 """
 
@@ -101,6 +102,8 @@ STAT_CACHE = "stat-cache.json"
 VERDICTS = "verdicts"
 SETTINGS = "settings"
 ALLOWED_SIGNERS = "allowed-signers"
+DRILL = "drill"
+DRILL_LOCK = "drill.lock"
 
 REDACTION_KEY: StateFile[bytes] = StateFile(
     "redaction-key", bytes, bytes, "restore it from a copy of the vault, or move it away"
@@ -258,17 +261,26 @@ class Restore:
 
 @frozen
 class Schedule:
-    """What lasts: when each line was last done, how the last check of the vault ended, the latest restores."""
+    """What lasts: when each line was last done, how the last check of the vault and the last drill ended, the latest restores."""
 
     last: Mapping[str, datetime] = field(default_factory=dict)
     verified: bool | None = None
     restores: tuple[Restore, ...] = ()
+    drilled: bool | None = None
+    drill_failure: str | None = None
 
 
 def _schedule(body: bytes) -> Schedule:
     document = _decode(body)
     restores = (Restore(datetime.fromisoformat(one["at"]), one["tree"]) for one in document["restores"])
-    return Schedule(_times(document["last"]), document["verified"], tuple(restores))
+    return Schedule(
+        _times(document["last"]),
+        document["verified"],
+        tuple(restores),
+        # Vaults of before know of no drill.
+        document.get("drilled"),
+        document.get("drill_failure"),
+    )
 
 
 SCHEDULE: StateFile[Schedule] = StateFile(

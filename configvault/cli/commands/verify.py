@@ -24,7 +24,8 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replica",
         action="store_true",
-        help="check the replicas instead of the vault, without fetching the history: what they list and say of it",
+        help="check the replicas instead of the vault, without fetching the history: what they list and say of it;"
+        " with --restore-test also recover the newest state of each into a temporary folder and compare it",
     )
 
 
@@ -33,7 +34,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.usecases.verify import DamagedError, verify
 
     if args.replica:
-        return _replicas(context)
+        return _drill(context) if args.restore_test else _replicas(context)
     site = context.site()
     allowed = site.signers()
     try:
@@ -49,6 +50,19 @@ def run(context: Context, args: argparse.Namespace) -> int:
     else:
         context.output.lines(_words(verified, context.hint, signing=bool(allowed)))
     return 0
+
+
+def _drill(context: Context) -> int:
+    from configvault.cli.output import printable
+    from configvault.usecases.drill import drill
+
+    found = drill(context.site())
+    if context.json:
+        rows = [{"url": one.url, "ok": one.ok, "said": one.words} for one in found.replicas]
+        context.emit({"ok": found.ok, "replicas": rows})
+    for one in () if context.json else found.replicas:
+        context.output.line(f"{'' if one.ok else 'error: '}{printable(one.url)}: {printable(one.words)}")
+    return 0 if found.ok else Exit.DAMAGED
 
 
 def _replicas(context: Context) -> int:

@@ -18,6 +18,7 @@ from configvault.core.outcome import (
     DegradedOutcome,
     DeployEnd,
     DeployOutcome,
+    DrillOutcome,
     FailureOutcome,
     LookOutcome,
     Outcome,
@@ -231,6 +232,16 @@ def _verified(outcome: VerifyOutcome) -> Event:
     return Event("failed", ERROR, f"the vault is damaged: {outcome.message}", asdict(outcome))
 
 
+def _drilled(outcome: DrillOutcome) -> Event:
+    document = asdict(outcome) | {"ok": outcome.ok}
+    if outcome.ok:
+        count = len(outcome.replicas)
+        return Event(
+            "drilled", INFO, f"recovered from {count} replica{'' if count == 1 else 's'} and compared", document
+        )
+    return Event("failed", ERROR, f"a replica cannot be recovered from: {outcome.message}", document)
+
+
 def _kept_up(outcome: UpkeepOutcome) -> Event:
     document = asdict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
     done = (
@@ -264,6 +275,7 @@ ROWS: Mapping[type, Callable[[Any], Event]] = {
     LookOutcome: _looked,
     DaemonOutcome: _lived,
     VerifyOutcome: _verified,
+    DrillOutcome: _drilled,
     UpkeepOutcome: _kept_up,
     CommandOutcome: _commanded,
 }

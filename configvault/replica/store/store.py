@@ -417,6 +417,23 @@ class Store:
             raise UntrustedError(self.name, [f"manifest {found[-1].number} names other refs than it says"])
         return refs
 
+    @property
+    def is_readable(self) -> bool:
+        """Return whether it can be decrypted here, where it is encrypted."""
+        return not self.address.encrypt_to or self.address.identity is not None
+
+    def compare(self, git: Git) -> str:  # noqa: ARG002 - as of git replicas
+        """Fetch every bundle that a recovery needs and compare it with its manifest; raises like `receive`."""
+        found = self._walked()
+        if not found:
+            raise UntrustedError(self.name, ["it holds nothing of this host"])
+        with tempfile.TemporaryDirectory(prefix="configvault-bundle-") as folder:
+            for manifest in found:
+                if manifest.bundle is not None:
+                    self._fetch(manifest.bundle, os.path.join(folder, "bundle"))
+        said = f"manifests {found[0].number} to {found[-1].number} and their bundles are what was stored"
+        return f"{said}; they were not decrypted, as there is no identity here"
+
     def receive(self, git: Git) -> None:
         """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.
 
@@ -453,17 +470,23 @@ class Store:
         """Fetch one bundle, compare it with what its manifest says, and unpack it."""
         short = bundle.name.rpartition("/")[2]
         path = os.path.join(folder, "bundle")
-        for left in (path, f"{path}.plain"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(left)
-        self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
-        if chain.hash_of(path) != (bundle.sha256, bundle.size):
-            raise UntrustedError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
+        self._fetch(bundle, path)
         with self._naming(f"bundle {short}"):
             if short.endswith(".age"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(f"{path}.plain")
                 self._identity().open_file(path, f"{path}.plain")
                 path = f"{path}.plain"
             bundles.unpack(git, env, path)
+
+    def _fetch(self, bundle: Bundle, path: str) -> None:
+        """Fetch one bundle in the place of what is at `path`, and compare it with what its manifest says."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
+        if chain.hash_of(path) != (bundle.sha256, bundle.size):
+            short = bundle.name.rpartition("/")[2]
+            raise UntrustedError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
 
     @contextlib.contextmanager
     def _naming(self, what: str) -> Iterator[None]:
@@ -512,7 +535,8 @@ class Store:
 
     def _adopt(self, found: Sequence[Manifest], refs: Mapping[str, str]) -> None:
         """Go on from what was fetched: the next push brings what is new since then."""
-        if not found or self._until is not None:
+        # A host that knows more of it than this, as in a drill, keeps that.
+        if not found or self._until is not None or self._memory.read() is not None:
             return
         last = found[-1]
         body = replace(last, refs={} if last.sealed else last.refs).encode()

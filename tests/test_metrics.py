@@ -35,6 +35,8 @@ ALL = Figures(
     last_backup=NOON,
     last_verify=NOON,
     verified=True,
+    last_drill=NOON,
+    drilled=True,
     degraded=1,
     replicas=(ReplicaFigures("backup.example", NOON, behind=True),),
     source=SourceFigures(False, NOON, False, "refused", True),

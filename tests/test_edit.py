@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from harness import apart
 from sites import NOBODY, Done, Place, look, needs_other_user
 
 
@@ -170,3 +171,80 @@ def test_with_vi_on_a_terminal(place: Place) -> None:
     assert process.wait(60) == 0
     os.close(master)
     assert (place.root / "a.yaml").read_text() == "a: 7\n"
+
+
+def test_what_was_typed_is_not_lost(place: Place) -> None:
+    """Where the editor fails after it has written, or leaves no file, the copies stay where the message says."""
+    for script in (
+        'echo "a: 9" > "$1"; exit 3',
+        'echo "a: 9" > "$1"; kill -9 $$',
+        'rm "$1"; ln -s /etc/passwd "$1"',
+        'rm "$1"; mkfifo "$1"',
+    ):
+        before = copies_left(place)
+        done = edit(place, "edit", "a.yaml", command=editor(place, script))
+        [kept] = copies_left(place) - before
+        assert (done.code != 0, kept in done.err) == (True, True), done
+        assert (place.root / "a.yaml").read_text() == "a: 1\n"
+
+
+def test_what_editors_leave_beside_is_not_deployed(place: Place) -> None:
+    """Backups, swap files, folders and links that an editor leaves beside the copy come neither into the root nor stay."""
+    junk = 'cd "$(dirname "$1")"; cp a.yaml a.yaml~; touch .a.yaml.swp 4913; mkdir -p plugins/x; ln -s /etc passwd; echo "a: 2" > a.yaml'
+    before = copies_left(place)
+    done = edit(place, "edit", "a.yaml", command=editor(place, junk))
+    assert done.code == 0, done
+    assert (sorted(os.listdir(place.root)), os.listdir(place.root / "plugins")) == (
+        ["a.yaml", "plugins"],
+        ["b.yaml"],
+    )
+    assert copies_left(place) == before
+
+
+def test_an_editor_that_detaches_is_told_to_wait(place: Place) -> None:
+    """An editor that is known to return at once is given its flag, and then its change is deployed."""
+    program = place.base / "code"
+    program.write_text(
+        '#!/bin/sh\ncase " $* " in *" --wait "*) ;; *) exit 0;; esac\nfor last; do :; done\necho "a: 2" > "$last"\n'
+    )
+    program.chmod(0o755)
+    for given in (str(program), f"{program} --wait"):
+        place.snapshot({"a.yaml": "a: 1\n"}) if (place.root / "a.yaml").read_text() != "a: 1\n" else None
+        done = edit(place, "edit", "a.yaml", command=given)
+        assert (done.code, (place.root / "a.yaml").read_text()) == (0, "a: 2\n"), done
+
+
+NOBODY_NAME = "nobody"
+
+
+@needs_other_user
+@pytest.mark.skipif(shutil.which("sudo") is None, reason="sudo is not installed")
+@pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
+def test_through_sudo(place: Place) -> None:
+    """Who may edit only through sudo edits a file of root's: it keeps owner and mode, and the record says who it was."""
+    (place.root / "a.yaml").chmod(0o600)
+    place.ok("snapshot")
+    rules = place.base / "sudoers"
+    rules.write_text(f"Defaults !requiretty\n{NOBODY_NAME} ALL=(root) NOPASSWD:SETENV: ALL\n")
+    rules.chmod(0o440)
+    command = editor(place, 'echo "a: 2" > "$1"')
+
+    def inside() -> Done:
+        apart.sh("mount", "--bind", rules, "/etc/sudoers")
+        through = [*NOBODY, "sudo", "-n", f"EDITOR={command}", f"CONFIGVAULT_CONFIG={place.config}"]
+        return place.process("--json", "edit", "a.yaml", before=through)
+
+    done = apart.apart(inside)
+    assert (done.code, done.json["outcome"] if done.code == 0 else None) == (0, "deployed"), done
+    seen = (place.root / "a.yaml").stat()
+    assert ((place.root / "a.yaml").read_text(), seen.st_uid, oct(seen.st_mode & 0o777)) == (
+        "a: 2\n",
+        0,
+        "0o600",
+    )
+    latest = place.ok("show", "latest")
+    assert (latest["trigger"], NOBODY_NAME in latest["actor"], "sudo" in latest["actor"]) == (
+        "edit",
+        True,
+        True,
+    )

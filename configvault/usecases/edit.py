@@ -6,6 +6,7 @@ The copies lie in a private folder of the caller's. Nothing that somebody else c
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 
 from configvault.core.candidates import Candidate, Source
@@ -74,7 +75,11 @@ def edited(site: Site, made: Sequence[Copy]) -> Mapping[Copy, bytes]:
 def _read(copy: Copy, most_bytes: int) -> bytes | None:
     """Return what a copy holds now, None where the editor took it away: then nothing is to be done to that file."""
     try:
-        with open(os.open(copy.place, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        # Neither a link nor a fifo that an editor left there is followed or waited for.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        with open(os.open(copy.place, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"the copy {copy.place} is no regular file any more", "edit it again")
             body = file.read(most_bytes + 1)
     except FileNotFoundError:
         return None

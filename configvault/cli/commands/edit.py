@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from configvault.usecases.site import Site
 
 EDITORS = ("sensible-editor", "vi")
+# They return at once, with their window still open, unless they are told to wait. Source: their manuals.
+WAITING = {
+    **dict.fromkeys(("code", "codium", "cursor", "windsurf", "zed", "subl", "atom", "mate"), "--wait"),
+    **dict.fromkeys(("gvim", "mvim"), "-f"),
+    **dict.fromkeys(("kate", "kwrite"), "--block"),
+}
+_SAME = {"--wait": ("--wait", "-w"), "-f": ("-f", "--nofork"), "--block": ("--block", "-b")}
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +46,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     site = context.site()
     folder = tempfile.mkdtemp(prefix="configvault-edit-")
     keep = False
+    copies: Sequence[Copy] = ()
     try:
         copies = edit.copies(site, [inside(site.settings.root, path) for path in args.path], folder)
         while True:
@@ -60,6 +68,12 @@ def run(context: Context, args: argparse.Namespace) -> int:
             if not _again():
                 context.say_warning(f"your version is kept in {folder}")
                 return deploy_command.EXIT_CODES[outcome.outcome]
+    except BaseException:
+        if not keep and _is_edited(site, copies):
+            # An editor that fails at its end, or a terminal that goes away: what was typed is not lost.
+            keep = True
+            context.say_warning(f"your version is kept in {folder}")
+        raise
     finally:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -77,7 +91,7 @@ def editor(environ: Mapping[str, str]) -> list[str]:
     for name in ("VISUAL", "EDITOR"):
         if environ.get(name, "").strip():
             try:
-                return shlex.split(environ[name])
+                return _waiting(shlex.split(environ[name]))
             except ValueError as error:
                 raise ConfigvaultError(f"${name} is no command line: {error}", f"export {name}=vi") from error
     if not sys.stdin.isatty():
@@ -87,6 +101,22 @@ def editor(environ: Mapping[str, str]) -> list[str]:
         if shutil.which(name, path=environ.get("PATH")):
             return [name]
     raise ConfigvaultError("no editor was found", "apt-get install vim-tiny, or export EDITOR=nano")
+
+
+def _waiting(argv: list[str]) -> list[str]:
+    """Return the command line of an editor with the flag that has it wait until its window is closed."""
+    flag = WAITING.get(os.path.basename(argv[0])) if argv else None
+    return argv if flag is None or set(_SAME[flag]) & set(argv) else [argv[0], flag, *argv[1:]]
+
+
+def _is_edited(site: Site, copies: Sequence[Copy]) -> bool:
+    """Return whether anything was typed; where that cannot be told it counts as typed."""
+    from configvault.usecases import edit
+
+    try:
+        return bool(edit.edited(site, copies))
+    except ConfigvaultError:
+        return True
 
 
 def _edit(argv: Sequence[str], copies: Sequence[Copy]) -> None:

@@ -20,7 +20,7 @@ import plugins
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from opinion import BROKEN, BUSY, FAILED, ILL, POISON, UNKNOWN, USAGE, Model
+from opinion import BROKEN, BUSY, FAILED, HELD, ILL, POISON, UNKNOWN, USAGE, Model
 from play import Real
 
 FILES = ("a.yaml", "b.txt", "d/c.yaml", "d/e/f.txt")
@@ -39,7 +39,7 @@ THEN = st.sampled_from(["nothing", "snapshot", "look"])
 ROOTS = st.sampled_from(["lost", "kept", "elsewhere"])
 NAMES = st.sampled_from(["one", "two"])
 WAITS = timedelta(minutes=5)
-REFUSALS = (FAILED, USAGE, UNKNOWN, BUSY)
+REFUSALS = (FAILED, USAGE, UNKNOWN, BUSY, HELD)
 FSCK_EVERY = 8
 LAST = 4
 
@@ -69,7 +69,9 @@ class Play(RuleBasedStateMachine):
         for path in FILES:
             (self.real.root / path).write_bytes(b"v: 0\n")
         self.real.git_init_replica()
+        self.real.offer({"a.yaml": ("file", 0o644, b"v: 0\n")})
         self.model = Model(self.real.tree(), self.real.now, frozenset(plugins.GOOD))
+        self.model.offered = (1, {"a.yaml": ("file", 0o644, b"v: 0\n")})
         self.reactions(undo, on_invalid, reload, on_failure)
         self.do(("init",), lambda model: model.init())
         self.send("replicate")
@@ -361,6 +363,73 @@ class Play(RuleBasedStateMachine):
 
         self.do(tuple(words), say, act if confirm else None)
 
+    @rule(
+        reference=REFERENCES,
+        spoilt=st.sampled_from([b"", b"", b"", BROKEN, POISON, ILL]),
+        force=st.booleans(),
+        reload=st.booleans(),
+        confirm=st.booleans(),
+    )
+    def deploy(
+        self, reference: tuple[str, int], spoilt: bytes, force: bool, reload: bool, confirm: bool
+    ) -> None:
+        """`deploy --preserve` of what a snapshot holds, one file of it changed."""
+        every = [*reversed(self.model.vault.snapshots), *self.model.vault.rejected.values()]
+        offered = dict(every[reference[1] % len(every)].tree)
+        if spoilt:
+            offered = {path: node for path, node in offered.items() if path.partition("/")[0] != "a.yaml"}
+            offered["a.yaml"] = ("file", 0o644, spoilt + b"%d\n" % self.steps)
+        words = ["deploy", str(self.real.directory(offered)), "--preserve"]
+        words += ["--force"] if force else []
+        words += [] if reload else ["--no-reload"]
+        words += ["--confirm=5m"] if confirm else []
+
+        def act() -> int:
+            with self.real.daemon():
+                return self.real.run(*words)
+
+        def say(model: Model) -> int:
+            waits = WAITS if confirm else None
+            return model.deploy(offered, force=force, reload=reload, confirm=waits)
+
+        self.do(tuple(words), say, act if confirm else None)
+
+    @rule(path=st.sampled_from(FILES), number=NUMBERS, spoilt=st.sampled_from([b"", b"", BROKEN, POISON, ILL]))
+    def edit_safely(self, path: str, number: int, spoilt: bytes) -> None:
+        """`edit`, where the path leads through no file or link."""
+        above = [str(one) for one in Path(path).parents][:-1]
+        if any(self.model.root.get(one, ("folder",))[0] != "folder" for one in above):
+            return
+        content = spoilt + b"%d\n" % self.steps if spoilt else b"v: %d\n" % number
+
+        def act() -> int:
+            with self.real.editor(content):
+                return self.real.run("edit", path)
+
+        self.do(("edit", path, content.decode()), lambda model: model.edit(path, content), act)
+
+    @rule(
+        files=st.lists(
+            st.tuples(st.sampled_from(FILES), NUMBERS | st.sampled_from([BROKEN, POISON])), min_size=1
+        )
+    )
+    def offer(self, files: list[tuple[str, int | bytes]]) -> None:
+        """Somebody pushes a commit to the source: the plugins, and these files."""
+        tree = {path: ("file", 0o644, text.encode()) for path, text in plugins.GOOD.items()}
+        for path, what in files:
+            content = what + b"%d\n" % self.steps if isinstance(what, bytes) else b"v: %d\n" % what
+            tree[path] = ("file", 0o644, content)
+        self.real.offer(tree)
+        self.model.offered = (self.model.offered[0] + 1, tree)
+
+    @rule(force=st.sampled_from([False, False, True]), overwrite=st.none() | st.booleans())
+    def pull(self, force: bool, overwrite: bool | None) -> None:
+        """`pull`, perhaps with another way to take a change by hand."""
+        if overwrite is not None:
+            self.configure(on_drift="overwrite" if overwrite else "report")
+        words = ("pull", *(["--force"] if force else []))
+        self.do(words, lambda model: model.pull(force=force), may_be_killed=False)
+
     @rule(verb=st.sampled_from(["pin", "pin", "unpin", "annotate"]), reference=REFERENCES, name=NAMES)
     def label(self, verb: str, reference: tuple[str, int], name: str) -> None:
         """`pin`, `unpin` and `annotate`."""
@@ -468,10 +537,11 @@ class Play(RuleBasedStateMachine):
             "good": status["good"],
             "pending": pending
             and (pending["target"], pending["safety"], pending["recorded"], pending["until"]),
-            "degraded": status["degraded"],
+            "degraded": [one for one in status["degraded"] if not one.startswith("what the source offers")],
             "prune": {one["id"]: set(one["reasons"]) for one in kept["kept"]}
             | {id_: set() for id_ in kept["removed"]},
             "restores": self.real.restores(),
+            "held": status["source"]["held"],
         }
 
     def expected(self, model: Model) -> dict[str, Any]:
@@ -500,6 +570,7 @@ class Play(RuleBasedStateMachine):
             "degraded": [],
             "prune": model.reasons(1),
             "restores": [at for at, _ in model.restores],
+            "held": model.pulled.held,
         }
 
     def check_history(self) -> None:

@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 Node = tuple[str, int, bytes]
 Tree = dict[str, Node]
 
-DONE, FAILED, USAGE, REFUSED, UNKNOWN, BUSY, RELOAD_FAILED, UNDONE = 0, 1, 2, 3, 4, 5, 7, 8
+DONE, FAILED, USAGE, REFUSED, UNKNOWN, BUSY, HELD, RELOAD_FAILED, UNDONE = 0, 1, 2, 3, 4, 5, 6, 7, 8
 HOUR = timedelta(hours=1)
 RESTORES_AN_HOUR = 5
 BROKEN, POISON, ILL = b"broken: [", b"poison: ", b"ill: "
@@ -61,6 +61,18 @@ class Config:
     on_invalid: str = "report"
     reload: bool = False
     on_reload_failure: str = "report"
+    on_drift: str = "report"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What is known of the source: the commit deployed last with its snapshot and tree, the one refused, why one is held."""
+
+    deployed: int | None = None
+    snapshot: str | None = None
+    tree: Tree | None = None
+    refused: int | None = None
+    held: str | None = None
 
 
 @dataclass
@@ -108,6 +120,9 @@ class Model:
     replica: Vault | None = None
     commits: dict[str, str] = field(default_factory=dict)
     points: list[Model] | None = None
+    offered: tuple[int, Tree] = (0, {})
+    """The newest commit of the source: its number, and its files by path."""
+    pulled: Pulled = Pulled()
 
     def copy(self) -> Model:
         """Return the same, which changes by itself."""
@@ -351,6 +366,113 @@ class Model:
         self.points = points
         return UNDONE if undone else DONE if well else RELOAD_FAILED
 
+    # --- from outside
+
+    def deploy(
+        self,
+        offered: Tree,
+        trigger: str = "deploy",
+        *,
+        force: bool = False,
+        reload: bool = True,
+        confirm: timedelta | None = None,
+    ) -> int:
+        """Make `offered` live, if it is accepted whole."""
+        self.lock()
+        if self.pending:
+            return BUSY
+        wanted = self.without_ignored(offered)
+        if len(wanted) == 1 and len(self.live()) > 1 and not force and trigger != "pull":
+            return USAGE
+        if self.errors(wanted, self.vault.latest.tree) - ({"mass-removal"} if force else set()):
+            self._reject(trigger, wanted)
+            return REFUSED
+        if self.restored(wanted) == self.root:
+            return DONE
+        safety, _ = self._record("pre-rollback")
+        points, self.points = self.points, None  # from here on it is carried out whatever happens
+        new = self._become(wanted, trigger, list)
+        well = not reload or self._load(new)
+        if confirm is not None:
+            self.pending = Pending(new.id, safety.id, new.id, self.now + confirm)
+        if not well:
+            # What came from outside is not kept where the service does not take it.
+            self._undo(safety, new.id)
+        self.points = points
+        return DONE if well else UNDONE
+
+    def edit(self, path: str, content: bytes) -> int:
+        """Edit a copy of a live file, and make that live."""
+        seen = self.live()
+        node = seen.get(path)
+        if self.ignored(path) or (node is not None and node[0] != "file"):
+            return USAGE
+        if content == (node[2] if node else b""):
+            return DONE
+        self.lock()
+        if self.pending:
+            return BUSY
+        now = self.live()
+        if now.get(path, ("", 0, None))[2] != (node[2] if node else None):
+            return BUSY
+        above = {one: ("folder", 0o755, b"") for one in _above(path) if one not in now}
+        made = ("file", now[path][1] if path in now else 0o644, content)
+        return self.deploy({**now, **above, path: made}, "edit")
+
+    def adopted(self, files: Tree) -> Tree:
+        """Return files from a source that knows no owners and modes, with those that they get here."""
+        live = self.live()
+        found = {".": live["."]}
+        for path, (_, _, content) in files.items():
+            for above in _above(path):
+                there = live.get(above, ("",))[0] == "folder"
+                found[above] = live[above] if there else ("folder", 0o755, b"")
+            is_file = live.get(path, ("",))[0] == "file"
+            found[path] = ("file", live[path][1] if is_file else 0o644, content)
+        return found
+
+    def pull(self, *, force: bool = False) -> int:
+        """Deploy what the source offers, if it is new and nothing holds it."""
+        commit, known = self.offered[0], self.pulled
+        held = None if force else self._held(commit, known)
+        if held is not None:
+            self.pulled = replace(known, held=held)
+            return HELD
+        stays = self.config.on_drift == "report" or not self._has_drifted()
+        if commit == known.deployed and not force and stays:
+            self.pulled = replace(known, held=None)
+            return DONE
+        self.lock()
+        if self.pending:
+            self.pulled = replace(known, held=None)
+            return BUSY
+        if not force and self.config.on_drift == "report" and self._has_drifted():
+            # It drifted while it was fetched: whoever takes the lock undoes what is overdue.
+            self.pulled = replace(known, held="drifted")
+            return HELD
+        code = self.deploy(self.adopted(self.offered[1]), "pull", force=force)
+        if code in (REFUSED, UNDONE):
+            self.pulled = replace(known, refused=commit, held="refused")
+        else:
+            latest = self.vault.latest
+            self.pulled = Pulled(commit, latest.id, latest.tree)
+        return code
+
+    def _held(self, commit: int, known: Pulled) -> str | None:
+        if commit == known.refused:
+            return "refused"
+        if commit == known.deployed:
+            there = known.snapshot is not None and known.snapshot not in self.vault.pruned
+            left = known.snapshot in self.vault.left if there else known.held == "rolled_back"
+            return "rolled_back" if left else None
+        return "drifted" if self.config.on_drift == "report" and self._has_drifted() else None
+
+    def _has_drifted(self) -> bool:
+        live, latest = self.live(), self.vault.latest
+        if self.pulled.tree is None or live == self.pulled.tree:
+            return False
+        return not (live == latest.tree and latest.trigger in ("rollback", "undo", "restore"))
+
     def _undo(self, safety: Kept, recorded: str | None) -> bool:
         """Restore what was live before a rollback, and return whether the service takes it."""
         self._record("pre-rollback")
@@ -509,6 +631,7 @@ class Model:
         """Rebuild a lost vault from the replica, and make the root equal to its latest snapshot."""
         assert self.replica is not None
         self.vault, self.pending, self.restores = self.replica.copy(), None, []
+        self.pulled = Pulled()  # it is about this vault, and replicas do not have it
         wanted = self.without_ignored(self.vault.latest.tree)
         if len(self.without_ignored(self.root)) > 1:
             if not force:

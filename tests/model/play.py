@@ -73,6 +73,7 @@ class Real:
         self.vault = base / "vault"
         self.replica = base / "replica.git"
         self.config = base / "config.yaml"
+        self.forge = base / "forge"
         self.out = ""
         self.err = ""
         self._roots = 0
@@ -101,6 +102,7 @@ class Real:
                         "on_reload_failure": config.on_reload_failure,
                     },
                     "replicas": [{"url": self.replica_url}],
+                    "source": {"url": f"file://{self.forge}", "on_drift": config.on_drift},
                 }
             )
         )
@@ -227,9 +229,9 @@ class Real:
 
     # --- the root
 
-    def put(self, path: str, node: Node | None) -> None:
-        """Make what is at `path` such; None: remove it, with all in it."""
-        place = self.root / path
+    def put(self, path: str, node: Node | None, top: Path | None = None) -> None:
+        """Make what is at `path` below `top` (the root) such; None: remove it, with all in it."""
+        place = (top or self.root) / path
         sort, mode, content = node or ("", 0, b"")
         if place.is_symlink() or place.is_file():
             if sort != "file" or place.is_symlink():
@@ -267,6 +269,42 @@ class Real:
         found = self.tree(place)
         shutil.rmtree(place)
         return found
+
+    def offer(self, files: Tree) -> None:
+        """Commit other files to the repository that is pulled from."""
+        git = ["git", "-C", self.forge, "-c", "user.name=a", "-c", "user.email=a@example.com"]
+        if not self.forge.exists():
+            subprocess.run(["git", "init", "--quiet", "--initial-branch=main", self.forge], check=True)
+        for path in [one for one in self.forge.iterdir() if one.name != ".git"]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for name, (_, _, content) in files.items():
+            path = self.forge / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        subprocess.run([*git, "add", "--all", "--force"], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "offer"], check=True)
+
+    def directory(self, tree: Tree) -> Path:
+        """Make a directory outside the root that holds `tree`, and return it."""
+        place = self.base / "offered"
+        if place.exists():
+            shutil.rmtree(place)
+        place.mkdir()
+        for name in sorted(tree):
+            if name != ".":
+                self.put(name, tree[name], place)
+        place.chmod(tree["."][1])
+        return place
+
+    @contextlib.contextmanager
+    def editor(self, content: bytes) -> Iterator[None]:
+        """Have `edit` write `content` into the copy."""
+        (self.base / "typed").write_bytes(content)
+        os.environ["EDITOR"] = f"cp {self.base / 'typed'}"
+        try:
+            yield
+        finally:
+            del os.environ["EDITOR"]
 
     def git_init_replica(self) -> None:
         """Make the place where replicas go."""
@@ -331,9 +369,9 @@ class _Context(context.Context):
         self._real = real
         self._known = known
 
-    def site(self, settings: Any = None, *, create: bool = False) -> Site:
+    def site(self, settings: Any = None, *, create: bool = False, keep: bool = False) -> Site:
         if self._known is not None:
             return self._known
-        site = super().site(settings, create=create)
+        site = super().site(settings, create=create, keep=keep)
         self._real.adapt(site)
         return site

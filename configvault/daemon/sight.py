@@ -31,6 +31,7 @@ class Sight:
         self._standing = standing
         self._survey: Survey | None = None
         self._folders = 0
+        self.may_pass = False
         self.mode = NO
         self.is_vague = False
         self.poll_s: float | None = None
@@ -61,7 +62,7 @@ class Sight:
         try:
             self.watcher.attach()
         except UnwatchableError as error:
-            self.poll_instead(error.message, error.hint)
+            self.poll_instead(error.message, error.hint, may_pass=True)
         else:
             self._see_events()
         return True
@@ -72,8 +73,9 @@ class Sight:
         self._standing.clear(POLLING)
         self._site.tell(WatchOutcome(Watching.STARTED, f"watches {self._site.root.path} by events"))
 
-    def poll_instead(self, message: str, hint: str | None) -> None:
-        """Do without events."""
+    def poll_instead(self, message: str, hint: str | None, *, may_pass: bool = False) -> None:
+        """Do without events; `may_pass`: a change in the root may be the end of why."""
+        self.may_pass = may_pass
         self.watcher.detach()
         self.mode, self.poll_s, self._survey = POLLING, time.monotonic() + _POLL_LEAST_S, None
         self._standing.watching(POLLING)
@@ -106,6 +108,11 @@ class Sight:
         now_s = time.monotonic()
         if survey != self._survey:
             self._inbox.notice(EVERYTHING)
+        if self.may_pass and self._survey is not None and survey != self._survey:
+            # What changed may be what could not be watched: a folder that can be read by now, a mount that is gone.
+            self.check()
+            if self.mode == EVENTS:
+                return
         self._survey = survey
         self.poll_s = now_s + max(_POLL_LEAST_S, _POLL_SHARE * (now_s - began_s))
 
@@ -128,8 +135,17 @@ class Sight:
         elif self.mode == EVENTS:
             try:
                 self.watcher.require_all()
-            except UnwatchableError as error:
-                self.poll_instead(error.message, error.hint)
+            except UnwatchableError:
+                self._attach_anew()
+
+    def _attach_anew(self) -> None:
+        """Watch what is there now: a folder may be new, or can be read only since."""
+        try:
+            self.watcher.attach()
+        except UnwatchableError as error:
+            self.poll_instead(error.message, error.hint, may_pass=True)
+        else:
+            self._inbox.notice(EVERYTHING, event=False)
 
 
 def _is_ignored(names: Names, path: str) -> bool:

@@ -120,6 +120,12 @@ class Supervisor:
         sight = self._worker.sight
         if sight.mode == EVENTS and not sight.watcher.is_current:
             self._inbox.put(Lost(Watching.LOST, "the root is another one since a mount came or went"))
+        elif sight.mode == EVENTS and mounts.shared(os.path.realpath(sight.watcher.path)):
+            self._inbox.put(Lost(Watching.LOST, "a file system was mounted that others write to"))
+        elif (
+            sight.mode == POLLING and sight.may_pass and not mounts.shared(os.path.realpath(sight.watcher.path))
+        ):
+            self._inbox.put(Lost(Watching.LOST, "a file system was unmounted"))
 
     def _tick(self, thread: threading.Thread) -> None:
         self._on_tick()

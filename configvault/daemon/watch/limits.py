@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
+from typing import NamedTuple
 
 WATCHES = "fs.inotify.max_user_watches"
 INSTANCES = "fs.inotify.max_user_instances"
+_PATH_MAX = 4096  # of limits.h, with its NUL
 QUEUE = "fs.inotify.max_queued_events"
 
 
@@ -50,6 +53,35 @@ def watch_count() -> int:
     return count
 
 
-def folder_count(path: str) -> int:
-    """Return how many folders there are at and below `path`, links not followed."""
-    return sum(1 for _ in os.walk(path))
+class Count(NamedTuple):
+    """How many folders there are, and why the first one that cannot be listed cannot."""
+
+    folders: int
+    error: OSError | None
+
+
+def folder_count(path: str) -> Count:
+    """Count the folders at and below `path`, links not followed; also those that cannot be listed, whose own are not known."""
+    errors: list[OSError] = []
+    listed = sum(1 for _ in os.walk(path, onerror=errors.append))
+    # One that went away in between is no folder any more.
+    errors = [error for error in errors if error.errno != errno.ENOENT]
+    return Count(listed + len(errors), next(iter(errors), None))
+
+
+def why_missing(path: str, missing: int, error: OSError | None) -> UnwatchableError:
+    """Return what it means that `missing` folders of `path` are not watched, of which one cannot be listed by `error`."""
+    what = f"{missing} folder{'s' if missing > 1 else ''} of {path} cannot be watched"
+    if error is None:
+        return UnwatchableError(what, raise_hint(WATCHES))
+    if error.errno == errno.ENAMETOOLONG:
+        return UnwatchableError(
+            f"{what}: a path there is longer than {_PATH_MAX - 1} bytes", "shorten the path of that folder"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        where = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path
+        return UnwatchableError(
+            f"{what}: {where} cannot be read",
+            f"let the user that runs the daemon read it: chmod o+rx {shlex.quote(where)}",
+        )
+    return UnwatchableError(f"{what}: {error.strerror or error}", None)

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from configvault.core.settle import Dirty
-from configvault.daemon.watch import probe
+from configvault.daemon.watch import mounts, probe
 from configvault.daemon.watch.limits import (
     QUEUE,
-    WATCHES,
     UnwatchableError,
     folder_count,
     raise_hint,
     unwatchable,
     watch_count,
+    why_missing,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Watcher:
         Raises:
             UnwatchableError: it cannot be watched at all, or not each of its folders.
         """
+        self._require_own()
         with self._lock:
             self._detach()
             try:
@@ -86,15 +87,26 @@ class Watcher:
         self.require_all()
 
     def require_all(self) -> None:
-        """Watch nothing any more unless each folder is watched.
+        """Watch nothing any more unless each folder is watched, and nobody changes one by another way than through this host.
 
         Raises:
-            UnwatchableError: some are not.
+            UnwatchableError: some are not, or somebody may.
         """
-        missing = self.missing()
+        self._require_own()
+        missing, error = self.missing()
         if missing:
             self.detach()
-            raise UnwatchableError(f"{missing} folders of {self.path} cannot be watched", raise_hint(WATCHES))
+            raise why_missing(self.path, missing, error)
+
+    def _require_own(self) -> None:
+        shared = mounts.shared(os.path.realpath(self.path))
+        if shared:
+            self.detach()
+            place, kind = shared[0]
+            more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+            raise UnwatchableError(
+                f"{place}{more} is of type {kind}, where others can change files without an event here", None
+            )
 
     def _attach(self) -> None:
         from watchdog.observers.inotify import InotifyObserver
@@ -155,16 +167,17 @@ class Watcher:
         """Return whether the path still leads to what is watched."""
         return self._identity is not None and identity(self.path) == self._identity
 
-    def missing(self) -> int:
-        """Return how many folders of the root are not watched, as far as can be told while folders come and go."""
+    def missing(self) -> tuple[int, OSError | None]:
+        """Return how many folders of the root are not watched, as far as can be told while folders come and go, and why."""
         idle = threading.Event()
-        missing = 0
+        missing, error = 0, None
         for _ in range(3):
-            missing = max(0, folder_count(self._real) + self._beside - watch_count())
+            folders, error = folder_count(self._real)
+            missing = max(0, folders + self._beside - watch_count())
             if not missing:
                 break
             idle.wait(_SETTLING_S)
-        return missing
+        return missing, error
 
     # --- proof
 

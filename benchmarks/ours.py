@@ -60,11 +60,14 @@ class Ours:
         self._site = app.open_or_create(
             settings, self.environ, command="configvault run", wait_s=30.0, stop=self._stop
         )
-        self._told: list[Outcome] = []
+        self._outcomes: list[Outcome] = []
         self._null = open(os.devnull, "w")  # noqa: SIM115 - lives as long as this
-        self._site.observers += [Log(settings.log, self._null, self.environ, self._site.now), self._told.append]
+        self._site.observers += [
+            Log(settings.log, self._null, self.environ, self._site.now),
+            self._outcomes.append,
+        ]
         self._inbox: Inbox[Job] = Inbox()
-        standing = Standing(self._site.vault, os.getpid(), self._site.now, self._site.tell)
+        standing = Standing(self._site.vault, os.getpid(), self._site.now, self._site.notify)
         self._sight = Sight(self._site, self._inbox, standing)
         self._sight.attach()
         self._seen = observe(self._site, Trigger.STARTUP, Look(), self._stop)

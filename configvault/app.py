@@ -484,7 +484,7 @@ def blame_writers(site: Site, writers: Writers) -> None:
     site.blame = blame
 
 
-def teller(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
+def notifier(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
     """Return an observer that passes outcomes of `site` on to whom its settings name; whoever calls this closes it."""
     from configvault.core.secrets.redactor import Redactor
     from configvault.observers.notify import About, Notifier

@@ -36,14 +36,14 @@ SNAPSHOT = Snapshot(
     "backup_20231201_120000", "c" * 40, "t" * 40, None, NOON, "change", "ann (uid 7, login)", "h", "Update a"
 )
 FINDING = Finding("yaml-syntax", Severity.ERROR, "a.yaml", 3, 1, "no <closing> & bracket", "x: [", None)
-REFUSED = RejectedState(
+REJECTED_STATE = RejectedState(
     "rejected_20231201_120001", "d" * 40, "e" * 40, NOON, "change", "ann", "Refuse: a.yaml", (FINDING,)
 )
-REJECTED = RecordOutcome(Recording.REJECTED, "change", SNAPSHOT, REFUSED, (), (FINDING,))
+REJECTED = RecordOutcome(Recording.REJECTED, "change", SNAPSHOT, REJECTED_STATE, (), (FINDING,))
 RECORDED = RecordOutcome(Recording.RECORDED, "change", SNAPSHOT, None, (), ())
 UNCHANGED = RecordOutcome(Recording.UNCHANGED, "change", SNAPSHOT, None, (), ())
 TOOK = ReloadReport("http", True, 1, 200, None, 0.1)
-REFUSED_RELOAD = ReloadReport("http", False, 3, 500, "it answered 500", 2.0)
+FAILED_RELOAD = ReloadReport("http", False, 3, 500, "it answered 500", 2.0)
 ILL = (HealthReport("agent", False, True, "no answer"),)
 ROLLED = RollbackOutcome(RollbackEnd.ROLLED_BACK, SNAPSHOT, recorded=SNAPSHOT, reload=TOOK, elapsed_seconds=0.4)
 
@@ -58,9 +58,9 @@ NAMED: list[tuple[Outcome, str]] = [
     (replace(ROLLED, outcome=RollbackEnd.PLANNED), "planned"),
     (replace(ROLLED, outcome=RollbackEnd.UNCHANGED), "unchanged"),
     (replace(ROLLED, outcome=RollbackEnd.UNDONE), "undone"),
-    (replace(ROLLED, outcome=RollbackEnd.RELOAD_FAILED, reload=REFUSED_RELOAD), "reload_failed"),
+    (replace(ROLLED, outcome=RollbackEnd.RELOAD_FAILED, reload=FAILED_RELOAD), "reload_failed"),
     (ReloadOutcome("x", TOOK, ()), "reloaded"),
-    (ReloadOutcome("x", REFUSED_RELOAD, ()), "reload_failed"),
+    (ReloadOutcome("x", FAILED_RELOAD, ()), "reload_failed"),
     (ReloadOutcome("x", TOOK, ILL), "reload_failed"),
     (RolloutOutcome(3, None, "rolled back", (), 2.0), "rolled_out"),
     (RolloutOutcome(None, "kubectl exited with code 1", "", (), 2.0), "rollout_failed"),
@@ -68,7 +68,7 @@ NAMED: list[tuple[Outcome, str]] = [
     (RecoveryOutcome("finished the restore"), "recovered"),
     (RecoveryOutcome("finished the restore", ROLLED), "recovered"),
     (RecoveryOutcome("undid it", replace(ROLLED, outcome=RollbackEnd.UNDONE)), "undone"),
-    (RestoreOutcome(RestoreCause.INVALID, SNAPSHOT, REFUSED.id, SNAPSHOT, (), TOOK), "restored"),
+    (RestoreOutcome(RestoreCause.INVALID, SNAPSHOT, REJECTED_STATE.id, SNAPSHOT, (), TOOK), "restored"),
     (FailureOutcome("record", "busy", "no space left"), "failed"),
     (DegradedOutcome("deaf", "no watch is left"), "degraded"),
     (DegradedOutcome("deaf", "", cleared=True), "well"),

@@ -32,7 +32,7 @@ class Shown(Browser):
         self.reasons: list[str] = []
         self.complaints: list[str] = []
         self._metrics = Metrics(
-            "1.0", lambda: Figures(files=1, refused_since=datetime(2023, 12, 1, tzinfo=UTC))
+            "1.0", lambda: Figures(files=1, rejected_since=datetime(2023, 12, 1, tzinfo=UTC))
         )
 
     def status(self) -> dict[str, Any]:

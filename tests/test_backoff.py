@@ -68,10 +68,10 @@ def test_a_daemon_does_not_spin_over_what_fails(tmp_path: Path) -> None:
     with place.as_if_watched():
         place.ok("rollback", "previous", "--confirm=5m")
     with place.parts() as site:
-        told: list[Outcome] = []
-        site.observers.append(told.append)
+        heard: list[Outcome] = []
+        site.observers.append(heard.append)
         inbox: Inbox[Job] = Inbox()
-        standing = Standing(site.vault, 1, site.now, told.append)
+        standing = Standing(site.vault, 1, site.now, heard.append)
         worker = Worker(site, inbox, standing, threading.Event())
         later = site.now() + timedelta(hours=1)
         site.now = lambda: later
@@ -79,6 +79,6 @@ def test_a_daemon_does_not_spin_over_what_fails(tmp_path: Path) -> None:
         (place.vault / "refs" / "heads" / "main").write_text("damaged\n")
         for _ in range(50):
             worker._do_what_is_due()
-    failures = [one for one in told if isinstance(one, FailureOutcome) and one.doing == "confirmation"]
+    failures = [one for one in heard if isinstance(one, FailureOutcome) and one.doing == "confirmation"]
     assert len(failures) == 1
     assert worker._backoffs["confirmation"].failures == 1

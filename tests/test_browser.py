@@ -49,12 +49,12 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 def paths(pages: Pages) -> dict[str, str]:
     """Return one path of each sort of page."""
-    refused = pages.source.timeline(Wanted(only="rejected")).entries[0].id
+    rejected = pages.source.timeline(Wanted(only="rejected")).entries[0].id
     return {
         "history": "/",
         "filtered": "/?plugin=tides&only=snapshots",
         "snapshot": "/snapshots/latest",
-        "refused": f"/rejected/{refused}",
+        "refused": f"/rejected/{rejected}",
         "difference": "/diff/before..latest",
         "unified": "/diff/before..latest?view=unified&context=30",
         "folder": "/files/latest/",
@@ -119,18 +119,18 @@ CONTRAST = """(() => {
 def test_a_screen_reader_finds_its_way(browser: Browser, pages: Pages) -> None:
     """Landmarks, one main heading, labelled fields, table heads, and links that say where they lead."""
     browser.open(f"http://{pages.address}/?plugin=tides")
-    told = browser.accessible()
+    spoken = browser.accessible()
     for expected in (
         ("heading", "History"), ("navigation", "Pages"), ("search", "Filter the history"), ("link", "Skip to the content"),
         ("button", "Filter"), ("combobox", "Plugin"), ("combobox", "Actor"),
     ):  # fmt: skip
-        assert expected in told
-    assert {role for role, _ in told} >= {"main", "banner", "list", "listitem", "time"}
-    assert not [role for role, name in told if role in ("link", "button", "combobox") and not name]
+        assert expected in spoken
+    assert {role for role, _ in spoken} >= {"main", "banner", "list", "listitem", "time"}
+    assert not [role for role, name in spoken if role in ("link", "button", "combobox") and not name]
     browser.open(f"http://{pages.address}{paths(pages)['difference']}")
-    told = browser.accessible()
-    assert ("columnheader", "Before") in told
-    assert {role for role, _ in told} >= {"table", "deletion", "insertion"}
+    spoken = browser.accessible()
+    assert ("columnheader", "Before") in spoken
+    assert {role for role, _ in spoken} >= {"table", "deletion", "insertion"}
 
 
 def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
@@ -138,8 +138,8 @@ def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
     browser.call("Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.open(f"http://{pages.address}/?plugin=tides")
-        told = browser.accessible()
-        assert ("heading", "Update tides (Tide tables): version v1.2.0 → v1.3.0") in told
+        spoken = browser.accessible()
+        assert ("heading", "Update tides (Tide tables): version v1.2.0 → v1.3.0") in spoken
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
 

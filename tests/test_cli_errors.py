@@ -99,7 +99,7 @@ def test_rejected_without_force(place: Place) -> None:
     assert (place.root / "x.json").exists()
 
 
-def test_target_that_todays_rules_refuse(place: Place) -> None:
+def test_target_that_todays_rules_reject(place: Place) -> None:
     """A snapshot from before a rule is refused with the findings (3), and restored by force."""
     place.write({"x.json": '{"a": 1}'})
     id_ = place.snapshot()
@@ -626,7 +626,7 @@ def test_quiet_does_not_silence_errors(place: Place) -> None:
     assert "recorded as" not in failed.out
 
 
-def test_a_command_says_whom_it_could_not_tell(place: Place) -> None:
+def test_a_command_says_whom_it_could_not_notify(place: Place) -> None:
     """A rollback whose notification fails has done its work, and warns of the rest on standard error."""
     place.configure("notify: [{command: ['false'], on: [rolled_back]}]\n")
     oldest = place.ok("list")["snapshots"][-1]["id"]

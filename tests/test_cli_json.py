@@ -369,14 +369,14 @@ def test_diff(place: Place) -> None:
 def test_rejected(place: Place) -> None:
     """Refused states are listed, shown, compared and dropped by JSON."""
     place.write({"x.json": "{"})
-    refused = document(place, "snapshot", code=3)["rejected"]
+    rejected = document(place, "snapshot", code=3)["rejected"]
     assert [one["id"] for one in document(place, "rejected", "list", like="rejected list")["rejected"]] == [
-        refused
+        rejected
     ]
-    assert document(place, "rejected", "show", refused, like="rejected show")["findings"]
-    place.ok("rejected", "diff", refused)
-    document(place, "rejected", "drop", refused, like="rejected show")
-    assert failure(place, "rejected", "show", refused, code=4, kind="reference")
+    assert document(place, "rejected", "show", rejected, like="rejected show")["findings"]
+    place.ok("rejected", "diff", rejected)
+    document(place, "rejected", "drop", rejected, like="rejected show")
+    assert failure(place, "rejected", "show", rejected, code=4, kind="reference")
 
 
 def test_the_rest(place: Place) -> None:
@@ -451,8 +451,8 @@ def test_standing_warnings_are_counted_and_not_repeated(tmp_path: Path) -> None:
     assert "1 warning existed before this change" in brought.err
     assert "recorded backup_" in brought.out
     place.write({"b.yaml": "b: [\n"})
-    refused = place.run("snapshot", "--json").json
-    assert ([one["path"] for one in refused["findings"]], refused["standing"]) == (["b.yaml"], 1)
+    rejected = place.run("snapshot", "--json").json
+    assert ([one["path"] for one in rejected["findings"]], rejected["standing"]) == (["b.yaml"], 1)
     back = place.run("rollback", "latest", "--json").json
     assert (back["findings"], back["standing"]) == ([], 2)
     assert [one["path"] for one in place.run("check", "--json").json["findings"]] == ["b.yaml", "old.yaml"]

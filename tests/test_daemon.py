@@ -54,7 +54,7 @@ def test_changes_while_it_was_down(place: Watched) -> None:
     assert place.triggers() == ["startup", "startup"]
 
 
-def test_invalid_state_is_told_once(place: Watched) -> None:
+def test_invalid_state_is_reported_once(place: Watched) -> None:
     """An invalid state is kept as rejected, with file, line and column in the log, once for its content."""
     with place.daemon() as daemon:
         (place.root / "b.yaml").write_text("b: [1\n")

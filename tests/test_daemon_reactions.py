@@ -112,7 +112,7 @@ def reloads(place: Watched, service: Service, changes: str) -> None:
     )
 
 
-def test_service_is_told_of_changes(place: Watched) -> None:
+def test_service_is_reloaded_after_changes(place: Watched) -> None:
     """With `changes.reload` the service is told of each recorded change, and what it took is good."""
     with serving(answer()) as service:
         reloads(place, service, "{reload: true}")
@@ -171,7 +171,7 @@ def test_nothing_good_to_put_back(place: Watched) -> None:
             assert "restore.done" not in daemon.events()
 
 
-def test_old_refused_states_are_dropped(place: Watched) -> None:
+def test_old_rejected_states_are_dropped(place: Watched) -> None:
     """Of refused states those stay that `retention.rejected` keeps, and what a rollback left as its safety copy."""
     place.configure(
         'schedule: {backup: "every 1s"}', "retention: {rejected: {keep_last: 2, keep_within: null}}"

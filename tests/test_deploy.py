@@ -309,14 +309,14 @@ def test_reloading_by_kubectl(
     host = Host(tmp_path / "h")
     monkeypatch.setenv("PATH", str(kubectl), prepend=os.pathsep)
     status = ["kubectl", "rollout", "status", "deployment/coze"]
-    told = {"kind": "command", "command": ["kubectl", *reload.split()]}
+    reloading = {"kind": "command", "command": ["kubectl", *reload.split()]}
     host.configure(
-        reload=told, health=[{"name": "rollout", "command": status, "timeout": "60s", "within": "60s"}]
+        reload=reloading, health=[{"name": "rollout", "command": status, "timeout": "60s", "within": "60s"}]
     )
     id_ = host.record()
     assert host.ok("reload")["ok"]
     assert (kubectl / "told").read_text().splitlines() == [reload, " ".join(status[1:])]
     assert host.ok("show", id_)["good"]
     (kubectl / "code").write_text("1")
-    host.configure(reload=told, health=[{"name": "rollout", "command": status, "within": "10ms"}])
+    host.configure(reload=reloading, health=[{"name": "rollout", "command": status, "within": "10ms"}])
     assert host.run("reload").code == 7

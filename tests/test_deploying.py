@@ -79,7 +79,7 @@ def test_keep_extra_and_paths(place: Place, offered: Path) -> None:
     assert place.run("deploy", str(offered), "--path", "nowhere").code == 2
 
 
-def test_refused_candidate_never_touches_the_root(place: Place, offered: Path) -> None:
+def test_rejected_candidate_never_touches_the_root(place: Place, offered: Path) -> None:
     """An invalid candidate exits 3, the root stays as it was, and it is kept with the reasons and its source."""
     (offered / "a.yaml").write_text("a: [\n")
     before = look(place.root)

@@ -78,7 +78,7 @@ def test_the_way_back_is_said_too() -> None:
     assert said(GOOD, None)[0] == "Record the first state: 4 files"
 
 
-def test_a_refused_state_still_names_its_plugins() -> None:
+def test_a_rejected_state_still_names_its_plugins() -> None:
     """Where plugin_meta.yaml cannot be read the changed documents tell, and the text of the rows that changed."""
     broken = swap(META, "version: v0.3.1", "version: [v0.3.1")
     assert said(meta(broken))[1] == ("ferries",)
@@ -115,7 +115,7 @@ def test_no_secret_in_a_subject() -> None:
 
 
 @pytest.mark.parametrize("depth", [60, 900, 60_000])
-def test_a_refused_state_nested_too_deep_is_not_composed(depth: int) -> None:
+def test_a_rejected_state_nested_too_deep_is_not_composed(depth: int) -> None:
     """What is nested so deep that a library may die of it is told from its events; other files still name plugins."""
     bomb = f"- {'[' * depth}{']' * depth}\n" + META.replace("v1.2.0", "v1.3.0")
     new = {**GOOD, META_PATH: bomb, TIDES_PATH: TIDES + "# more\n"}

@@ -56,8 +56,8 @@ def test_every_command_is_in_the_readme(command: str) -> None:
 def test_readme_commands_exist() -> None:
     """What the README tells to run can be run."""
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
-    told = set(re.findall(r"^\s*(?:sudo )?configvault (?:-c \S+ )?([a-z]+)", README, re.MULTILINE))
-    assert told - known == set()
+    mentioned = set(re.findall(r"^\s*(?:sudo )?configvault (?:-c \S+ )?([a-z]+)", README, re.MULTILINE))
+    assert mentioned - known == set()
 
 
 CHINESE = (PROJECT / "README.zh-CN.md").read_text()

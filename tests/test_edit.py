@@ -85,7 +85,7 @@ def test_new_file_and_several(place: Place) -> None:
     assert (place.root / "a.yaml").read_text() == "a: 1\n"
 
 
-def test_refused_edit_keeps_the_copies(place: Place) -> None:
+def test_rejected_edit_keeps_the_copies(place: Place) -> None:
     """What the rules refuse never reaches the root: exit 3, findings with line and caret, the copy where the message says."""
     before, folders = look(place.root), copies_left(place)
     done = edit(place, "edit", "a.yaml", command=editor(place, 'echo "a: [" > "$1"'))
@@ -201,7 +201,7 @@ def test_what_editors_leave_beside_is_not_deployed(place: Place) -> None:
     assert copies_left(place) == before
 
 
-def test_an_editor_that_detaches_is_told_to_wait(place: Place) -> None:
+def test_an_editor_that_detaches_is_reported_to_wait(place: Place) -> None:
     """An editor that is known to return at once is given its flag, and then its change is deployed."""
     program = place.base / "code"
     program.write_text(

@@ -14,7 +14,7 @@ from configvault.vault import messages
 from configvault.who.changed import Writer, _wrote
 
 
-def told(path: str) -> dict[str, object]:
+def notification(path: str) -> dict[str, object]:
     """Return what a notification is made of, with a finding in the file `path`."""
     finding = {"severity": "error", "path": path, "line": 1, "message": "broken"}
     return {
@@ -26,7 +26,7 @@ def told(path: str) -> dict[str, object]:
 @pytest.mark.parametrize("format_", ["slack", "feishu", "dingtalk", "wecom"])
 def test_no_name_mentions_anybody_in_a_chat(path: str, format_: str) -> None:
     """The name of a file is text in each chat service, never a mention or a link."""
-    sent = json.dumps(json.loads(formats.body(format_, told(path))), ensure_ascii=False)
+    sent = json.dumps(json.loads(formats.body(format_, notification(path))), ensure_ascii=False)
     assert "<" not in sent
     assert format_ == "slack" or "@all" not in sent
 
@@ -35,11 +35,11 @@ def test_no_name_mentions_anybody_in_a_chat(path: str, format_: str) -> None:
 @pytest.mark.parametrize("format_", ["slack", "feishu", "dingtalk", "wecom"])
 def test_no_name_begins_a_line_in_a_chat(path: str, format_: str) -> None:
     """Nor does it begin a line of its own or turn the text around."""
-    sent = json.loads(formats.body(format_, told(path)))
+    sent = json.loads(formats.body(format_, notification(path)))
     shown = json.dumps(sent, ensure_ascii=False)
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert json.dumps(formats.text(told(path))).count("\\n") == 2
+    assert json.dumps(formats.text(notification(path))).count("\\n") == 2
 
 
 def test_a_process_title_forges_no_actor() -> None:

@@ -87,7 +87,7 @@ def test_a_chain_of_schemas_takes_a_step_each() -> None:
     assert own.steps < 2_000
 
 
-def test_many_wrong_tools_are_told_in_part() -> None:
+def test_many_wrong_tools_are_reported_in_part() -> None:
     """Of ten thousand tools that no document has, the first are told."""
     tools = "".join(f"    - {{tool_id: {n}, method: get, sub_url: /x/{n}}}\n" for n in range(1000, 11000))
     verdict = validate({**GOOD, META_PATH: META + tools})

@@ -150,7 +150,7 @@ def test_what_is_printed_names_the_configuration(argv: list[str], code: int, pla
         assert hints(done) or more or argv == ["doctor"], done
 
 
-def test_the_newest_refused_state_needs_no_name(place: Place) -> None:
+def test_the_newest_rejected_state_needs_no_name(place: Place) -> None:
     """With several refused states `rejected show` and `rejected diff` take the newest."""
     place.write({"a.yaml": "a: {\n"})
     newest = place.run("snapshot", "--json").json["rejected"]

@@ -104,15 +104,15 @@ def test_all(place: Place) -> None:
     """`--all` puts refused states where they belong, also filtered by path and number."""
     ids = listed(place)
     place.write({"x.json": "{"})
-    refused = place.run("snapshot", "--json").json["rejected"]
+    rejected = place.run("snapshot", "--json").json["rejected"]
     (place.root / "x.json").unlink()
     after = place.snapshot({"a": "3\n"})
-    assert listed(place, "--all") == [after, refused, *ids]
-    assert listed(place, "--all", "--limit", "2") == [after, refused]
-    assert listed(place, "--all", "--path", "x.json") == [refused]
+    assert listed(place, "--all") == [after, rejected, *ids]
+    assert listed(place, "--all", "--limit", "2") == [after, rejected]
+    assert listed(place, "--all", "--path", "x.json") == [rejected]
     assert listed(place, "--all", "--path", "a") == [after, ids[1], ids[2]]
-    assert refused in place.run("list", "--all").out
-    assert refused not in listed(place)
+    assert rejected in place.run("list", "--all").out
+    assert rejected not in listed(place)
 
 
 def test_rejected_in_a_list_has_the_keys_of_a_snapshot(place: Place) -> None:
@@ -124,7 +124,7 @@ def test_rejected_in_a_list_has_the_keys_of_a_snapshot(place: Place) -> None:
     assert set(rows[1]) <= set(rows[0])
 
 
-def test_same_refused_state_once(place: Place) -> None:
+def test_same_rejected_state_once(place: Place) -> None:
     """What is refused again without a change is kept once, and said to be the same."""
     place.write({"x.json": "{"})
     first = place.run("snapshot", "--json").json["rejected"]
@@ -153,8 +153,8 @@ def test_a_reason_that_comes_after_the_daemon_is_kept(place: Place) -> None:
     place.snapshot({"a": "9\n"}, "-m", "why")
     assert place.ok("snapshot", "-m", "why")["snapshot"]["annotations"] == []
     place.write({"x.json": "{"})
-    refused = place.run("snapshot", "-m", "half done", "--json").json["rejected"]
-    assert "Configvault-Reason: half done" in place.git("log", "-1", f"refs/configvault/rejected/{refused}")
+    rejected = place.run("snapshot", "-m", "half done", "--json").json["rejected"]
+    assert "Configvault-Reason: half done" in place.git("log", "-1", f"refs/configvault/rejected/{rejected}")
 
 
 def test_pins(place: Place) -> None:

@@ -76,11 +76,11 @@ def test_a_document_that_is_ignored(tmp_path: Path) -> None:
     place = Place(tmp_path / "place", more="watch: {ignore: ['tides*']}\n", profile="coze")
     place.write(GOOD)
     found = place.run("check", str(place.root), "--json").json["findings"]
-    told = [one for one in found if one["rule"] == "document-missing"]
-    assert len(told) == 1
-    assert "watch.ignore leaves it out" in told[0]["message"]
-    assert "does not exist" not in told[0]["message"]
-    assert "watch.ignore" in told[0]["hint"]
+    reported = [one for one in found if one["rule"] == "document-missing"]
+    assert len(reported) == 1
+    assert "watch.ignore leaves it out" in reported[0]["message"]
+    assert "does not exist" not in reported[0]["message"]
+    assert "watch.ignore" in reported[0]["hint"]
 
 
 @pytest.mark.parametrize("name", ["sedan.yml", ".env.sample", ".app.config", ".nfsrc.yaml"])

@@ -50,23 +50,27 @@ def test_harbour_is_in_order() -> None:
 def test_fact(fact: Fact) -> None:
     """What costs a plugin, a tool or the server is refused by the rule that names it; what loads is accepted."""
     verdict, found = fact.verdict, validated(fact)
-    assert found.accepted != verdict.refused, found.findings
-    told = found.errors if verdict.refused else tuple(one for one in found.findings if one.rule not in ASIDE)
+    assert found.accepted != verdict.rejected, found.findings
+    reported = (
+        found.errors if verdict.rejected else tuple(one for one in found.findings if one.rule not in ASIDE)
+    )
     rules = verdict.rule.split()
-    assert sorted(one.rule for one in told) == sorted(rules), found.findings
-    assert {one.path for one in told if one.rule == rules[0]} <= {verdict.at or fact.edit.path}, found.findings
-    assert all(one.severity is RULES[one.rule].severity for one in told)
-    assert all(one.line is not None for one in told if one.rule not in WITHOUT_LINE)
+    assert sorted(one.rule for one in reported) == sorted(rules), found.findings
+    assert {one.path for one in reported if one.rule == rules[0]} <= {verdict.at or fact.edit.path}, (
+        found.findings
+    )
+    assert all(one.severity is RULES[one.rule].severity for one in reported)
+    assert all(one.line is not None for one in reported if one.rule not in WITHOUT_LINE)
 
 
 def test_deviations_have_a_reason() -> None:
     """Configvault refuses exactly what the loader does not load, but where the fact says why not."""
     for fact in FACTS:
-        same = fact.verdict.refused == (fact.verdict.loader is not Loader.LOADS)
+        same = fact.verdict.rejected == (fact.verdict.loader is not Loader.LOADS)
         assert same == (not fact.verdict.why_not_the_same), fact.name
 
 
-def test_facts_are_told_apart() -> None:
+def test_facts_are_distinct() -> None:
     """No fact is there twice, under one name or by one edit, and each kind of outcome is among them."""
     assert [name for name, count in Counter(fact.name for fact in FACTS).items() if count > 1] == []
     assert {fact.verdict.loader for fact in FACTS} == set(Loader)

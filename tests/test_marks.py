@@ -134,5 +134,5 @@ def test_what_a_killed_packing_left_is_removed(tmp_path: Path) -> None:
     for path in left:
         path.write_bytes(b"half")
     with left[0].open("rb"), place.parts() as site:
-        site.vault.mend(ended_well=False)
+        site.vault.repair(ended_well=False)
         assert [path.exists() for path in left] == [True, False, False]

@@ -28,7 +28,7 @@ ALL = Figures(
     live_is_latest=False,
     loaded_is_latest=True,
     last_load_ok=False,
-    refused_since=NOON,
+    rejected_since=NOON,
     pending_until=NOON,
     watching=True,
     last_proof=NOON,
@@ -87,7 +87,7 @@ def test_outcomes_are_counted() -> None:
     assert value(found, "configvault_notifications_total", event="rejected", result="failed") == 1
 
 
-def test_a_state_refused_again_is_one_rejection() -> None:
+def test_a_state_rejected_again_is_one_rejection() -> None:
     """The same content refused at each rescan does not look like new refusals."""
     found = metrics()
     found(REJECTED)

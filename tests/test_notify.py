@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from outcomes import NAMED, NOON, RECORDED, REFUSED, REJECTED, ROLLED, SNAPSHOT
+from outcomes import NAMED, NOON, RECORDED, REJECTED, REJECTED_STATE, ROLLED, SNAPSHOT
 from service import Service, answer, hang, serving
 
 from configvault.core.outcome import Outcome
@@ -79,16 +79,16 @@ def test_webhook_gets_the_outcome() -> None:
         assert heard.wait(1) == [("rejected", "sent")]
         notifier.close()
     head, _, body = service.asked[0].partition("\r\n\r\n")
-    told = json.loads(body)
+    notification = json.loads(body)
     assert head.startswith("POST /reload ")
     assert service.headers()["x-token"] == "t0"
     assert service.headers()["content-type"] == "application/json"
-    assert (told["event"], told["level"], told["host"], told["root"]) == (
+    assert (notification["event"], notification["level"], notification["host"], notification["root"]) == (
         "rejected", "error", "web-1", "/app/conf",
     )  # fmt: skip
-    assert told["at"] == "2023-12-01T12:00:00+00:00"
-    assert told["outcome"]["rejected"] == REFUSED.id
-    assert told["outcome"]["findings"][0]["line"] == 3
+    assert notification["at"] == "2023-12-01T12:00:00+00:00"
+    assert notification["outcome"]["rejected"] == REJECTED_STATE.id
+    assert notification["outcome"]["findings"][0]["line"] == 3
     assert notifier.troubles == ()
 
 
@@ -148,9 +148,9 @@ def test_a_refusal_with_status_200_is_seen(format_: str, key: str) -> None:
 
 def test_slack_text_is_escaped() -> None:
     """Slack's three special characters cannot make links or mentions out of a finding."""
-    told = {"event": "rejected", "level": "error", "title": "<!channel>", "host": "h", "root": "/r",
+    notification = {"event": "rejected", "level": "error", "title": "<!channel>", "host": "h", "root": "/r",
             "outcome": events.event(REJECTED).document}  # fmt: skip
-    body = json.loads(formats.body("slack", told))
+    body = json.loads(formats.body("slack", notification))
     assert body["text"] == "[configvault] rejected on h: /r"
     assert body["attachments"][0]["text"].splitlines() == [
         "&lt;!channel&gt;", "a.yaml:3: no &lt;closing&gt; &amp; bracket",
@@ -169,7 +169,7 @@ def test_command_gets_it_on_stdin_and_in_its_environment(tmp_path: Path) -> None
     notifier(REJECTED)
     assert heard.wait(1) == [("rejected", "sent")]
     notifier.close()
-    assert json.loads((tmp_path / "in").read_text())["outcome"]["rejected"] == REFUSED.id
+    assert json.loads((tmp_path / "in").read_text())["outcome"]["rejected"] == REJECTED_STATE.id
     assert (tmp_path / "env").read_text() == "rejected error /app/conf\n"
 
 
@@ -199,7 +199,7 @@ def test_a_hanging_target_holds_up_nobody() -> None:
     assert "dropped" in notifier.troubles[0] or "not told" in notifier.troubles[0]
 
 
-def test_close_tells_what_waits() -> None:
+def test_close_sends_what_waits() -> None:
     """Closing tells what is still on the queue first."""
     with serving(answer()) as service:
         notifier = Notifier([webhook(service)], about())

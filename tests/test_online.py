@@ -65,12 +65,12 @@ def files(tides: str, ferries: str) -> dict[str, str]:
 
 def test_servers(service: str) -> None:
     """A server that answers below 500 is alive, /health is asked first, and each plugin has its rate."""
-    told: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
     made = state(files(f"{service}/api", f"{service}/down"))
-    results = online.probe(made, allow_private=True, progress=lambda done, all_: told.append((done, all_)))
+    results = online.probe(made, allow_private=True, progress=lambda done, all_: seen.append((done, all_)))
     assert [(one.ok, one.status) for one in results] == [(True, 404), (False, 503)]
     assert "/api/health" in Service.asked
-    assert told == [(1, 2), (2, 2)]
+    assert seen == [(1, 2), (2, 2)]
     assert [(rate.plugin, rate.alive, rate.asked) for rate in online.rates(results)] == [
         ("plugin 501 (tides)", 1, 1),
         ("plugin 502 (ferries)", 0, 1),

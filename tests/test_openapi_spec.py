@@ -17,7 +17,7 @@ from states import rules, validate
 from configvault.coze.openapi import spec
 from configvault.coze.openapi.spec import Bounds, Strict
 from configvault.validators import extras
-from configvault.validators.faults import Fault
+from configvault.validators.violations import Violation
 from configvault.validators.yamlnodes import Mapping
 from configvault.validators.yamlread import read
 
@@ -46,7 +46,7 @@ def described(size: int, letter: str = "x") -> Mapping:
     return document(TIDES.replace("description: ", f"description: {letter * size}", 1))
 
 
-def asked(strict: Strict, root: Mapping) -> list[Fault]:
+def asked(strict: Strict, root: Mapping) -> list[Violation]:
     """Return what is said of one document."""
     return list(strict.check(root))
 
@@ -99,9 +99,9 @@ def test_what_the_library_keeps_is_let_go() -> None:
 def test_the_rest_is_skipped() -> None:
     """After three documents that were given up the others are not asked about, and that is known to be open."""
     with Strict(QUICK) as strict:
-        told = [asked(strict, chain(30))[0].message for _ in range(spec.MOST_GIVEN_UP + 1)]
+        reported = [asked(strict, chain(30))[0].message for _ in range(spec.MOST_GIVEN_UP + 1)]
         assert strict.skipped == 1
-    assert "3 documents before it" in told[-1]
+    assert "3 documents before it" in reported[-1]
 
 
 def test_nothing_is_left_behind() -> None:

@@ -39,7 +39,7 @@ def test_status_of_what_is_recorded(place: Place) -> None:
     assert "is the latest snapshot, valid" in place.run("status").out
 
 
-def test_status_of_what_was_refused(place: Place) -> None:
+def test_status_of_what_was_rejected(place: Place) -> None:
     """What was refused is told with the reason, since when, and what to do; before anybody looked it is unknown."""
     place.write({META_PATH: swap(META, "version: v0.3.1", "version: [v0.3.1")})
     assert place.ok("status")["valid"] is None

@@ -71,13 +71,13 @@ def running(tmp_path: Path) -> Iterator[Running]:
             yield Running(place, daemon, port, hook)
 
 
-def told(hook: Service) -> list[dict[str, object]]:
+def notifications(hook: Service) -> list[dict[str, object]]:
     """Return what the webhook was told, the reloads aside."""
     bodies = [raw.partition("\r\n\r\n")[2] for raw in hook.asked if f"/{CANARY} " in raw.partition("\r\n")[0]]
     return [json.loads(body) for body in bodies]
 
 
-def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
+def test_daemon_shows_and_notifies_and_keeps_secrets(running: Running) -> None:
     """A change and a refusal are seen in pages, API, metrics and webhook; the canaries in none of them, nor in the log."""
     place, daemon = running.place, running.daemon
     assert running.get("/health") == (200, "ok\n")
@@ -86,16 +86,16 @@ def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
     (place.root / "b.yaml").write_text(f"auth:\n  service_token: {CANARY}2\n")
     daemon.wait("snapshot.recorded")
     (place.root / "c.yaml").write_text(f"token: {CANARY}\nx: [\n")
-    refused = daemon.wait("change.rejected")["id"]
+    rejected = daemon.wait("change.rejected")["id"]
     pages = {path: running.get(path) for path in (
-        "/", "/snapshots/latest", f"/rejected/{refused}", "/diff/before..latest", f"/diff/before..{refused}",
+        "/", "/snapshots/latest", f"/rejected/{rejected}", "/diff/before..latest", f"/diff/before..{rejected}",
         "/diff/latest..live", "/api/status", "/api/snapshots", "/api/snapshots/latest", "/api/rejected", "/metrics",
         f"/snapshots/{CANARY[:6]}", "/ready",
     )}  # fmt: skip
     assert [path for path, (status, _) in pages.items() if status != 200] == [f"/snapshots/{CANARY[:6]}"]
     status = json.loads(pages["/api/status"][1])
     assert (status["daemon"]["running"], status["daemon"]["pid"]) == (True, daemon.process.pid)
-    assert (status["valid"], status["rejected"]) == (False, refused)
+    assert (status["valid"], status["rejected"]) == (False, rejected)
     assert running.metric("configvault_live_is_latest") == 0
     assert running.metric("configvault_live_refused_since_timestamp_seconds") > 0
     assert running.metric("configvault_rejections_total", rule="yaml-syntax") == 1
@@ -104,7 +104,7 @@ def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
     assert running.metric("configvault_loaded_is_latest") == 1
     arguments = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     code = daemon.stop()
-    events = [one["event"] for one in told(running.hook)]
+    events = [one["event"] for one in notifications(running.hook)]
     assert "rejected" in events
     assert code == 0
     shown = "\n".join(body for _, body in pages.values()) + "".join(daemon.raw) + arguments
@@ -116,7 +116,7 @@ def test_daemon_shows_and_tells_and_keeps_secrets(running: Running) -> None:
     ).stdout  # fmt: skip
 
 
-def test_commands_beside_the_daemon_tell_too(running: Running) -> None:
+def test_commands_beside_the_daemon_notify_too(running: Running) -> None:
     """A rollback by the command line is told once, by the command, and the daemon's figures know of it."""
     place, daemon = running.place, running.daemon
     (place.root / "a.yaml").write_text("version: 2\n")
@@ -129,7 +129,7 @@ def test_commands_beside_the_daemon_tell_too(running: Running) -> None:
     assert CANARY not in done.stdout + done.stderr
     assert running.metric("configvault_snapshots", trigger="rollback") == 1
     daemon.stop()
-    assert [one["event"] for one in told(running.hook)].count("rolled_back") == 1
+    assert [one["event"] for one in notifications(running.hook)].count("rolled_back") == 1
 
 
 def test_a_taken_port_is_degraded_and_no_more(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_loading_that_failed_for_a_command_shows_in_the_metrics(running: Runni
     assert running.metric("configvault_last_load_successful") == 1
 
 
-def test_a_notification_that_failed_is_told_at_once(tmp_path: Path) -> None:
+def test_a_notification_that_failed_is_reported_at_once(tmp_path: Path) -> None:
     """Whoever could not be told is named by log and status without anything else happening; and no more once told."""
     place = Watched(tmp_path)
     with serving(answer(403)) as hook:

@@ -241,9 +241,9 @@ def test_as_the_daemon_does(place: Place) -> None:
         outcome = confirm.expire(site)
     assert isinstance(outcome, RollbackOutcome)
     assert outcome.outcome is RollbackEnd.UNDONE
-    [told] = [one for one in heard if isinstance(one, RecoveryOutcome)]
-    assert told.rollback is not None
-    assert (told.rollback.outcome, "not confirmed in time" in told.words) == (RollbackEnd.UNDONE, True)
+    [recovery] = [one for one in heard if isinstance(one, RecoveryOutcome)]
+    assert recovery.rollback is not None
+    assert (recovery.rollback.outcome, "not confirmed in time" in recovery.words) == (RollbackEnd.UNDONE, True)
     assert text(place) == "a: 2"
 
 

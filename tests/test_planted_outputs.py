@@ -45,8 +45,8 @@ def outputs(place: Place, pages: Pages, latest: str) -> Iterator[tuple[str, str]
     yield "git log", place.git("log", "--all", "--format=%B%an%ae%D", "--glob=refs/configvault/*")
     for path in (f"/diff/{latest}..live", "/", "/api/status", "/api/snapshots", "/api/rejected", "/api/report"):
         yield path, pages.get(path).body
-    refused = place.ok("rejected", "list")["rejected"]
-    for one in refused[:1]:
+    rejected = place.ok("rejected", "list")["rejected"]
+    for one in rejected[:1]:
         yield "/rejected", pages.get(f"/rejected/{one['id']}").body
 
 

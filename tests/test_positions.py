@@ -52,13 +52,13 @@ def test_a_second_colon_needs_quotes() -> None:
     assert "quotes" in (fault.hint or "")
 
 
-def test_a_control_character_is_told_where_it_is() -> None:
+def test_a_control_character_is_reported_where_it_is() -> None:
     """Letters of several bytes before it do not move the place of a control character."""
     fault = yamlread.read("标题: 潮汐表潮汐表\nb: 1\nc: x\x01y\n").faults[0]
     assert (fault.rule, fault.line, fault.column) == ("yaml-syntax", 3, 5)
 
 
-def test_a_swagger_document_is_told_at_its_line() -> None:
+def test_a_swagger_document_is_reported_at_its_line() -> None:
     """A document of Swagger 2.0 is refused where it says so."""
     text = swap(TIDES, "openapi: 3.0.1\n", "# old\n") + 'swagger: "2.0"\n'
     found = [one for one in validate({**GOOD, TIDES_PATH: text}).findings if one.rule == "openapi-version"]

@@ -63,7 +63,7 @@ def test_a_proxy_gets_the_whole_address_and_its_login() -> None:
         assert headers["proxy-authorization"] != headers["authorization"]
 
 
-def test_https_goes_through_a_tunnel_and_no_secret_is_told() -> None:
+def test_https_goes_through_a_tunnel_and_no_secret_is_reported() -> None:
     """Https asks the proxy for a tunnel to the host; a proxy that refuses is named without its login."""
     with serving(answer(403)) as proxy:
         environ = {"https_proxy": f"http://me:can4ry@127.0.0.1:{proxy.port}"}

@@ -156,7 +156,7 @@ def test_a_pin_holds_history(tmp_path: Path) -> None:
     assert len(host.git("rev-list", "main").split()) == 6
 
 
-def test_refused_states_survive_a_cut(tmp_path: Path) -> None:
+def test_rejected_states_survive_a_cut(tmp_path: Path) -> None:
     """A rejected state that lies on what is cut off can still be shown, and git fsck passes."""
     host = Host(tmp_path / "host", retention={"snapshots": {"keep_last": 1}, "history": "3d"})
     old = at(host.site(create=True), 9)
@@ -192,7 +192,7 @@ def test_replicas_come_before_the_cut(tmp_path: Path) -> None:
     git(repository, "fsck", "--strict")
 
 
-def told(host: Host) -> list[UpkeepOutcome]:
+def upkeep_outcomes(host: Host) -> list[UpkeepOutcome]:
     """Let housekeeping do what it does after a scheduled backup, and return what it told."""
     heard: list[Outcome] = []
     site = host.site()
@@ -205,10 +205,10 @@ def test_the_schedule_prunes_by_the_configuration(tmp_path: Path) -> None:
     """Housekeeping thins and cuts as `prune` without rules does, tells of it, and has nothing to tell the next time."""
     host = cuttable(tmp_path / "host")
     ids = host.ids()
-    [done] = told(host)
+    [done] = upkeep_outcomes(host)
     assert (done.pruned, done.cut > 0, done.refused) == (tuple(ids[2:]), True, None)
     assert host.ids() == ids[:2]
-    assert told(host) == []
+    assert upkeep_outcomes(host) == []
     host.git("fsck", "--strict")
 
 
@@ -216,11 +216,11 @@ def test_the_schedule_asks_no_replica_in_trouble(tmp_path: Path) -> None:
     """Where a replica is known to fail, housekeeping thins and cuts nothing off, until it is well again."""
     host = cuttable(tmp_path / "host", replicas=[{"url": str(tmp_path / "r.git")}])
     assert host.run("replicate").code == 6
-    [done] = told(host)
+    [done] = upkeep_outcomes(host)
     assert (len(done.pruned), done.cut, done.refused) == (4, 0, None)
     bare(tmp_path / "r.git")
     host.ok("replicate")
-    [done] = told(host)
+    [done] = upkeep_outcomes(host)
     assert done.cut > 0
 
 

@@ -68,7 +68,7 @@ def test_new_is_deployed_once(place: Place, work: Path) -> None:
     assert place.ok("status")["source"]["deployed"] == run_git(work, "rev-parse", "HEAD")
 
 
-def test_refused_commit_is_not_tried_again(place: Place, work: Path) -> None:
+def test_rejected_commit_is_not_tried_again(place: Place, work: Path) -> None:
     """A commit that the rules refuse is kept and reported, never tried again by itself, and a newer one is deployed."""
     place.ok("pull")
     before = look(place.root)

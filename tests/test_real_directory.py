@@ -45,9 +45,9 @@ def test_the_whole_job(place: Place) -> None:
     assert "version v1.0.0 → v1.1.0" in second["subject"]
 
     (place.root / META).write_text(text + "- plugin_id: [\n")
-    refused = place.run("snapshot", "--json")
-    assert (refused.code, refused.json["outcome"]) == (3, "rejected")
-    finding = refused.json["findings"][0]
+    rejected = place.run("snapshot", "--json")
+    assert (rejected.code, rejected.json["outcome"]) == (3, "rejected")
+    finding = rejected.json["findings"][0]
     assert (finding["path"], finding["severity"]) == (META, "error")
     assert finding["line"] >= len(text.splitlines())
     assert place.run("status", "--check").code == 1
@@ -56,7 +56,7 @@ def test_the_whole_job(place: Place) -> None:
     assert "^" in plain.err
 
     back = place.ok("rollback", first["snapshot"]["id"])
-    assert (back["outcome"], back["safety"]) == ("rolled_back", refused.json["rejected"])
+    assert (back["outcome"], back["safety"]) == ("rolled_back", rejected.json["rejected"])
     assert look(place.root) == original
     again = place.ok("rollback", second["id"])
     assert again["outcome"] == "rolled_back"

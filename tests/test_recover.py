@@ -68,7 +68,7 @@ def heard_by(place: Place) -> list[Outcome]:
 
 
 @needs_tracer
-def test_finished_and_told(place: Place) -> None:
+def test_finished_and_logged(place: Place) -> None:
     """Reading commands only report a restore that was interrupted; the next that writes finishes it and tells of it."""
     killed(place, at_second_switch())
     torn = look(place.root)
@@ -76,10 +76,10 @@ def test_finished_and_told(place: Place) -> None:
     assert "a restore was interrupted" in status["degraded"][0]
     assert place.run("status", "--check").code == 6
     assert look(place.root) == torn
-    told = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    assert "finished what was interrupted: Roll back to" in told[-1].words
-    assert told[-1].rollback is not None
-    assert told[-1].rollback.outcome is RollbackEnd.ROLLED_BACK
+    recoveries = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert "finished what was interrupted: Roll back to" in recoveries[-1].words
+    assert recoveries[-1].rollback is not None
+    assert recoveries[-1].rollback.outcome is RollbackEnd.ROLLED_BACK
     assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
     status = place.ok("status")
     assert (status["degraded"], status["live"]["matches"]) == ([], status["latest"])
@@ -90,8 +90,8 @@ def test_edit_between_crash_and_recovery(place: Place) -> None:
     """What somebody writes into a torn root before the recovery is in the vault afterwards."""
     killed(place, at_second_switch())
     place.write({"b": "by hand", "new": "by hand, too"})
-    told = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    kept = told[-1].rpartition(" ")[2]
+    recoveries = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    kept = recoveries[-1].rpartition(" ")[2]
     assert place.run("show", f"{kept}:b").out == "by hand"
     assert place.run("show", f"{kept}:new").out == "by hand, too"
     assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
@@ -105,9 +105,9 @@ def test_recovery_heeds_the_service(place: Place, argv: tuple[str, ...]) -> None
         undo = "" if argv else "rollback: {on_reload_failure: undo}\n"
         place.configure(undo, reload=f"kind: http, url: {host.url}, attempts: 1")
         killed(place, at_second_switch(), *argv)
-        told = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    assert told[-1].rollback is not None
-    assert told[-1].rollback.outcome is RollbackEnd.UNDONE
+        recoveries = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert recoveries[-1].rollback is not None
+    assert recoveries[-1].rollback.outcome is RollbackEnd.UNDONE
     assert (place.root / "a.yaml").read_text() == "a: 2"
     status = place.ok("status")
     assert (status["pending"], status["degraded"], status["live"]["matches"]) == (None, [], status["latest"])
@@ -151,8 +151,8 @@ def test_stale_locks(place: Place) -> None:
         assert not (place.vault / "HEAD.lock").exists()
         assert not (place.vault / "packed-refs.new").exists()
         assert held.read() == ""
-    told = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    assert [word for word in told if "removed the lock file" in word]
+    recoveries = [one.words for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
+    assert [word for word in recoveries if "removed the lock file" in word]
     assert place.ok("snapshot")["outcome"] == "unchanged"
     place.fsck()
 

@@ -303,12 +303,12 @@ def test_names(name: str, secret: bool) -> None:
     assert names.is_secret(name) is secret
 
 
-def test_a_new_secret_is_told_once(tmp_path: Path) -> None:
+def test_a_new_secret_is_reported_once(tmp_path: Path) -> None:
     """A secret is told of when it enters the history, by line and mark; not where it moves to, nor when it stays."""
     place = Place(tmp_path / "place")
     place.init({"a.yaml": f"name: x\npassword: {CANARY}\n"})
 
-    def told(files: dict[str, str]) -> list[tuple[str, str, int]]:
+    def entered(files: dict[str, str]) -> list[tuple[str, str, int]]:
         for path, text in files.items():
             (place.root / path).write_text(text)
         done = place.run("snapshot", "--json")
@@ -316,10 +316,10 @@ def test_a_new_secret_is_told_once(tmp_path: Path) -> None:
         assert "other-c4nary-0" not in done.out + done.err
         return [(one["rule"], one["path"], one["line"]) for one in done.json["findings"]]
 
-    assert told({"a.yaml": f"name: y\npassword: {CANARY}\n"}) == []
-    assert told({"a.yaml": f"name: y\n\npassword: {CANARY}\n", "b.yaml": f"x: 1\ntoken: {CANARY}\n"}) == []
-    assert told({"a.yaml": "name: y\npassword: other-c4nary-0\n"}) == [("new-secret", "a.yaml", 2)]
-    assert told({"a.yaml": "name: z\npassword: other-c4nary-0\n"}) == []
+    assert entered({"a.yaml": f"name: y\npassword: {CANARY}\n"}) == []
+    assert entered({"a.yaml": f"name: y\n\npassword: {CANARY}\n", "b.yaml": f"x: 1\ntoken: {CANARY}\n"}) == []
+    assert entered({"a.yaml": "name: y\npassword: other-c4nary-0\n"}) == [("new-secret", "a.yaml", 2)]
+    assert entered({"a.yaml": "name: z\npassword: other-c4nary-0\n"}) == []
 
 
 _PIECES = st.sampled_from(

@@ -318,7 +318,7 @@ def test_host_keys_are_checked(tmp_path: Path) -> None:
     assert refs(tmp_path / "r.git") == {}
 
 
-def test_no_secret_is_told(tmp_path: Path) -> None:
+def test_no_secret_is_reported(tmp_path: Path) -> None:
     """Tokens are in no message, in no file of the vault and on no command line."""
     secret = "can4ry-t0ken"
     bare(tmp_path / "r.git")
@@ -372,11 +372,11 @@ def test_the_background_catches_up(tmp_path: Path) -> None:
     """The replicator tells of a failure once, tries again by itself, and tells when it has caught up."""
     host = Host(tmp_path / "host", replicas=[{"url": str(tmp_path / "r.git")}])
     host.record()
-    told: list[ReplicaStatus] = []
+    heard: list[ReplicaStatus] = []
     news = threading.Semaphore(0)
 
     def hear(status: ReplicaStatus) -> None:
-        told.append(status)
+        heard.append(status)
         news.release()
 
     replicator = Replicator(host.site(), hear, first_pause_s=0.01, longest_pause_s=0.05)
@@ -387,7 +387,7 @@ def test_the_background_catches_up(tmp_path: Path) -> None:
         assert news.acquire(timeout=60)
     finally:
         replicator.close()
-    assert [one.trouble.why.value if one.trouble else None for one in told] == ["missing", None]
+    assert [one.trouble.why.value if one.trouble else None for one in heard] == ["missing", None]
     assert refs(tmp_path / "r.git") == refs(host.vault)
     assert [(one.behind, one.current) for one in replicator.lag()] == [(0, True)]
 
@@ -398,7 +398,7 @@ def test_a_fault_does_not_end_the_background(tmp_path: Path) -> None:
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
     host.record()
     site = host.site()
-    told: list[Outcome] = []
+    heard: list[Outcome] = []
     faults = iter([KeyError("s3cret")])
 
     def at_first_broken() -> datetime:
@@ -406,7 +406,7 @@ def test_a_fault_does_not_end_the_background(tmp_path: Path) -> None:
             raise fault
         return host.site().now()
 
-    site.observers.append(told.append)
+    site.observers.append(heard.append)
     site.now = at_first_broken
     replicator = Replicator(site, first_pause_s=0.01, longest_pause_s=0.05)
     deadline_s = time.monotonic() + 60
@@ -417,7 +417,7 @@ def test_a_fault_does_not_end_the_background(tmp_path: Path) -> None:
     finally:
         replicator.close()
     assert refs(repository) == refs(host.vault)
-    [failure] = told
+    [failure] = heard
     assert isinstance(failure, FailureOutcome)
     assert (failure.doing, failure.kind) == ("replicate", "unexpected")
     assert "s3cret" not in f"{failure}"
@@ -448,7 +448,7 @@ def test_one_bad_replica_keeps_no_other_waiting(tmp_path: Path) -> None:
     assert refs(tmp_path / "r.git") == refs(host.vault)
 
 
-def test_lag_is_told_in_snapshots_and_seconds(tmp_path: Path) -> None:
+def test_lag_is_reported_in_snapshots_and_seconds(tmp_path: Path) -> None:
     """What a replica lacks is counted from what it had last."""
     repository = bare(tmp_path / "r.git")
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])

@@ -83,14 +83,14 @@ def test_the_time_is_for_all_of_it(tmp_path: Path) -> None:
 
 def test_it_is_on_record(tmp_path: Path) -> None:
     """The history of marks holds who went back to what, and notifications are sent."""
-    told = tmp_path / "told"
-    hook = json.dumps(["sh", "-c", f"echo $CONFIGVAULT_EVENT >> {told}"])
+    written = tmp_path / "told"
+    hook = json.dumps(["sh", "-c", f"echo $CONFIGVAULT_EVENT >> {written}"])
     cluster = Cluster(tmp_path, more=f"notify: [{{command: {hook}, on: [rolled_out, rollout_failed]}}]\n")
     cluster.place.ok("rollout", "revision", "3")
     said = cluster.place.git("log", "-1", "--format=%B", "refs/configvault/marks")
     assert said.startswith("Roll the service back to release 3\n")
     assert "Configvault-Rollout: 3\nConfigvault-Rollout-Result: success" in said
-    assert told.read_text() == "rolled_out\n"
+    assert written.read_text() == "rolled_out\n"
     assert [(one["to"], one["ok"]) for one in cluster.place.ok("report")["releases"]] == [("3", True)]
     assert "releases of the service" in cluster.place.run("report").out
 

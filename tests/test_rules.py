@@ -45,7 +45,7 @@ def test_every_rule_is_broken_somewhere() -> None:
 def test_rules_are_documented() -> None:
     """The table in docs/rules.md says of every rule what RULES says, in the same order."""
     lines = (ROOT / "docs" / "rules.md").read_text().splitlines()
-    told = [line for line in lines if line.startswith("| `")]
-    assert told == [
+    rows = [line for line in lines if line.startswith("| `")]
+    assert rows == [
         f"| `{r.name}` | {r.severity} | {', '.join(r.profiles)} | {r.protects_from} |" for r in RULES.values()
     ]

@@ -18,7 +18,7 @@ from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Task
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import Supervisor
-from configvault.daemon.systemd import Notifier
+from configvault.daemon.systemd import Systemd
 from configvault.daemon.worker import Worker
 
 
@@ -27,12 +27,12 @@ class Parts:
 
     def __init__(self, place: Watched) -> None:
         self.stop = threading.Event()
-        self.told: queue.Queue[Outcome] = queue.Queue()
+        self.heard: queue.Queue[Outcome] = queue.Queue()
         settings = app.load_settings(str(place.config), {})
         self.site = app.open_or_create(settings, {"PATH": "/usr/bin:/bin"}, stop=self.stop)
-        self.site.observers.append(self.told.put)
+        self.site.observers.append(self.heard.put)
         self.inbox: Inbox[Job] = Inbox()
-        self.standing = Standing(self.site.vault, 1, self.site.now, self.site.tell)
+        self.standing = Standing(self.site.vault, 1, self.site.now, self.site.notify)
         self.worker = Worker(self.site, self.inbox, self.standing, self.stop)
         self.thread = threading.Thread(target=self.worker.run, daemon=True)
         self.thread.start()
@@ -42,15 +42,15 @@ class Parts:
         self.manager.settimeout(0)
         environ = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "3000000"}
         self.supervisor = Supervisor(
-            self.worker, self.inbox, self.standing, Notifier(environ), self.stop, lambda: None, lambda: None
+            self.worker, self.inbox, self.standing, Systemd(environ), self.stop, lambda: None, lambda: None
         )
 
     def until(self, kind: type[Outcome]) -> Outcome:
         """Return the next outcome of that kind."""
         while True:
-            told = self.told.get(timeout=DEADLINE_S)
-            if isinstance(told, kind):
-                return told
+            heard = self.heard.get(timeout=DEADLINE_S)
+            if isinstance(heard, kind):
+                return heard
 
     def fed(self) -> bool:
         """Tick, and return whether the watchdog was fed by that."""
@@ -99,9 +99,9 @@ def test_lost_watch_is_attached_anew(parts: Parts, monkeypatch: pytest.MonkeyPat
     parts.fed()
     lost = recorded = False
     while not (lost and recorded):
-        told = parts.told.get(timeout=DEADLINE_S)
-        lost |= isinstance(told, WatchOutcome) and told.what is Watching.LOST
-        recorded |= isinstance(told, RecordOutcome) and "unseen.yaml" in [one.path for one in told.changes]
+        heard = parts.heard.get(timeout=DEADLINE_S)
+        lost |= isinstance(heard, WatchOutcome) and heard.what is Watching.LOST
+        recorded |= isinstance(heard, RecordOutcome) and "unseen.yaml" in [one.path for one in heard.changes]
 
 
 def test_hanging_worker_starves_the_watchdog(parts: Parts) -> None:

@@ -36,8 +36,8 @@ def place(tmp_path: Path) -> Place:
 def test_automatic_restore_without_what_is_ignored_now(place: Place) -> None:
     """An automatic restore to a snapshot with a file that is ignored since works, and records what live is."""
     place.write({"a.yaml": "a: [\n", "b.yaml": "b: 2\n"})
-    refused = place.run("snapshot", "--json").json["rejected"]
-    tree = place.git("rev-parse", f"refs/configvault/rejected/{refused}^{{tree}}").strip()
+    rejected = place.run("snapshot", "--json").json["rejected"]
+    tree = place.git("rev-parse", f"refs/configvault/rejected/{rejected}^{{tree}}").strip()
     with place.parts() as site:
         outcome = restore_latest(site, tree, None)
     assert outcome is not None

@@ -94,7 +94,7 @@ PAYLOAD = """'{"key": "Authorization", "service_token": "harbour-master", "locat
         "'{\"service_token\": \"hunter2\"}\n      token: hunter2",
     ],
 )  # fmt: skip
-def test_no_slip_in_a_payload_tells_it(slip: str) -> None:
+def test_no_slip_in_a_payload_shows_it(slip: str) -> None:
     """However a payload is mistyped, what stood in it is told nowhere."""
     verdict = validate(with_meta(PAYLOAD, slip))
     assert not verdict.accepted
@@ -218,7 +218,7 @@ def test_errors_come_first() -> None:
     ]
 
 
-def test_one_rule_is_told_a_few_times() -> None:
+def test_one_rule_is_reported_a_few_times() -> None:
     """Fifty of the same fault in one file are eight and a count."""
     found = validate({"a.yaml": "a: 1\n" * 50}, profile="generic").findings
     assert len(found) == 9

@@ -209,10 +209,10 @@ def test_probe_comes_last(root: Path, watcher: Watcher, ears: Ears) -> None:
         (root / "sub" / "deep" / f"{number}.yaml").write_text("n: 1\n")
     (root / "a.yaml").write_text("a: 2\n")
     assert proves(watcher)
-    told = NOTHING
+    places = NOTHING
     while not ears.said.empty():
-        told |= ears.said.get_nowait()  # type: ignore[operator]
-    assert told.folders == {"", "sub/deep"}
+        places |= ears.said.get_nowait()  # type: ignore[operator]
+    assert places.folders == {"", "sub/deep"}
 
 
 def test_probe_is_missed_where_nothing_is_watched(root: Path, watcher: Watcher) -> None:

@@ -102,8 +102,8 @@ def page(pages: Pages, path: str, status: int = 200) -> Checked:
 def ids(pages: Pages) -> tuple[list[str], str]:
     """Return the ids of the snapshots, newest first, and of the refused state."""
     snapshots = json.loads(pages.get("/api/snapshots").body)["snapshots"]
-    [refused] = json.loads(pages.get("/api/rejected").body)["rejected"]
-    return [one["id"] for one in snapshots], refused["id"]
+    [rejected] = json.loads(pages.get("/api/rejected").body)["rejected"]
+    return [one["id"] for one in snapshots], rejected["id"]
 
 
 # --- what is shown
@@ -112,8 +112,8 @@ def ids(pages: Pages) -> tuple[list[str], str]:
 def test_history_shows_snapshots_refusals_and_how_things_stand(pages: Pages) -> None:
     """The first page shows what is live and good, every snapshot and refusal, words of people as text."""
     found = page(pages, "/")
-    snapshots, refused = ids(pages)
-    for id_ in (*snapshots, refused):
+    snapshots, rejected = ids(pages)
+    for id_ in (*snapshots, rejected):
         assert id_ in found.text
     assert "live was rejected" in found.text
     assert "Update tides (Tide tables): version v1.2.0 → v1.3.0" in found.text
@@ -155,7 +155,7 @@ def test_how_things_stand_is_what_status_says(
 
 def test_history_can_be_filtered(pages: Pages) -> None:
     """By plugin, actor, time and sort; what cannot be read as a time is said to be so."""
-    snapshots, refused = ids(pages)
+    snapshots, rejected = ids(pages)
     assert "1 to 3 of 3" in page(pages, "/?plugin=tides").text
     assert "1 to 2 of 2" in page(pages, "/?plugin=tides&only=snapshots").text
     assert "0 of 0" in page(pages, "/?plugin=nothing").text
@@ -163,7 +163,7 @@ def test_history_can_be_filtered(pages: Pages) -> None:
     assert "0 of 0" in page(pages, "/?until=yesterday").text
     assert "0 of 0" in page(pages, "/?actor=nobody-at-all").text
     only = page(pages, "/?only=rejected").text
-    assert refused in only
+    assert rejected in only
     assert f"{snapshots[1]}" not in only
     assert "Not understood" in page(pages, "/?since=whenever", 400).text
     assert "Not understood" in page(pages, "/?page=x", 400).text
@@ -192,7 +192,7 @@ def test_a_refusal_shows_the_line_and_a_caret(pages: Pages) -> None:
 
 def test_a_difference_is_side_by_side_without_secrets(place: Place, pages: Pages) -> None:
     """Old and new lines stand beside each other; a changed secret shows as two marks, its value nowhere."""
-    [newest, oldest], refused = ids(pages)
+    [newest, oldest], rejected = ids(pages)
     found = page(pages, f"/diff/{oldest}..{newest}")
     assert "v1.2.0" in found.text
     assert "v1.3.0" in found.text
@@ -201,7 +201,7 @@ def test_a_difference_is_side_by_side_without_secrets(place: Place, pages: Pages
     place.write({META_PATH: swap(META, "version: v0.3.1", "version: [v0.3.1")})
     assert TOKEN not in body
     assert body.count("&lt;secret#") >= 2
-    assert page(pages, f"/diff/before..{refused}").tags.count("table") == 1
+    assert page(pages, f"/diff/before..{rejected}").tags.count("table") == 1
     assert page(pages, f"/diff/before..{newest}").tags.count("table") == 1
     for path in ("/diff/x", "/diff/..", f"/diff/before..{oldest}", "/diff/latest..nothing"):
         page(pages, path, 404)
@@ -250,9 +250,9 @@ def test_api_is_the_command_line(place: Place, pages: Pages) -> None:
     assert listed["snapshots"] == place.ok("list")["snapshots"]
     assert (listed["page"], listed["pages"], listed["total"]) == (1, 1, 2)
     assert json.loads(pages.get(f"/api/snapshots/{newest}").body) == place.ok("show", newest)
-    refused = json.loads(pages.get("/api/rejected").body)
-    assert refused["rejected"] == place.ok("rejected", "list")["rejected"]
-    assert (refused["page"], refused["pages"], refused["total"]) == (1, 1, 1)
+    rejected = json.loads(pages.get("/api/rejected").body)
+    assert rejected["rejected"] == place.ok("rejected", "list")["rejected"]
+    assert (rejected["page"], rejected["pages"], rejected["total"]) == (1, 1, 1)
     one = json.loads(pages.get("/api/snapshots?limit=1&page=2").body)
     assert [row["id"] for row in one["snapshots"]] == [ids(pages)[0][1]]
     failed = pages.get("/api/snapshots/nothing")
@@ -459,10 +459,10 @@ def test_hostile_names_and_contents(tmp_path: Path) -> None:
     place.write({"<svg onload=alert(5)>.yaml": "a: [\n"})
     assert place.run("snapshot").code == 3
     with showing(place) as pages:
-        snapshots, refused = ids(pages)
+        snapshots, rejected = ids(pages)
         for path in (
-            "/", f"/snapshots/{snapshots[0]}", f"/diff/before..{snapshots[0]}", f"/rejected/{refused}",
-            f"/diff/before..{refused}", "/?plugin=<script>&actor=\"><script>&page=1", "/snapshots/<script>",
+            "/", f"/snapshots/{snapshots[0]}", f"/diff/before..{snapshots[0]}", f"/rejected/{rejected}",
+            f"/diff/before..{rejected}", "/?plugin=<script>&actor=\"><script>&page=1", "/snapshots/<script>",
             "/diff/<script>..</h1>",
         ):  # fmt: skip
             got = pages.get(path.replace("<", "%3C").replace(">", "%3E").replace('"', "%22"))

@@ -141,7 +141,7 @@ def _printable(output: bytes) -> str:
     lines = []
     for line in output.decode("utf-8", "replace").splitlines():
         text = "".join(char if char.isprintable() else " " for char in line).rstrip()
-        if names.tells(text) or _USER_INFO.search(text) or _looks_random(text):
+        if names.announces_secret(text) or _USER_INFO.search(text) or _looks_random(text):
             text = "(a line that may hold a secret)"
         if text:
             lines.append(text)

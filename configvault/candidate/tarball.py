@@ -63,11 +63,11 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Si
     name = member.name
     parts = tree.parts(name)
     if member.issparse() or any(key.startswith("GNU.sparse") for key in member.pax_headers):
-        raise tree.refused(name, "is a sparse file")
+        raise tree.hostile(name, "is a sparse file")
     if not (member.isreg() or member.isdir() or member.issym() or member.islnk()):
-        raise tree.refused(name, "is a device, a fifo or another special file")
+        raise tree.hostile(name, "is a device, a fifo or another special file")
     if member.mode & _SET_ID:
-        raise tree.refused(name, "has a set-user-id or set-group-id bit")
+        raise tree.hostile(name, "has a set-user-id or set-group-id bit")
     if parts is None:
         return
     if member.isdir():
@@ -79,7 +79,7 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Si
         first = tree.parts(member.linkname)
         entry = tree.find(first) if first is not None else None
         if entry is None or entry.kind is not Kind.FILE:
-            raise tree.refused(
+            raise tree.hostile(
                 name, f"is a hard link to {member.linkname[:80]!r}, which is not an earlier file in the archive"
             )
         tree.add(name, parts, entry)

@@ -44,12 +44,12 @@ class Tree:
         """
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or "\0" in name:
-            raise self.refused(name, "leads out of the directory")
+            raise self.hostile(name, "leads out of the directory")
         if len(parts) > DEEPEST:
-            raise self.refused(name[:80] + "…", f"lies more than {DEEPEST} folders deep")
+            raise self.hostile(name[:80] + "…", f"lies more than {DEEPEST} folders deep")
         return None if any(is_forbidden(part) for part in parts) else parts
 
-    def refused(self, name: str, why: str) -> HostileError:
+    def hostile(self, name: str, why: str) -> HostileError:
         """Return the error that refuses the entry `name`."""
         return HostileError(
             f"{self.where} holds {name!r}, which {why}: it is not deployed",
@@ -64,7 +64,7 @@ class Tree:
         """
         if size > self._limits.file_bytes:
             limit = self._limits.file_bytes
-            raise self.refused(name, f"has {size} bytes, more than validate.max_file_size = {limit}")
+            raise self.hostile(name, f"has {size} bytes, more than validate.max_file_size = {limit}")
         self._bytes += size
         if self._bytes > self._limits.bytes:
             raise HostileError(
@@ -80,7 +80,7 @@ class Tree:
         """
         path = "/".join(parts)
         if not parts or path in self._entries:
-            raise self.refused(name, "it holds twice")
+            raise self.hostile(name, "it holds twice")
         self._entries[path] = entry
         self._count()
 
@@ -92,7 +92,7 @@ class Tree:
         """
         inside = posixpath.normpath(posixpath.join("/".join(parts[:-1]), target))
         if target.startswith("/") or inside == ".." or inside.startswith("../"):
-            raise self.refused(name, f"is a link that leads out of the directory, to {target[:80]!r}")
+            raise self.hostile(name, f"is a link that leads out of the directory, to {target[:80]!r}")
         self.add(name, parts, entry)
 
     def add_folder(self, name: str, parts: list[str], mode: int) -> None:
@@ -103,7 +103,7 @@ class Tree:
         """
         path = "/".join(parts)
         if path in self._modes or self._entries.get(path) is not None:
-            raise self.refused(name, "it holds twice")
+            raise self.hostile(name, "it holds twice")
         self._modes[path] = mode
         self._entries.setdefault(path, None)
         self._count()
@@ -131,7 +131,7 @@ class Tree:
             for depth in range(1, len(parts) if entry is not None else len(parts) + 1):
                 parent = "/".join(parts[:depth])
                 if self._entries.get(parent) is not None:
-                    raise self.refused(path, f"lies in {parent!r}, which is a file there")
+                    raise self.hostile(path, f"lies in {parent!r}, which is a file there")
                 top.setdefault(parent, {})
             if entry is not None:
                 folder = "/".join(parts[:-1])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # An operator waits this long for a daemon or another command that is at work, unless --wait says otherwise.
 WAIT_S = 30.0
 # And this long for webhooks that are to hear of what was done.
-TELL_S = 10.0
+NOTIFY_S = 10.0
 
 
 def inside(root: str, path: str) -> str:
@@ -44,7 +44,7 @@ class Context:
         self.quiet = False
         self.verbose = False
         self.color = True
-        self._teller: Notifier | None = None
+        self._notifier: Notifier | None = None
         self._site: Site | None = None
         self.wait_s = WAIT_S
 
@@ -90,15 +90,15 @@ class Context:
         site.observers.append(app.recorder(site))
         if site.settings.notify:
             # With the daemon dead, or as its equal: whoever is to be told of a rollback is told by who did it.
-            self._teller = app.teller(site)
-            site.observers.append(self._teller)
+            self._notifier = app.notifier(site)
+            site.observers.append(self._notifier)
         return site
 
     def close(self) -> None:
         """End what was started for the command: git children, and what waits to be told after a moment."""
-        if self._teller is not None:
-            self._teller.close(TELL_S)
-            for trouble in self._teller.troubles:
+        if self._notifier is not None:
+            self._notifier.close(NOTIFY_S)
+            for trouble in self._notifier.troubles:
                 self.say_warning(trouble)
         if self._site is not None:
             self._site.vault.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 from configvault.cli import parser
 from configvault.cli.context import Context
-from configvault.core.errors import ConfigvaultError, FaultError
+from configvault.core.errors import ConfigvaultError, InternalError
 from configvault.core.exits import Exit
 
 _OUTPUT = "standard output"
@@ -52,7 +52,7 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     except (OSError, MemoryError) as error:
         return _failed(context, error, _of_the_system(error))
     except Exception as error:
-        return _failed(context, error, FaultError(error))
+        return _failed(context, error, InternalError(error))
     finally:
         context.close()
 

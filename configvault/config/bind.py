@@ -73,7 +73,7 @@ class Binder:
             for line, key, text in sorted(self._faults)
         )
 
-    def fault(self, key: str, text: str) -> None:
+    def add_fault(self, key: str, text: str) -> None:
         """Note a fault of `key`, on its line or on that of the nearest section above it that has one."""
         place = key
         while place and place not in self._lines:
@@ -83,7 +83,7 @@ class Binder:
     def contradiction(self, key: str, text: str) -> None:
         """Note a fault between keys, unless a fault of `key`, in it or around it may be its cause."""
         if not any(_inside(key, other) or _inside(other, key) for _, other, _ in self._faults):
-            self.fault(key, text)
+            self.add_fault(key, text)
 
     def section(self, cls: type[T], node: yaml.Node, key: str) -> T:
         """Return an instance of the dataclass `cls`; an empty section is all defaults."""
@@ -94,7 +94,7 @@ class Binder:
             field = known.get(name)
             if field is None or _allowed(field).beside:
                 keys = {one: known[one] for one in known if not _allowed(known[one]).beside}
-                self.fault(_join(key, name), f"unknown key{nearest(name, keys)}")
+                self.add_fault(_join(key, name), f"unknown key{nearest(name, keys)}")
                 continue
             allowed = _allowed(field)
             if (choices := self._choices.get(_join(key, name))) is not None:
@@ -110,7 +110,7 @@ class Binder:
         for name, field in known.items():
             if name not in values and field.default is MISSING and field.default_factory is MISSING:
                 if _join(key, name) not in self._lines and not any(key == k for _, k, _ in self._faults):
-                    self.fault(_join(key, name), "is required and missing")
+                    self.add_fault(_join(key, name), "is required and missing")
                 values[name] = _EMPTY.get(get_origin(hints[name]), "")
         return cls(**values)
 
@@ -128,7 +128,7 @@ class Binder:
         if _is_null(node):
             return []
         if not isinstance(node, yaml.MappingNode):
-            self.fault(key, f"{self._described(node)} stands where `key: value` lines are due")
+            self.add_fault(key, f"{self._described(node)} stands where `key: value` lines are due")
             return []
         pairs: dict[str, yaml.Node] = {}
         for name_node, value in node.value:
@@ -171,7 +171,7 @@ class Binder:
             return MISSING if one is MISSING else (one,)
         if not isinstance(node, yaml.SequenceNode):
             due = "a list of words such as [systemctl, reload, coze]" if allowed.form == "argv" else "a list"
-            self.fault(key, f"{self._described(node, allowed)} stands where {due} is due")
+            self.add_fault(key, f"{self._described(node, allowed)} stands where {due} is due")
             return MISSING
         values = []
         for index, child in enumerate(node.value):
@@ -179,7 +179,7 @@ class Binder:
             self._lines[place] = child.start_mark.line + 1
             values.append(self._value(item, allowed, child, place))
         if allowed.form == "argv" and values and values[0] == "":
-            self.fault(f"{key}[0]", "the program to run is an empty word")
+            self.add_fault(f"{key}[0]", "the program to run is an empty word")
         return tuple(value for value in values if value is not MISSING)
 
     def _body(self, node: yaml.Node, key: str) -> Any:
@@ -205,7 +205,7 @@ class Binder:
         # What came out of a reference stays a text, whatever it looks like.
         value = _PLAIN.get(node.tag, str)(text) if text == node.value else text
         if node.tag == _TAG + "float" and (value in _INFINITE or text.lower().lstrip("+-") in (".inf", ".nan")):
-            self.fault(key, "JSON has no infinite numbers and no NaN; in quotes it is sent as a text")
+            self.add_fault(key, "JSON has no infinite numbers and no NaN; in quotes it is sent as a text")
             return MISSING
         return value
 
@@ -241,30 +241,30 @@ class Binder:
 
     def _scalar(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
-            self.fault(key, f"{self._described(node)} stands where one value is due")
+            self.add_fault(key, f"{self._described(node)} stands where one value is due")
             return MISSING
         if node.tag not in _TAGS:
-            self.fault(key, f"the YAML tag {node.tag!r} is not supported, write a plain value")
+            self.add_fault(key, f"the YAML tag {node.tag!r} is not supported, write a plain value")
             return MISSING
         if _is_null(node) and allowed.form != "schedule":
-            self.fault(key, "is empty, give a value or leave the key out for its default")
+            self.add_fault(key, "is empty, give a value or leave the key out for its default")
             return MISSING
         try:
             expanded = expand(str(node.value), self._environ)
         except ValueError as error:
-            self.fault(key, str(error))
+            self.add_fault(key, str(error))
             return MISSING
         try:
             return convert(hint, allowed, expanded.text)
         except ValueError as error:
-            self.fault(key, f"{_named(expanded, allowed)} is not usable: {error}")
+            self.add_fault(key, f"{_named(expanded, allowed)} is not usable: {error}")
             return MISSING
 
     def _formed(self, form: Any, text: str, key: str) -> None:
         try:
             form(text)
         except ValueError as error:
-            self.fault(key, f"{text!r} is not usable: {error}")
+            self.add_fault(key, f"{text!r} is not usable: {error}")
 
     def _described(self, node: yaml.Node, allowed: Allowed = _ANYTHING) -> str:
         """Name what stands there; a scalar's text only where it can hold no secret."""

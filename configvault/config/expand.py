@@ -84,7 +84,7 @@ def _resolve(reference: str, environ: Mapping[str, str]) -> tuple[str, str, bool
     if value is None and default is None:
         raise ValueError(f"the environment variable {name} is not set, set it or write ${{{name}:-default}}")
     chosen = value if value or default is None else default
-    return chosen or "", f"${{{name}}}", names.may_tell(name)
+    return chosen or "", f"${{{name}}}", names.may_be_secret(name)
 
 
 def _content(path: str) -> str:

@@ -45,9 +45,9 @@ def words(argv: tuple[str, ...]) -> list[str]:
     result: list[str] = []
     follows = False
     for word in argv:
-        telling = names.tells(word)
-        bare_option = telling and re.fullmatch(r"--?[\w-]+", word) is not None
-        plain = not isinstance(word, HiddenText) and not follows and (not telling or bare_option)
+        announced = names.announces_secret(word)
+        bare_option = announced and re.fullmatch(r"--?[\w-]+", word) is not None
+        plain = not isinstance(word, HiddenText) and not follows and (not announced or bare_option)
         result.append(url(word) if plain else MASK)
         follows = bare_option
     return result

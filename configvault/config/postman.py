@@ -55,7 +55,7 @@ def _variables(collection: Object) -> dict[str, str]:
     found = {}
     for one in _dicts(collection.get("variable")):
         name, value = one.get("key", one.get("id")), one.get("value")
-        secret = one.get("type") == "secret" or names.tells(str(name))
+        secret = one.get("type") == "secret" or names.announces_secret(str(name))
         if isinstance(name, str) and value not in (None, "") and not one.get("disabled") and not secret:
             found[name] = value if isinstance(value, str) else json.dumps(value)
     return found
@@ -179,7 +179,7 @@ class _Reading:
 
     def _secret(self, name: str, value: str) -> str:
         """Return a header's value; one that may be a secret becomes a reference, so that it is in no file."""
-        if names.tells(name) and not re.search(_VARIABLE, value):
+        if names.announces_secret(name) and not re.search(_VARIABLE, value):
             return self._reference(name)
         return self._filled(value)
 

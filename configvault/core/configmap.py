@@ -101,7 +101,7 @@ def document(
     return document | ({"data": texts} if texts else {}) | ({"binaryData": rest} if rest else {})
 
 
-def telling(found: list[Item], hide: Callable[[str], str]) -> Iterator[str]:
+def places_of_secrets(found: list[Item], hide: Callable[[str], str]) -> Iterator[str]:
     """Yield the places (`path:line`) of what looks like a secret; `hide` replaces those in a text.
 
     A ConfigMap is for whoever may read in its namespace. Descriptions are left out: they speak of tokens.

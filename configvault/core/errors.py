@@ -99,7 +99,7 @@ class ConfigError(ConfigvaultError):
         self.faults = faults
 
 
-class FaultError(ConfigvaultError):
+class InternalError(ConfigvaultError):
     """A fault of this program itself. The text of what was raised may quote a file's content and stays out."""
 
     kind = "unexpected"

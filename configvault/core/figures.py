@@ -39,7 +39,7 @@ class Figures:
     """What the gauges show. None is "not known", and shows as no sample at all rather than as a lie.
 
     `by_trigger` counts the snapshots on record by what caused them, whoever made them, `active_plugins` the
-    latest snapshot's plugins by their type. `refused_since` is when the
+    latest snapshot's plugins by their type. `rejected_since` is when the
     state that is live was first refused. `last_load_ok` is whether the service took what it was last told to load, by
     whomever. `last_proof` is when the daemon last proved that it sees changes;
     `last_backup`, `last_verify` and `last_drill` when the scheduled run last went through.
@@ -54,7 +54,7 @@ class Figures:
     live_is_latest: bool | None = None
     loaded_is_latest: bool | None = None
     last_load_ok: bool | None = None
-    refused_since: datetime | None = None
+    rejected_since: datetime | None = None
     pending_until: datetime | None = None
     watching: bool | None = None
     last_proof: datetime | None = None

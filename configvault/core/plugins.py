@@ -57,12 +57,12 @@ def titles(state: Folder, read: Read) -> dict[str, str]:
     """Return the names that people know plugins by, by the names of their documents; none where it says nothing new."""
     found = {}
     for one in plugins(state, read):
-        if one.document and (title := telling(one.document, one.title)):
+        if one.document and (title := distinct(one.document, one.title)):
             found[one.document] = title
     return found
 
 
-def telling(name: str, title: str) -> str:
+def distinct(name: str, title: str) -> str:
     """Return `title` where it says more than `name` does; empty where both are the same but for case and spaces."""
     if _letters(title) in ("", _letters(name)) or chosen.may_be_secret(title):
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 
 from configvault.coze.decode import STRING, Struct, string
 from configvault.validators import jsonread
-from configvault.validators.faults import Fault, fault, quote_value
+from configvault.validators.violations import Violation, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _TOKEN = ("key", "service_token", "location")
@@ -51,12 +51,12 @@ def type_of(manifest: Mapping) -> str | None:
     return string(auth.get("type")) if type(auth) is Mapping else None
 
 
-def check(manifest: Mapping, label: str) -> Iterator[Fault]:
+def check(manifest: Mapping, label: str) -> Iterator[Violation]:
     """Yield what keeps the service from taking the auth of a plugin."""
     auth = manifest.get("auth")
     if is_null(auth):
         message = f"{label}: manifest.auth is missing; the service panics"
-        yield fault("auth-missing", manifest.key("auth"), message, "auth: {type: none}")
+        yield violation("auth-missing", manifest.key("auth"), message, "auth: {type: none}")
     if type(auth) is not Mapping:
         return
     kind, sub_type = string(auth.get("type")), string(auth.get("sub_type"))
@@ -64,7 +64,7 @@ def check(manifest: Mapping, label: str) -> Iterator[Fault]:
         return
     if kind not in _TYPES:
         what = f"auth.type {quote_value(kind)} is unknown" if kind else "auth.type is missing"
-        yield fault(
+        yield violation(
             "auth",
             auth.get("type") or auth,
             f"{label}: {what}; the plugin is dropped",
@@ -74,12 +74,14 @@ def check(manifest: Mapping, label: str) -> Iterator[Fault]:
     if sub_type is not None and sub_type not in _SUB_TYPES:
         what = f"auth.sub_type {quote_value(sub_type)} is unknown" if sub_type else "auth.sub_type is missing"
         place = auth.get("sub_type") or auth
-        yield fault("auth", place, f"{label}: {what}; the plugin is dropped", f"one of {', '.join(_SUB_TYPES)}")
+        yield violation(
+            "auth", place, f"{label}: {what}; the plugin is dropped", f"one of {', '.join(_SUB_TYPES)}"
+        )
     if sub_type is not None:
         yield from _payload(auth, sub_type, label)
 
 
-def _payload(auth: Mapping, sub_type: str, label: str) -> Iterator[Fault]:
+def _payload(auth: Mapping, sub_type: str, label: str) -> Iterator[Violation]:
     node = auth.get("payload")
     text = string(node)
     replaced = not is_null(auth.get(_INSTEAD.get(sub_type, "")))
@@ -93,18 +95,18 @@ def _payload(auth: Mapping, sub_type: str, label: str) -> Iterator[Fault]:
         hint = (
             "quote the whole text in '…' and its names and values in \"…\"; look at the end of what was pasted"
         )
-        yield fault("auth-payload", place, f"{label}: auth.payload is {what}; the plugin is dropped", hint)
+        yield violation("auth-payload", place, f"{label}: auth.payload is {what}; the plugin is dropped", hint)
         return
     if replaced or sub_type not in _SUB_TYPES:
         return
     yield from _fields(payload, place, sub_type, label)
 
 
-def _fields(payload: Any, place: Node, sub_type: str, label: str) -> Iterator[Fault]:
+def _fields(payload: Any, place: Node, sub_type: str, label: str) -> Iterator[Violation]:
     names = _SUB_TYPES[sub_type]
     if payload is not None and not isinstance(payload, dict):
         message = f"{label}: auth.payload is {_json_kind(payload)}, not an object; the plugin is dropped"
-        yield fault("auth-payload", place, message, f"an object with {', '.join(names)}")
+        yield violation("auth-payload", place, message, f"an object with {', '.join(names)}")
         return
     values = {name.lower(): value for name, value in (payload or {}).items()}
     for name in names:
@@ -113,11 +115,11 @@ def _fields(payload: Any, place: Node, sub_type: str, label: str) -> Iterator[Fa
             message = (
                 f"{label}: {name} in auth.payload is {_json_kind(value)}, not a text; the plugin is dropped"
             )
-            yield fault("auth-payload", place, message, "put it in double quotes")
+            yield violation("auth-payload", place, message, "put it in double quotes")
     empty = [name for name in _SECRETS[sub_type] if values.get(name) in (None, "")]
     if empty:
         message = f"{label}: {' and '.join(empty)} in auth.payload not filled in"
-        yield fault("empty-token", place, message, "fill in what the plugin's provider gave you")
+        yield violation("empty-token", place, message, "fill in what the plugin's provider gave you")
 
 
 def _json_kind(value: object) -> str:

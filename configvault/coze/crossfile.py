@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from configvault.coze.meta import Plugin
-from configvault.validators.faults import MOST_OF_ONE_RULE, Fault, fault, quote_reference
+from configvault.validators.violations import MOST_OF_ONE_RULE, Violation, quote_reference, violation
 
 _MOST_COMPARED = 500
 
 Operations = frozenset[tuple[str, str]]
 
 
-def ids(plugins: tuple[Plugin, ...]) -> Iterator[Fault]:
+def ids(plugins: tuple[Plugin, ...]) -> Iterator[Violation]:
     """Yield every id that an entry before has already, in the order in which the service loads them."""
     plugin_ids: dict[int, int] = {}
     tool_ids: dict[int, int] = {}
@@ -28,35 +28,35 @@ def ids(plugins: tuple[Plugin, ...]) -> Iterator[Fault]:
                 message = (
                     f"{plugin.label}: tool_id {tool.id} is already taken in line {first}; the tool is dropped"
                 )
-                yield fault("duplicate-tool-id", tool.id_at, message, "give it an id of its own")
+                yield violation("duplicate-tool-id", tool.id_at, message, "give it an id of its own")
             else:
                 tool_ids[tool.id] = tool.id_at.line
 
 
-def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, int]) -> Iterator[Fault]:
+def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, int]) -> Iterator[Violation]:
     if plugin.id <= 0:
         return
     hint = "give it an id of its own"
     if plugin.id in tool_ids:
         message = f"plugin_id {plugin.id} is the tool_id of line {tool_ids[plugin.id]}; the plugin is dropped"
-        yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
+        yield violation("duplicate-plugin-id", plugin.id_at, message, hint)
     if plugin.id in plugin_ids:
         message = (
             f"plugin_id {plugin.id} is already taken in line {plugin_ids[plugin.id]}; the plugin is dropped"
         )
-        yield fault("duplicate-plugin-id", plugin.id_at, message, hint)
+        yield violation("duplicate-plugin-id", plugin.id_at, message, hint)
     else:
         plugin_ids[plugin.id] = plugin.id_at.line
 
 
-def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | None]) -> Iterator[Fault]:
+def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | None]) -> Iterator[Violation]:
     """Yield every live tool that its document does not have.
 
     Args:
         plugins: the entries.
         operations: those of each `openapi_doc_file`; None where it cannot be read, which is told elsewhere.
     """
-    told = 0
+    reported = 0
     for plugin in plugins:
         there = operations.get(plugin.document or "")
         if plugin.deprecated or there is None:
@@ -65,9 +65,9 @@ def tools(plugins: tuple[Plugin, ...], operations: Mapping[str, Operations | Non
             if (tool.method.upper(), tool.url) not in there:
                 named = f"{tool.method.upper() or 'no method'} {quote_reference(tool.url)}"
                 message = f"{plugin.label}: tool {tool.id}: {named} is not in {quote_reference(plugin.document)}; the tool is dropped"
-                told += 1
-                hint = _like(tool.method.upper(), tool.url, there) if told <= MOST_OF_ONE_RULE else None
-                yield fault("tool-not-in-document", tool.at, message, hint)
+                reported += 1
+                hint = _like(tool.method.upper(), tool.url, there) if reported <= MOST_OF_ONE_RULE else None
+                yield violation("tool-not-in-document", tool.at, message, hint)
 
 
 def _like(method: str, url: str, there: Operations) -> str | None:

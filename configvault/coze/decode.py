@@ -12,8 +12,8 @@ from collections.abc import Mapping as Dict
 
 from configvault.core.frozen import field, frozen
 from configvault.coze.openapi.values import is_binary
-from configvault.validators.faults import Fault, fault, quote_value
 from configvault.validators.syntax import duplicates
+from configvault.validators.violations import Violation, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
 TRUE = frozenset(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON"])
@@ -89,42 +89,48 @@ BOOLEAN = Leaf("true or false", lambda node: boolean(node) is not None, "write t
 STRING = Leaf("a text", is_binary, "write it on one line, in quotes if need be")
 
 
-def faults(node: Node, shape: Shape, what: str) -> Iterator[Fault]:
+def violations(node: Node, shape: Shape, what: str) -> Iterator[Violation]:
     """Yield every place below `node` where the service could not decode, or would not read, what is there."""
     if is_null(node):
         return
     if isinstance(shape, Leaf):
         if not isinstance(node, Scalar) or not shape.takes(node):
-            yield fault("meta-type", node, f"{what} must be {shape.name}, not {describe(node)}", shape.advice)
+            yield violation(
+                "meta-type", node, f"{what} must be {shape.name}, not {describe(node)}", shape.advice
+            )
     elif isinstance(shape, ListOf):
         if type(node) is not Sequence:
-            yield fault("meta-type", node, f"{what} must be a list, not {describe(node)}", "begin it with `- `")
+            yield violation(
+                "meta-type", node, f"{what} must be a list, not {describe(node)}", "begin it with `- `"
+            )
             return
         for item in node.items:
-            yield from faults(item, shape.item, f"an item of {what}")
+            yield from violations(item, shape.item, f"an item of {what}")
     elif type(node) is not Mapping:
-        yield fault(
+        yield violation(
             "meta-type", node, f"{what} must be a mapping, not {describe(node)}", "write `key: value` lines"
         )
     else:
         yield from _mapping(node, shape, what)
 
 
-def _mapping(node: Mapping, shape: Struct | MapOf, what: str) -> Iterator[Fault]:
+def _mapping(node: Mapping, shape: Struct | MapOf, what: str) -> Iterator[Violation]:
     yield from duplicates(
         node, "duplicate-key", "the service refuses to start with a key twice; keep one of them"
     )
     for key, _ in node.pairs:
         if type(key) is not Scalar:
-            yield fault("meta-type", key, f"a key of {what} must be a text, not {describe(key)}", STRING.advice)
+            yield violation(
+                "meta-type", key, f"a key of {what} must be a text, not {describe(key)}", STRING.advice
+            )
     for name, (key, value) in node.entries.items():
         if isinstance(shape, MapOf):
-            yield from faults(value, shape.value, f"{what}.{name}")
+            yield from violations(value, shape.value, f"{what}.{name}")
         elif name in shape.keys:
-            yield from faults(value, shape.keys[name], name)
+            yield from violations(value, shape.keys[name], name)
         elif name not in shape.ignored:
             known = [*shape.keys, *shape.ignored]
-            yield fault(
+            yield violation(
                 "unknown-key",
                 key,
                 f"unknown key {quote_value(name)} in {what}, ignored by the service",

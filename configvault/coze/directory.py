@@ -12,10 +12,10 @@ from configvault.coze import crossfile, documents, meta
 from configvault.coze.openapi import spec
 from configvault.coze.openapi.spec import Strict
 from configvault.validators import extras, massremoval, syntax
-from configvault.validators.faults import Fault, fault, first, quote_reference
 from configvault.validators.files import Found, Lost
 from configvault.validators.rules import RULES
 from configvault.validators.run import Run
+from configvault.validators.violations import Violation, first, quote_reference, violation
 
 META = "pluginproduct/plugin_meta.yaml"
 OAUTH = "common/oauth_schema.json"
@@ -65,7 +65,7 @@ def _links(run: Run) -> None:
                 run.report.add(path, [_lost_link(lost)])
 
 
-def _lost_link(lost: Lost) -> Fault:
+def _lost_link(lost: Lost) -> Violation:
     what = {
         "missing": "dangles: nothing is there",
         IGNORED: "leads to what watch.ignore leaves out, and so is in no snapshot",
@@ -73,7 +73,7 @@ def _lost_link(lost: Lost) -> Fault:
         "loop": "leads in a circle",
     }
     hint = "put the file itself in the place of the link"
-    return Fault("link", None, None, f"the symlink {what[lost.reason]}", hint)
+    return Violation("link", None, None, f"the symlink {what[lost.reason]}", hint)
 
 
 def _required(run: Run, path: str) -> Found | None:
@@ -90,7 +90,7 @@ def _required(run: Run, path: str) -> Found | None:
             f"{path} is there, but watch.ignore leaves it out: no snapshot would hold it",
             _NOT_IGNORED,
         )
-    run.report.add(path, [Fault("file-missing", None, None, message, hint)])
+    run.report.add(path, [Violation("file-missing", None, None, message, hint)])
     return None
 
 
@@ -98,8 +98,8 @@ def _oauth(run: Run) -> str:
     found = _required(run, OAUTH)
     if found is None or not isinstance(found.entry, Entry):
         return OAUTH
-    faults = run.once("json", OAUTH, found.entry, lambda data: syntax.check("json", data))
-    run.tell(OAUTH, found.entry, faults or [])
+    violations = run.once("json", OAUTH, found.entry, lambda data: syntax.check("json", data))
+    run.add_findings(OAUTH, found.entry, violations or [])
     return found.real
 
 
@@ -109,8 +109,8 @@ def _meta(run: Run) -> tuple[meta.Meta | None, str]:
         return None, META
     validated = run.once("meta", META, found.entry, meta.validate)
     if validated is not None:
-        run.tell(META, found.entry, validated.faults)
-        run.tell(META, found.entry, first(crossfile.ids(validated.plugins or ())))
+        run.add_findings(META, found.entry, validated.violations)
+        run.add_findings(META, found.entry, first(crossfile.ids(validated.plugins or ())))
     return validated, found.real
 
 
@@ -126,7 +126,7 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None, strict: Strict
         place = _locate(run, plugin.document)
         if not isinstance(place, Found) or not isinstance(place.entry, Entry) or not plugin.document:
             if entry is not None:
-                run.tell(META, entry, _no_document(run, plugin, place))
+                run.add_findings(META, entry, _no_document(run, plugin, place))
             continue
         done.add(place.real)
         if plugin.deprecated:
@@ -134,9 +134,9 @@ def _documents(run: Run, plugins: tuple[meta.Plugin, ...] | None, strict: Strict
         shown = document_path(plugin.document)
         validated = _document(run, shown, place.entry, strict)
         operations[plugin.document] = validated.operations if validated else None
-        run.tell(shown, place.entry, validated.faults if validated else [])
+        run.add_findings(shown, place.entry, validated.violations if validated else [])
     if entry is not None:
-        run.tell(META, entry, first(crossfile.tools(plugins or (), operations)))
+        run.add_findings(META, entry, first(crossfile.tools(plugins or (), operations)))
     return done
 
 
@@ -150,13 +150,13 @@ def _locate(run: Run, document: str) -> Found | Lost:
     return Lost("outside") if ".." in document.split("/") else run.files.resolve(path)
 
 
-def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator[Fault]:
+def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator[Violation]:
     """Yield why an entry has no document; a link that leads nowhere was told already."""
     name, rule = plugin.document or "", "document-missing"
     if plugin.deprecated:
         if isinstance(place, Lost) and name:
             message = f"{plugin.label} is deprecated and its document {quote_reference(name)} is gone"
-            yield fault("deprecated-without-document", plugin.document_at, message, None)
+            yield violation("deprecated-without-document", plugin.document_at, message, None)
         return
     if not name:
         what, hint = "openapi_doc_file is missing", "name its document, relative to pluginproduct/"
@@ -172,11 +172,11 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
         return
     elif isinstance(place, Lost) and place.reason == IGNORED:
         what = f"openapi_doc_file {quote_reference(name)} is there, but watch.ignore leaves it out: no snapshot would hold it"
-        yield fault(rule, plugin.document_at, f"{plugin.label}: {what}", _NOT_IGNORED)
+        yield violation(rule, plugin.document_at, f"{plugin.label}: {what}", _NOT_IGNORED)
         return
     else:
         what, hint = f"openapi_doc_file {quote_reference(name)} does not exist", _RESTORE
-    yield fault(rule, plugin.document_at, f"{plugin.label}: {what}; the plugin is dropped", hint)
+    yield violation(rule, plugin.document_at, f"{plugin.label}: {what}; the plugin is dropped", hint)
 
 
 def _others(run: Run, done: set[str], strict: Strict, *, known: bool) -> None:
@@ -188,9 +188,9 @@ def _others(run: Run, done: set[str], strict: Strict, *, known: bool) -> None:
         if kind is None:
             run.fits(shown, entry)
             continue
-        faults = run.once(kind, shown, entry, partial(syntax.check, kind))
-        run.tell(shown, entry, faults or [])
-        broken = any(one.rule.endswith("-syntax") for one in faults or [])
+        violations = run.once(kind, shown, entry, partial(syntax.check, kind))
+        run.add_findings(shown, entry, violations or [])
+        broken = any(one.rule.endswith("-syntax") for one in violations or [])
         if known and not broken and shown.startswith("pluginproduct/") and shown != META:
             _unreferenced(run, shown, entry, strict)
 
@@ -199,16 +199,16 @@ def _unreferenced(run: Run, shown: str, entry: Entry, strict: Strict) -> None:
     """Say that nothing refers to a file; of a broken document only that it is broken."""
     validated = _document(run, shown, entry, strict)
     errors = (
-        [one for one in validated.faults if RULES[one.rule].severity is Severity.ERROR] if validated else []
+        [one for one in validated.violations if RULES[one.rule].severity is Severity.ERROR] if validated else []
     )
     if validated is not None and validated.is_openapi and errors:
         first = errors[0]
         message = f"no entry refers to this document, and it is broken: {first.message}"
-        run.tell(shown, entry, [first._replace(rule="unreferenced-broken", message=message)])
+        run.add_findings(shown, entry, [first._replace(rule="unreferenced-broken", message=message)])
         return
     message = "no entry of plugin_meta.yaml refers to this file"
     hint = "add its entry, or remove the file"
-    run.report.add(shown, [Fault("unreferenced-file", None, None, message, hint)])
+    run.report.add(shown, [Violation("unreferenced-file", None, None, message, hint)])
 
 
 def _compared(run: Run, now: meta.Meta | None) -> None:

@@ -6,24 +6,24 @@ from typing import Any
 
 from configvault.coze.documents import Document
 from configvault.coze.meta import Meta, Plugin, Tool
-from configvault.validators.memory import FAULTS, Codec, faults
+from configvault.validators.memory import VIOLATIONS, Codec, violations
 from configvault.validators.yamlread import At
 
 
 def _document(found: Document) -> list[Any]:
     operations = None if found.operations is None else sorted(found.operations)
-    return [FAULTS.encode(found.faults), operations, found.is_openapi]
+    return [VIOLATIONS.encode(found.violations), operations, found.is_openapi]
 
 
 def _to_document(row: list[Any]) -> Document:
     found, operations, is_openapi = row
     there = None if operations is None else frozenset((method, path) for method, path in operations)
-    return Document(faults(found), there, is_openapi)
+    return Document(violations(found), there, is_openapi)
 
 
 def _meta(found: Meta) -> list[Any]:
     return [
-        FAULTS.encode(found.faults),
+        VIOLATIONS.encode(found.violations),
         None if found.plugins is None else [_plugin(one) for one in found.plugins],
     ]
 
@@ -35,7 +35,7 @@ def _plugin(one: Plugin) -> list[Any]:
 
 def _to_meta(row: list[Any]) -> Meta:
     found, plugins = row
-    return Meta(faults(found), None if plugins is None else tuple(map(_to_plugin, plugins)))
+    return Meta(violations(found), None if plugins is None else tuple(map(_to_plugin, plugins)))
 
 
 def _to_plugin(row: list[Any]) -> Plugin:

@@ -20,10 +20,10 @@ from configvault.coze.decode import (
     integer,
     string,
 )
-from configvault.coze.decode import faults as decoding_faults
-from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, first, quote, quote_value
+from configvault.coze.decode import violations as decoding_violations
 from configvault.validators.syntax import marked, repeated, trailing
 from configvault.validators.text import decode
+from configvault.validators.violations import MOST_OF_ONE_FILE, Violation, first, quote, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, describe, is_null
 from configvault.validators.yamlread import At, read
 
@@ -90,7 +90,7 @@ class Plugin:
 class Meta:
     """What plugin_meta.yaml says; `plugins` is None where it cannot be read."""
 
-    faults: list[Fault] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
     plugins: tuple[Plugin, ...] | None = None
 
     @property
@@ -104,34 +104,36 @@ class Meta:
 def validate(data: bytes) -> Meta:
     """Return what `data` says as plugin_meta.yaml."""
     text = decode(data)
-    if text.text is None or text.faults:
-        return Meta(text.faults)
+    if text.text is None or text.violations:
+        return Meta(text.violations)
     reading = read(text.text)
-    meta = Meta([*marked(text), *reading.faults, *trailing(reading)])
+    meta = Meta([*marked(text), *reading.violations, *trailing(reading)])
     if reading.broken:
         return meta
     root = reading.root
     if root is None or is_null(root):
-        meta.faults.append(_empty(data, root))
+        meta.violations.append(_empty(data, root))
     elif type(root) is not Sequence:
         message = f"plugin_meta.yaml must be a list of plugins, not {describe(root)}"
-        meta.faults.append(fault("meta-type", root, message, "begin each plugin with `- `"))
+        meta.violations.append(violation("meta-type", root, message, "begin each plugin with `- `"))
     else:
         _entries(root, meta)
     return meta
 
 
-def _empty(data: bytes, root: Node | None) -> Fault:
+def _empty(data: bytes, root: Node | None) -> Violation:
     what = "the first document of the file is empty" if data.strip() else "the file is empty"
-    return fault("meta-empty", root, f"{what}: the service would start without any plugin", _RESTORE)
+    return violation("meta-empty", root, f"{what}: the service would start without any plugin", _RESTORE)
 
 
 def _entries(root: Sequence, meta: Meta) -> None:
     if not root.items:
-        meta.faults.append(
-            fault("meta-empty", root, "the list is empty: the service would start without any plugin", _RESTORE)
+        meta.violations.append(
+            violation(
+                "meta-empty", root, "the list is empty: the service would start without any plugin", _RESTORE
+            )
         )
-    found = first(decoding_faults(root, ListOf(ENTRY), "plugin_meta.yaml"))
+    found = first(decoding_violations(root, ListOf(ENTRY), "plugin_meta.yaml"))
     plugins = []
     for item in root.items:
         if type(item) is Mapping:
@@ -140,10 +142,12 @@ def _entries(root: Sequence, meta: Meta) -> None:
                 found += _entry(item, plugins[-1])
         elif is_null(item) and len(found) < MOST_OF_ONE_FILE:
             found.append(
-                fault("null-entry", item, "an empty entry in the list: the service panics", "take the `-` out")
+                violation(
+                    "null-entry", item, "an empty entry in the list: the service panics", "take the `-` out"
+                )
             )
     decoded = {id(item) for item in _decoded(root)}
-    meta.faults += [*found, *first(repeated(root, frozenset(decoded)))]
+    meta.violations += [*found, *first(repeated(root, frozenset(decoded)))]
     meta.plugins = tuple(plugins)
 
 
@@ -198,7 +202,7 @@ def _live_tools(tools: Node | None) -> Iterator[Tool]:
             yield Tool(integer(tool.get("tool_id")) or 0, _value_at(tool, "tool_id"), method, url, where)
 
 
-def _entry(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _entry(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     """Yield what keeps a decodable entry from being loaded; of a deprecated one nothing is looked at."""
     yield from _null_tools(entry, plugin)
     if plugin.deprecated:
@@ -208,11 +212,11 @@ def _entry(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     yield from _tools(entry, plugin)
 
 
-def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     version = string(entry.get("version"))
     if version is not None and not semver.is_valid(version):
         what = f"version {quote_value(version)} is none" if version else "version is missing"
-        yield fault(
+        yield violation(
             "plugin-version",
             _value_at(entry, "version"),
             f"{plugin.label}: {what}; the plugin is dropped",
@@ -221,7 +225,7 @@ def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     number = integer(entry.get("plugin_id"))
     if number is not None and number <= 0:
         what = f"plugin_id {number} is not above 0" if entry.get("plugin_id") else "plugin_id is missing"
-        yield fault(
+        yield violation(
             "plugin-id",
             plugin.id_at,
             f"{what}; the plugin is dropped",
@@ -230,20 +234,20 @@ def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     kind = integer(entry.get("plugin_type"))
     if kind is not None and kind != 1:
         what = f"plugin_type {kind} is not 1" if entry.get("plugin_type") else "plugin_type is missing"
-        yield fault(
+        yield violation(
             "plugin-type",
             _value_at(entry, "plugin_type"),
             f"{plugin.label}: {what}; the plugin is dropped",
             "plugin_type: 1",
         )
     if is_null(entry.get("product_id")):
-        yield fault("product-id", plugin.at, f"{plugin.label}: product_id is missing", None)
+        yield violation("product-id", plugin.at, f"{plugin.label}: product_id is missing", None)
 
 
-def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     manifest = entry.get("manifest")
     if is_null(manifest):
-        yield fault(
+        yield violation(
             "manifest-missing",
             entry.key("manifest"),
             f"{plugin.label}: manifest is missing; the service panics",
@@ -254,7 +258,7 @@ def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     version = string(manifest.get("schema_version"))
     if version is not None and version != "v1":
         what = f"schema_version {quote_value(version)} is not v1" if version else "schema_version is missing"
-        yield fault(
+        yield violation(
             "manifest",
             _value_at(manifest, "schema_version"),
             f"{plugin.label}: {what}; the plugin is dropped",
@@ -262,7 +266,7 @@ def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
         )
     for key in _REQUIRED_TEXTS:
         if string(manifest.get(key)) == "":
-            yield fault(
+            yield violation(
                 "manifest",
                 _value_at(manifest, key),
                 f"{plugin.label}: {key} is empty; the plugin is dropped",
@@ -273,13 +277,13 @@ def _manifest(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
     yield from _common_params(manifest, plugin)
 
 
-def _api(manifest: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _api(manifest: Mapping, plugin: Plugin) -> Iterator[Violation]:
     api = manifest.get("api")
     kind = string(api.get("type")) if type(api) is Mapping else "" if is_null(api) else None
     if kind is not None and kind not in _API_TYPES:
         place = _value_at(api, "type") if type(api) is Mapping else at(manifest.key("api"))
         what = f"api.type {quote_value(kind)} is unknown" if kind else "api.type is missing"
-        yield fault(
+        yield violation(
             "manifest",
             place,
             f"{plugin.label}: {what}; the plugin is dropped",
@@ -287,7 +291,7 @@ def _api(manifest: Mapping, plugin: Plugin) -> Iterator[Fault]:
         )
 
 
-def _common_params(manifest: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _common_params(manifest: Mapping, plugin: Plugin) -> Iterator[Violation]:
     """Yield the places that do not exist; the service looks at them only where there is something to sign."""
     params, kind = manifest.get("common_params"), auth.type_of(manifest)
     if type(params) is not Mapping or kind in (None, "none"):
@@ -295,14 +299,14 @@ def _common_params(manifest: Mapping, plugin: Plugin) -> Iterator[Fault]:
     for name, (key, _) in params.entries.items():
         if name not in _PLACES:
             message = f"{plugin.label}: common_params has no place {quote(name)}; the plugin is dropped"
-            yield fault("common-params", key, message, f"one of {', '.join(_PLACES)}")
+            yield violation("common-params", key, message, f"one of {', '.join(_PLACES)}")
 
 
-def _null_tools(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _null_tools(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     tools = entry.get("tools")
     for tool in tools.items if type(tools) is Sequence and not plugin.deprecated else ():
         if is_null(tool):
-            yield fault(
+            yield violation(
                 "null-entry",
                 tool,
                 f"{plugin.label}: an empty item in tools: the service panics",
@@ -310,21 +314,21 @@ def _null_tools(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
             )
 
 
-def _tools(entry: Mapping, plugin: Plugin) -> Iterator[Fault]:
+def _tools(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     tools = entry.get("tools")
     if is_null(tools) or (type(tools) is Sequence and not tools.items):
         message = f"{plugin.label} has no tools: it vanishes without a word in the log"
-        yield fault("no-tools", at(entry.key("tools")), message, "give it a tool, or say deprecated: true")
+        yield violation("no-tools", at(entry.key("tools")), message, "give it a tool, or say deprecated: true")
     elif type(tools) is Sequence:
         live = [tool for tool in tools.items if not (type(tool) is Mapping and boolean(tool.get("deprecated")))]
         if not live:
             message = f"{plugin.label}: all its tools are deprecated: it vanishes without a word in the log"
-            yield fault(
+            yield violation(
                 "tools-deprecated", at(entry.key("tools")), message, "say deprecated: true for the whole entry"
             )
         for tool in live:
             if type(tool) is Mapping and integer(tool.get("tool_id")) == 0:
-                yield fault(
+                yield violation(
                     "tool-id",
                     _value_at(tool, "tool_id"),
                     f"{plugin.label}: a tool without tool_id",

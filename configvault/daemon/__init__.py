@@ -17,7 +17,7 @@ from datetime import datetime
 from functools import partial
 
 from configvault import app
-from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, FaultError
+from configvault.core.errors import BusyError, ConfigError, ConfigvaultError, InternalError
 from configvault.core.exits import Exit
 from configvault.core.frozen import replace
 from configvault.core.hints import DEFAULT_CONFIG, in_place
@@ -41,7 +41,7 @@ from configvault.daemon.schedule import Clock, is_missed
 from configvault.daemon.source import Source
 from configvault.daemon.standing import Standing
 from configvault.daemon.supervisor import STOP_S, Signals, Supervisor
-from configvault.daemon.systemd import Notifier
+from configvault.daemon.systemd import Systemd
 from configvault.daemon.worker import Worker
 from configvault.disk import lock
 from configvault.observers.log import Log
@@ -175,7 +175,7 @@ class _Daemon:
         self._environ = environ
         self._site = site
         self._stop = stop
-        self._notifier = Notifier(environ)
+        self._systemd = Systemd(environ)
         self._inbox: Inbox[Job] = Inbox()
         self._standing = Standing(site.vault, os.getpid(), site.now, self._hear_standing)
         self._worker = Worker(site, self._inbox, self._standing, stop)
@@ -194,15 +194,15 @@ class _Daemon:
         self._site.observers.append(self._hear)
         self._outside.attach(self._site)
         signals = Signals()
-        self._tell(Phase.STARTED, f"protects {self._site.root.path} with {self._site.vault.path}")
-        self._notifier.status(self._status())
+        self._notify(Phase.STARTED, f"protects {self._site.root.path} with {self._site.vault.path}")
+        self._systemd.status(self._status())
         thread = threading.Thread(target=self._worker.run, name="worker", daemon=True)
         thread.start()
         supervisor = Supervisor(
             self._worker,
             self._inbox,
             self._standing,
-            self._notifier,
+            self._systemd,
             self._stop,
             self._configure,
             self._clock_jumped,
@@ -218,8 +218,8 @@ class _Daemon:
         self._start_clock()
         self._replicas.take(self._site)
         self._source.take(self._site, partial(self._open_beside, self._site))
-        self._tell(Phase.READY, self._status())
-        self._notifier.ready(self._status())
+        self._notify(Phase.READY, self._status())
+        self._systemd.ready(self._status())
 
     def _open_beside(self, site: Site, stop: threading.Event) -> Site:
         """Open what `site` protects for another thread, which is heard by the same observers."""
@@ -231,24 +231,24 @@ class _Daemon:
         """Have systemd go on: the start is over, though there is no root yet. `/ready` says so until it has come."""
         if not self._said_waiting:
             self._said_waiting = True
-            self._notifier.ready(self._status())
+            self._systemd.ready(self._status())
 
     def _hear(self, outcome: Outcome) -> None:
         if isinstance(outcome, RecordOutcome) and outcome.snapshot is not None:
             self._latest = outcome.snapshot.id
         self._replicas.hear(outcome)
-        self._notifier.status(self._status())
+        self._systemd.status(self._status())
         if not isinstance(outcome, DegradedOutcome):
             self._outside.look()
 
     def _hear_standing(self, outcome: Outcome) -> None:
         # Of the site as it is then: a new configuration brings a new one.
-        self._site.tell(outcome)
+        self._site.notify(outcome)
 
     def _thread_died(self, died: threading.ExceptHookArgs) -> None:
         """Say that a thread ended by a fault: what it was for is not done any more."""
         name = died.thread.name if died.thread is not None else "unknown"
-        fault = FaultError(died.exc_value or died.exc_type())
+        fault = InternalError(died.exc_value or died.exc_type())
         hint = f"systemctl restart configvault, and {fault.hint}"
         self._standing.degrade(f"thread {name}", f"the thread {name} has died: {fault.message}", hint)
 
@@ -320,7 +320,7 @@ class _Daemon:
 
     def _configure(self) -> None:
         """Read the configuration again; keep the old one if the new one cannot be used."""
-        self._notifier.reloading()
+        self._systemd.reloading()
         try:
             settings = app.load_settings(self._path, self._environ, keep=True)
             old = self._site.settings
@@ -332,9 +332,11 @@ class _Daemon:
             site = _lasting(_open(self._path, settings, self._environ, self._stop))
         except ConfigvaultError as error:
             faults = "; ".join((error.message, *getattr(error, "faults", ())))
-            self._site.tell(FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint))
+            self._site.notify(
+                FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint)
+            )
             self._standing.configured(faults)
-            self._notifier.ready(self._status())
+            self._systemd.ready(self._status())
             return
         site.observers.append(self._hear)
         self._inbox.put(Configured(site, lambda: self._configured(site)))
@@ -352,26 +354,26 @@ class _Daemon:
         self._source.take(site, partial(self._open_beside, site))
         before.vault.close()
         self._standing.configured(None)
-        self._tell(Phase.CONFIGURED, f"read {self._path}")
-        self._notifier.ready(self._status())
+        self._notify(Phase.CONFIGURED, f"read {self._path}")
+        self._systemd.ready(self._status())
 
     def _end(self, thread: threading.Thread) -> int:
         died = not self._stop.is_set()
         self._stop.set()
-        self._notifier.stopping()
+        self._systemd.stopping()
         self._stop_clock()
         self._replicas.close()
         self._source.close()
         thread.join(STOP_S)
         if thread.is_alive():
-            self._tell(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")
+            self._notify(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")
             sys.stderr.flush()
             # Its thread cannot be ended; whatever it was at, a killed process does no harm.
             os._exit(0)
-        self._tell(Phase.STOPPED, "the worker ended by itself" if died else "nothing is left to do")
+        self._notify(Phase.STOPPED, "the worker ended by itself" if died else "nothing is left to do")
         self._outside.close()
         self._site.vault.close()
         return Exit.FAILED if died else 0
 
-    def _tell(self, phase: Phase, message: str) -> None:
-        self._site.tell(DaemonOutcome(phase, message))
+    def _notify(self, phase: Phase, message: str) -> None:
+        self._site.notify(DaemonOutcome(phase, message))

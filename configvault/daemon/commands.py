@@ -24,4 +24,4 @@ class Commands:
             found = [heard(document) for document in self._reader.new()]
         for outcome in found:
             if outcome is not None:
-                self.site.tell(outcome)
+                self.site.notify(outcome)

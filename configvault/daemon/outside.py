@@ -104,7 +104,7 @@ class Shown(Browser):
 
     def complain(self, message: str) -> None:
         """Have a fault in the pages logged."""
-        self._site.tell(FailureOutcome("serve", "unexpected", message))
+        self._site.notify(FailureOutcome("serve", "unexpected", message))
 
 
 class Outside:
@@ -126,7 +126,7 @@ class Outside:
         # By what is served: where, with which token of the configuration, and the server.
         self._servers: dict[str, tuple[tuple[str | None, str | None], Server]] = {}
         self._follower: Follower | None = None
-        self._teller: Notifier | None = None
+        self._notifier: Notifier | None = None
         self._writers: Writers | None = None
 
     def attach(self, site: Site) -> None:
@@ -137,10 +137,10 @@ class Outside:
             app.blame_writers(site, self._writers)
         self._serve(site)
         self._follow(site)
-        before, self._teller = self._teller, None
+        before, self._notifier = self._notifier, None
         if site.settings.notify:
-            self._teller = app.teller(site, self._heard)
-            site.observers.append(self._teller)
+            self._notifier = app.notifier(site, self._heard)
+            site.observers.append(self._notifier)
         if self._shown is not None:
             site.observers += [self._shown.counted, self._shown.gatherer]
         if before is not None:
@@ -155,7 +155,7 @@ class Outside:
 
     def look(self) -> None:
         """Say in the standing what could not be told to whom; called now and then."""
-        troubles = self._teller.troubles if self._teller is not None else ()
+        troubles = self._notifier.troubles if self._notifier is not None else ()
         if troubles:
             self._standing.degrade("notify", "; ".join(troubles), "configvault doctor")
         else:
@@ -163,8 +163,8 @@ class Outside:
 
     def close(self) -> None:
         """End all of it; what waits to be told gets a moment."""
-        if self._teller is not None:
-            self._teller.close(PATIENCE_S)
+        if self._notifier is not None:
+            self._notifier.close(PATIENCE_S)
         if self._follower is not None:
             self._follower.close()
         for _, server in self._servers.values():

@@ -58,10 +58,10 @@ class Probation:
             self.due_s = None if over else now_s + LOOK_S
             if over:
                 self._watched = None
-                self.site.tell(ProbationOutcome(snapshot.id, health, self._over_s))
+                self.site.notify(ProbationOutcome(snapshot.id, health, self._over_s))
             return
         self._watched, self.due_s = None, None
         with writing(self.site):
             turned_out_ill(self.site, snapshot)
-        self.site.tell(ReloadOutcome(snapshot.id, reload, health))
+        self.site.notify(ReloadOutcome(snapshot.id, reload, health))
         failed(snapshot, state)

@@ -102,7 +102,7 @@ class Reactions:
             if latest is None or latest.id != snapshot.id:
                 return
             loading = load(self.site, snapshot, Trigger.CHANGE)
-        self.site.tell(ReloadOutcome(snapshot.id, loading.reload, loading.health))
+        self.site.notify(ReloadOutcome(snapshot.id, loading.reload, loading.health))
         if loading.loaded:
             self._took()
             self.probation.begin(snapshot, state, loading.reload)

@@ -35,7 +35,7 @@ class Replicas:
             if reason.startswith("replica "):
                 self._standing.clear(reason)
         if site.settings.replicas:
-            self._replicator = Replicator(site, self._told)
+            self._replicator = Replicator(site, self._on_status)
             self._replicator.wake()
 
     def hear(self, outcome: Outcome) -> None:
@@ -43,7 +43,7 @@ class Replicas:
         if self._replicator is not None and not isinstance(outcome, _NOTHING_NEW):
             self._replicator.wake()
 
-    def _told(self, status: ReplicaStatus) -> None:
+    def _on_status(self, status: ReplicaStatus) -> None:
         reason = f"replica {status.url}"
         if status.degraded is None:
             self._standing.clear(reason)

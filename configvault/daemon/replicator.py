@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from configvault.core.backoff import LONGEST_S, BackOff
-from configvault.core.errors import ConfigvaultError, FaultError
+from configvault.core.errors import ConfigvaultError, InternalError
 from configvault.core.frozen import mutable, replace
 from configvault.core.outcome import FailureOutcome
 from configvault.core.replicas import ReplicaStatus
@@ -41,7 +41,7 @@ class Replicator:
     def __init__(
         self,
         site: Site,
-        told: Callable[[ReplicaStatus], None] | None = None,
+        on_status: Callable[[ReplicaStatus], None] | None = None,
         *,
         first_pause_s: float = replicate.FIRST_PAUSE_S,
         longest_pause_s: float = LONGEST_S,
@@ -50,13 +50,13 @@ class Replicator:
 
         Args:
             site: whose vault to send; what its `remotes` are now.
-            told: hears, in one of the threads, how a replica stands when it fails, fails for a reason that is new
+            on_status: hears, in one of the threads, how a replica stands when it fails, fails for a reason that is new
                 since it worked, or works again.
             first_pause_s: how long to wait after the first failure; it doubles, and is jittered.
             longest_pause_s: the most it becomes.
         """
         self._site = site
-        self._told = told
+        self._on_status = on_status
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._due = [_Due(remote, BackOff(first_pause_s, longest_pause_s)) for remote in site.remotes()]
@@ -113,9 +113,9 @@ class Replicator:
         except (ConfigvaultError, OSError):
             pass  # The vault itself is in trouble, a full disk for instance: whoever records says so.
         except Exception as error:  # the boundary of this thread: whatever it was, it is tried again
-            fault = FaultError(error)
+            fault = InternalError(error)
             if due.backoff.is_news(fault.message):
-                self._site.tell(FailureOutcome("replicate", fault.kind, fault.message, fault.hint))
+                self._site.notify(FailureOutcome("replicate", fault.kind, fault.message, fault.hint))
         finally:
             with self._changed:
                 due.busy = False
@@ -137,8 +137,8 @@ class Replicator:
         is_news = due.backoff.is_news(why) if why is not None else due.is_failing
         if is_news and not self._stop.is_set():
             due.is_failing = why is not None
-            if self._told is not None:
-                self._told(status)
+            if self._on_status is not None:
+                self._on_status(status)
         return why is not None
 
 

@@ -71,7 +71,7 @@ class Sight:
         self.mode, self.is_vague, self.poll_s, self._survey = EVENTS, False, None, None
         self._standing.watching(EVENTS)
         self._standing.clear(POLLING)
-        self._site.tell(WatchOutcome(Watching.STARTED, f"watches {self._site.root.path} by events"))
+        self._site.notify(WatchOutcome(Watching.STARTED, f"watches {self._site.root.path} by events"))
 
     def poll_instead(self, message: str, hint: str | None, *, may_pass: bool = False) -> None:
         """Do without events; `may_pass`: a change in the root may be the end of why."""

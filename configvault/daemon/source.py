@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 
 from configvault.core.backoff import LONGEST_S, BackOff
-from configvault.core.errors import BusyError, ConfigvaultError, FaultError
+from configvault.core.errors import BusyError, ConfigvaultError, InternalError
 from configvault.daemon.standing import Standing
 from configvault.usecases import pull
 from configvault.usecases.pull import PullOutcome
@@ -54,7 +54,7 @@ class Poller:
                 where = f" ({error.filename})" if error.filename else ""
                 pause_s = self._failed(ConfigvaultError(f"{error.strerror or error}{where}"))
             except Exception as error:  # the boundary of this thread: whatever it was, it is tried again
-                pause_s = self._failed(FaultError(error))
+                pause_s = self._failed(InternalError(error))
             finally:
                 if site is not None:
                     # Between two polls no child of git stays.

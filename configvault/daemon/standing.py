@@ -20,12 +20,12 @@ class Standing:
     """The daemon's state, kept in `daemon.json`, and its degradations, told when they begin and end."""
 
     def __init__(
-        self, vault: Vault, pid: int, now: Callable[[], datetime], tell: Callable[[Outcome], None]
+        self, vault: Vault, pid: int, now: Callable[[], datetime], notify: Callable[[Outcome], None]
     ) -> None:
         """Begin with nothing wrong."""
         self._vault = vault
         self._now = now
-        self._tell = tell
+        self._notify = notify
         self._lock = threading.RLock()
         self._written: DaemonState | None = None
         self.state = DaemonState(pid, now())
@@ -36,7 +36,7 @@ class Standing:
             if self.state.degraded.get(reason) == message:
                 return
             self._set(degraded={**self.state.degraded, reason: message})
-        self._tell(DegradedOutcome(reason, message, hint))
+        self._notify(DegradedOutcome(reason, message, hint))
 
     def clear(self, reason: str) -> None:
         """Say that it is as it should be again, if it was not."""
@@ -45,7 +45,7 @@ class Standing:
             if message is None:
                 return
             self._set(degraded={k: v for k, v in self.state.degraded.items() if k != reason})
-        self._tell(DegradedOutcome(reason, message, cleared=True))
+        self._notify(DegradedOutcome(reason, message, cleared=True))
 
     def watching(self, how: str) -> None:
         """Say how changes are seen: `events`, `polling` or `no`."""
@@ -79,7 +79,7 @@ class Standing:
     def _is_news(self, written: DaemonState) -> bool:
         if replace(written, last_proof=None) != replace(self.state, last_proof=None):
             return True
-        proof, told = self.state.last_proof, written.last_proof
+        proof, saved = self.state.last_proof, written.last_proof
         return proof is not None and (
-            told is None or abs((proof - told).total_seconds()) >= _PROOF_WRITTEN_EVERY_S
+            saved is None or abs((proof - saved).total_seconds()) >= _PROOF_WRITTEN_EVERY_S
         )

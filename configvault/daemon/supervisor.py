@@ -18,7 +18,7 @@ from configvault.daemon.inbox import Inbox
 from configvault.daemon.jobs import Job, Lost, Task
 from configvault.daemon.sight import EVENTS, POLLING
 from configvault.daemon.standing import Standing
-from configvault.daemon.systemd import Notifier
+from configvault.daemon.systemd import Systemd
 from configvault.daemon.watch import mounts
 from configvault.daemon.worker import Worker
 
@@ -64,7 +64,7 @@ class Supervisor:
         worker: Worker,
         inbox: Inbox[Job],
         standing: Standing,
-        notifier: Notifier,
+        systemd: Systemd,
         stop: threading.Event,
         on_hangup: Callable[[], None],
         on_clock_jump: Callable[[], None],
@@ -74,12 +74,12 @@ class Supervisor:
         self._worker = worker
         self._inbox = inbox
         self._standing = standing
-        self._notifier = notifier
+        self._systemd = systemd
         self._stop = stop
         self._on_hangup = on_hangup
         self._on_clock_jump = on_clock_jump
         self._on_tick = on_tick
-        self._tick_s = min(_TICK_S, (notifier.watchdog_s or 3600) / 3)
+        self._tick_s = min(_TICK_S, (systemd.watchdog_s or 3600) / 3)
         self._probe: threading.Event | None = None
         self._probed_s = 0.0
         self._unproven = 0
@@ -137,10 +137,10 @@ class Supervisor:
         busy_until_s = self._worker.busy_until_s
         hangs = busy_until_s is not None and time.monotonic() > busy_until_s
         if thread.is_alive() and sees and not hangs:
-            self._notifier.alive()
+            self._systemd.alive()
             if not self._worker.ready.is_set():
                 # A root may be waited for as long as it takes, and is said to be.
-                self._notifier.starting(_MORE_TIME_S)
+                self._systemd.starting(_MORE_TIME_S)
 
     def _proves(self) -> bool:
         """Return whether there is no sign that changes go unseen; ask for the next sign."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 _PATIENCE_S = 5.0
 
 
-class Notifier:
+class Systemd:
     """Sends to the socket that the environment names; any thread may call it."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:

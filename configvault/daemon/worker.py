@@ -16,7 +16,7 @@ from functools import partial
 
 from configvault.core import sandbox
 from configvault.core.backoff import BackOff
-from configvault.core.errors import BusyError, ConfigvaultError, FaultError
+from configvault.core.errors import BusyError, ConfigvaultError, InternalError
 from configvault.core.frozen import replace
 from configvault.core.model import Folder, Trigger
 from configvault.core.outcome import (
@@ -79,7 +79,7 @@ class Worker:
         self.on_waiting: Callable[[], None] = lambda: None
         self.busy_until_s: float | None = None
         self._known: Folder | None = None
-        self._refused: str | None = None
+        self._rejected: str | None = None
         self._backoffs: dict[str, BackOff] = {}
         # What failed is not due again before.
         self._not_before_s: dict[str, float] = {}
@@ -153,7 +153,7 @@ class Worker:
             elif isinstance(job, DrillEnded):
                 self._attempt("drill", partial(self._drill_ended, job.outcome))
             elif isinstance(job, Lost):
-                self._site.tell(WatchOutcome(job.what, job.message))
+                self._site.notify(WatchOutcome(job.what, job.message))
                 if job.poll:
                     self.sight.poll_instead(job.message, None)
                 else:
@@ -252,23 +252,23 @@ class Worker:
         dirty = gathered.dirty
         if self.sight.is_vague:
             dirty = EVERYTHING
-        look = Look(self._known, dirty, self._refused, gathered.waited, quiet_s)
+        look = Look(self._known, dirty, self._rejected, gathered.waited, quiet_s)
         if dirty != EVERYTHING:
             look = replace(look, is_all=lambda: self.sight.flush() and self._inbox.events == gathered.events)
         try:
             seen = observe(self._site, trigger, look, self._stop)
         except UnsettledError as error:
-            self._site.tell(PostponedOutcome(trigger, tuple(sorted(error.paths))))
+            self._site.notify(PostponedOutcome(trigger, tuple(sorted(error.paths))))
             self._inbox.give_back(gathered)
             return
         everywhere = look.known is None or dirty == EVERYTHING
         settled_s = gathered.burst.last_s + quiet_s if gathered.events > self._events else None
-        self._tell_of_look(gathered.events, everywhere, settled_s)
+        self._notify_of_scan(gathered.events, everywhere, settled_s)
         self._saw(seen, EVERYTHING if everywhere else look.dirty)
 
-    def _tell_of_look(self, events: int, everywhere: bool, settled_s: float | None) -> None:
+    def _notify_of_scan(self, events: int, everywhere: bool, settled_s: float | None) -> None:
         since_s = None if settled_s is None else time.monotonic() - settled_s
-        self._site.tell(LookOutcome(max(events - self._events, 0), everywhere, since_s))
+        self._site.notify(LookOutcome(max(events - self._events, 0), everywhere, since_s))
         self._events = max(events, self._events)
 
     def _saw(self, seen: Seen, dirty: Dirty) -> None:
@@ -280,7 +280,7 @@ class Worker:
             self._standing.looked()
             self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
         if seen.outcome is not None:
-            self._refused = seen.tree if seen.outcome.outcome is Recording.REJECTED else None
+            self._rejected = seen.tree if seen.outcome.outcome is Recording.REJECTED else None
         if seen.outcome is not None and seen.outcome.outcome is not Recording.REJECTED:
             self._recorded_now(seen.state)
         if seen.moving:
@@ -308,13 +308,13 @@ class Worker:
         self.sight.check()
         quiet = self._inbox.is_quiet
         before, events = self._known, self._inbox.events
-        look = Look(before, EVERYTHING, self._refused, quiet_s=self._site.settings.watch.quiet)
+        look = Look(before, EVERYTHING, self._rejected, quiet_s=self._site.settings.watch.quiet)
         try:
             seen = observe(self._site, Trigger.CHANGE, look, self._stop)
         except UnsettledError:
             self._inbox.notice(EVERYTHING, event=False)
             return
-        self._tell_of_look(events, True, None)
+        self._notify_of_scan(events, True, None)
         unseen = quiet and before is not None and seen.state.id != before.id
         self._saw(seen, EVERYTHING)
         if unseen and self.sight.mode == EVENTS:
@@ -326,7 +326,7 @@ class Worker:
     def _restore(self) -> None:
         outcome = self._reactions.act(self._known)
         # The same bytes coming back shall be heard of again.
-        self._refused = None if outcome is not None else self._refused
+        self._rejected = None if outcome is not None else self._rejected
         self._known = None
         self._inbox.notice(EVERYTHING, event=False)
 
@@ -372,7 +372,9 @@ class Worker:
         except (
             Exception
         ) as error:  # the boundary of this thread: it is tried again by the next line of the schedule
-            outcome = DrillOutcome((Drilled("all replicas", ok=False, words=FaultError(error).message),), 0.0)
+            outcome = DrillOutcome(
+                (Drilled("all replicas", ok=False, words=InternalError(error).message),), 0.0
+            )
         if not self._stop.is_set():
             self._inbox.put(DrillEnded(outcome))
 
@@ -388,7 +390,7 @@ class Worker:
         self._site = self._reactions.site = self._confirmation.site = self._reactions.probation.site = job.site
         self.sight.configure(job.site)
         # Other rules may take what was refused; other ignored names make another state.
-        self._known = self._refused = None
+        self._known = self._rejected = None
         self._rescan_s = None
         self._inbox.notice(EVERYTHING, event=False)
         job.done()
@@ -407,7 +409,7 @@ class Worker:
                 self._failed(doing, error.kind, error.message, error.hint)
             else:
                 if self._backoff(doing).is_news(error.message):
-                    self._site.tell(PostponedOutcome(doing, (), error.message))
+                    self._site.notify(PostponedOutcome(doing, (), error.message))
                 self._again(doing, _FIRST_PAUSE_S)
         except ConfigvaultError as error:
             self._failed(doing, error.kind, error.message, error.hint)
@@ -418,7 +420,7 @@ class Worker:
             explained = reasons.out_of_memory()
             self._failed(doing, "system", explained.message, explained.hint)
         except Exception as error:  # the boundary: a daemon that ends protects nothing
-            fault = FaultError(error)
+            fault = InternalError(error)
             self._failed(doing, fault.kind, fault.message, fault.hint)
         else:
             self._busy_since_s = None
@@ -434,7 +436,7 @@ class Worker:
             self._again(doing, _FIRST_PAUSE_S)
             return
         if self._backoff(doing).is_news(message):
-            self._site.tell(FailureOutcome(doing, kind, message, hint))
+            self._site.notify(FailureOutcome(doing, kind, message, hint))
         self._standing.degrade("recording" if doing == "record" else doing, message, hint)
         self._again(doing, self._backoff(doing).failed())
 

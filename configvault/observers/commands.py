@@ -33,12 +33,12 @@ class Recorder:
 
     def __call__(self, outcome: Outcome) -> None:
         """Write it down."""
-        found = told(outcome, self._command, self._actor)
+        found = command_outcome(outcome, self._command, self._actor)
         if found is not None:
             self._write(asdict(found))
 
 
-def told(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:
+def command_outcome(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:
     """Return what the daemon is to hear of an outcome, None where that is nothing."""
     how = _how(outcome)
     if how is None:

@@ -19,9 +19,9 @@ _LONGEST_TEXT = 3000
 _FULL_WIDTH = str.maketrans({"<": "\uff1c", ">": "\uff1e", "@": "\uff20"})
 
 
-def body(format_: str, told: Body) -> bytes:
-    """Return the body of the request that tells `told` (event, level, title, at, host, root, outcome)."""
-    return json.dumps(FORMATS[format_](told), ensure_ascii=True).encode()
+def body(format_: str, notification: Body) -> bytes:
+    """Return the body of the request that tells `notification` (event, level, title, at, host, root, outcome)."""
+    return json.dumps(FORMATS[format_](notification), ensure_ascii=True).encode()
 
 
 def refusal(format_: str, answer: bytes) -> str | None:
@@ -36,10 +36,13 @@ def refusal(format_: str, answer: bytes) -> str | None:
     return None if code == 0 else f"answered {key} {code!r}"[:80]
 
 
-def text(told: Body) -> str:
+def text(notification: Body) -> str:
     """Return the lines that people read."""
-    lines = [f"[configvault] {told['event']} on {told['host']}: {told['root']}", str(told["title"])]
-    lines += [_finding(one) for one in _findings(told["outcome"])[:5]]
+    lines = [
+        f"[configvault] {notification['event']} on {notification['host']}: {notification['root']}",
+        str(notification["title"]),
+    ]
+    lines += [_finding(one) for one in _findings(notification["outcome"])[:5]]
     return "\n".join(map(one_line, lines))[:_LONGEST_TEXT]
 
 
@@ -52,28 +55,31 @@ def _finding(one: Body) -> str:
     return f"{place}: {one['message']}"
 
 
-def _json(told: Body) -> Body:
-    return told
+def _json(notification: Body) -> Body:
+    return notification
 
 
-def _slack(told: Body) -> Body:
+def _slack(notification: Body) -> Body:
     """Source: Slack's "Formatting text for app surfaces": these three characters, and no others, are escaped."""
-    shown = text(told).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    shown = text(notification).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     first, _, rest = shown.partition("\n")
-    return {"text": first, "attachments": [{"color": _COLOURS[told["level"]], "text": rest, "fallback": rest}]}
+    return {
+        "text": first,
+        "attachments": [{"color": _COLOURS[notification["level"]], "text": rest, "fallback": rest}],
+    }
 
 
-def _unmarked(told: Body) -> str:
+def _unmarked(notification: Body) -> str:
     """Return the text without what Feishu, DingTalk and WeCom read as a mention or a link: `<at user_id="all">`, `<@all>`, `@all`."""
-    return text(told).translate(_FULL_WIDTH)
+    return text(notification).translate(_FULL_WIDTH)
 
 
-def _feishu(told: Body) -> Body:
-    return {"msg_type": "text", "content": {"text": _unmarked(told)}}
+def _feishu(notification: Body) -> Body:
+    return {"msg_type": "text", "content": {"text": _unmarked(notification)}}
 
 
-def _msgtype(told: Body) -> Body:
-    return {"msgtype": "text", "text": {"content": _unmarked(told)}}
+def _msgtype(notification: Body) -> Body:
+    return {"msgtype": "text", "text": {"content": _unmarked(notification)}}
 
 
 FORMATS: Mapping[str, Callable[[Body], Body]] = {

@@ -74,9 +74,9 @@ class Log:
             said.event,
             *(str(said.values.get(k)) for k in ("message", "findings", "error", "id", "reason", "repeated")),
         )
-        told_s, count = self._repeats.get(key, (-REPEAT_S, 0))
-        if now_s - told_s < REPEAT_S:
-            self._repeats[key] = (told_s, count + 1)
+        logged_s, count = self._repeats.get(key, (-REPEAT_S, 0))
+        if now_s - logged_s < REPEAT_S:
+            self._repeats[key] = (logged_s, count + 1)
             return None
         self._repeats = {k: v for k, v in self._repeats.items() if now_s - v[0] < _FORGET_S}
         self._repeats[key] = (now_s, 0)

@@ -373,7 +373,7 @@ def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     yield "configvault_loaded_is_latest", "1 where the service loaded the latest snapshot.", f.loaded_is_latest
     took = f.last_load_ok
     yield "configvault_last_load_successful", "1 where the service took what it was last told to load.", took
-    since = _at(f.refused_since)
+    since = _at(f.rejected_since)
     yield "configvault_live_refused_since_timestamp_seconds", "When the state that is live was refused.", since
     until = _at(f.pending_until)
     yield (

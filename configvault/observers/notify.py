@@ -58,14 +58,14 @@ class Notifier:
 
     def __call__(self, outcome: Outcome) -> None:
         """Put what is to be told of `outcome` on the queues; returns at once."""
-        told: dict[str, Any] | None = None
+        notification: dict[str, Any] | None = None
         event = events.event(outcome)
         for target in self._targets:
             if event.name in target.settings.on:
-                told = told or self._told(event)
-                target.put(event.name, told)
+                notification = notification or self._notification(event)
+                target.put(event.name, notification)
 
-    def _told(self, event: events.Event) -> dict[str, Any]:
+    def _notification(self, event: events.Event) -> dict[str, Any]:
         about = self._about
         return {
             "event": event.name,
@@ -106,14 +106,14 @@ class _Target:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def put(self, event: str, told: dict[str, Any]) -> None:
+    def put(self, event: str, notification: dict[str, Any]) -> None:
         with self._something:
             dropped = len(self._queue) >= LONGEST_QUEUE
             if dropped:
                 # The newest matters most: it says how things stand now.
                 self._queue.popleft()
                 self.trouble = f"{self._name} is too slow: notifications were dropped"
-            self._queue.append((event, told))
+            self._queue.append((event, notification))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
@@ -135,9 +135,9 @@ class _Target:
 
     def _run(self) -> None:
         while (next_ := self._take()) is not None:
-            event, told = next_
+            event, notification = next_
             try:
-                failure = self._tell(event, told)
+                failure = self._send(event, notification)
             except (
                 Exception
             ) as error:  # the boundary of this thread: whatever it was, the next one is still told
@@ -151,17 +151,17 @@ class _Target:
                 self._something.wait()
             return self._queue.popleft() if self._queue and not self._stop.is_set() else None
 
-    def _tell(self, event: str, told: dict[str, Any]) -> str | None:
+    def _send(self, event: str, notification: dict[str, Any]) -> str | None:
         """Return why it could not be told, None where it was."""
         if self.settings.command:
-            return self._run_command(event, told)
+            return self._run_command(event, notification)
         for _ in backoff.attempts(ATTEMPTS, FIRST_PAUSE_S, self._stop.wait):
-            failure, again = self._post(told)
+            failure, again = self._post(notification)
             if failure is None or not again:
                 break
         return failure
 
-    def _post(self, told: dict[str, Any]) -> tuple[str | None, bool]:
+    def _post(self, notification: dict[str, Any]) -> tuple[str | None, bool]:
         """Return why the webhook did not take it, and whether another try may help."""
         from configvault.calls import proxies
         from configvault.calls.http import Request, ask
@@ -173,7 +173,7 @@ class _Target:
             settings.url or "",
             "POST",
             headers,
-            formats.body(settings.format, told),
+            formats.body(settings.format, notification),
             settings.timeout,
             proxies.of(self._about.environ),
         )
@@ -186,16 +186,21 @@ class _Target:
         refusal = formats.refusal(settings.format, answer.body)
         return (f"{answer.peer} {refusal}" if refusal else None), False
 
-    def _run_command(self, event: str, told: dict[str, Any]) -> str | None:
+    def _run_command(self, event: str, notification: dict[str, Any]) -> str | None:
         from configvault.calls import program
         from configvault.observers import formats
 
-        said = {"EVENT": event, "LEVEL": told["level"], "TITLE": told["title"], "AT": told["at"]}
-        said |= {"HOST": told["host"], "ROOT": told["root"]}
+        said = {
+            "EVENT": event,
+            "LEVEL": notification["level"],
+            "TITLE": notification["title"],
+            "AT": notification["at"],
+        }
+        said |= {"HOST": notification["host"], "ROOT": notification["root"]}
         # The system takes no NUL in an environment, and lone surrogates only as bytes of names.
         environ = {f"CONFIGVAULT_{name}": _plain(value) for name, value in said.items()}
         environ = dict(self._about.environ) | environ
-        stdin = formats.body("json", told)
+        stdin = formats.body("json", notification)
         try:
             ran = program.run(self.settings.command, environ, self.settings.timeout, self._stop, stdin)
         except CallError as error:

@@ -21,7 +21,7 @@ Chunks = Callable[[str], Iterable[bytes]]
 """Gives the bytes of a blob in pieces."""
 
 
-class Source(Protocol):
+class BlobReader(Protocol):
     """Where the bytes of blobs come from: of any one, and of many in a known order."""
 
     def has(self, id_: str) -> bool:
@@ -145,7 +145,7 @@ def make_root(path: str, mode: int, uid: int, gid: int) -> None:
     os.close(parent)
 
 
-def write_new(path: str, folder: Folder, source: Source) -> None:
+def write_new(path: str, folder: Folder, source: BlobReader) -> None:
     """Write `folder` as a new directory at `path`, which is missing or empty, in a parent that exists."""
     parent, name = os.path.split(path)
     try:

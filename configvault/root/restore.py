@@ -11,7 +11,7 @@ another one is left alone; the next look shows what is there now. The journal is
 before and removed after, and a run that was interrupted is repeated from a new capture (see usecases/transition.py).
 
 Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
-so it is written in place, and a reader may see half of it (`Restored.in_place` names it). Where the file system cannot
+so it is written in place, and a reader may see half of it (`Applied.in_place` names it). Where the file system cannot
 swap two names (FUSE, NFS), a name is missing for an instant while it is replaced, and what somebody puts there in that
 instant is lost. What somebody writes through a descriptor of a replaced file after that file was looked at is lost with it. Times are not restored; extended
 attributes and access control lists are taken over from what is replaced (see xattrs.py), as no snapshot holds them.
@@ -34,7 +34,7 @@ from configvault.core.plan import RestorePlan, Step
 from configvault.disk import syscalls
 from configvault.root import entries, staging, xattrs
 from configvault.root.capture import Root, Sink
-from configvault.root.entries import Source
+from configvault.root.entries import BlobReader
 from configvault.root.examine import LeaveError, examine
 from configvault.root.inodes import Identity, identity
 from configvault.root.staging import Staging
@@ -47,7 +47,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @mutable
-class Restored:
+class Applied:
     """What came of a restore beyond the plan.
 
     `foreign` is what somebody else wrote meanwhile, handed over and removed; `aside` where in the root that lies which
@@ -75,7 +75,7 @@ class Restore:
         root: Root,
         plan: RestorePlan,
         token: str,
-        source: Source,
+        source: BlobReader,
         sink: Sink,
         prepared: Callable[[], None],
         keep: Callable[[Mapping[str, Entry | Folder]], None],
@@ -98,14 +98,14 @@ class Restore:
         self._staging_of: dict[str, Staging] = {}
         self._switched: list[tuple[int, Step]] = []
         self._made: dict[int, Identity] = {}
-        self.done = Restored()
+        self.done = Applied()
         self.undone = False
         self._is_prepared = False
         self._until_s = 0.0
         self._closed: dict[str, int] = {}
         self._modes: dict[str, int] = {}
 
-    def run(self) -> Restored:
+    def run(self) -> Applied:
         """Prepare, switch and clean.
 
         Raises:

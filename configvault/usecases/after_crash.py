@@ -22,11 +22,11 @@ def after_crash(site: Site, *, ended_well: bool = True) -> None:
         site: what to work on.
         ended_well: whether the last holder of the lock let go of it as it should.
     """
-    for words in site.vault.mend(ended_well=ended_well):
-        site.tell(RecoveryOutcome(words))
+    for words in site.vault.repair(ended_well=ended_well):
+        site.notify(RecoveryOutcome(words))
     journal = JOURNAL.read(site.vault.state)
     if journal is not None:
-        site.tell(_finish(site, journal))
+        site.notify(_finish(site, journal))
     undo_overdue(site)
 
 

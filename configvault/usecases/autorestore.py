@@ -27,7 +27,7 @@ def restore_latest(site: Site, rejected: str, known: Folder | None) -> RestoreOu
         outcome = _restore(
             site, live, live.latest, stage, RestoreCause.INVALID, reload=site.settings.changes.reload
         )
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 
@@ -42,7 +42,7 @@ def restore_good(site: Site, failed: Snapshot, known: Folder | None) -> RestoreO
         if target is None or live.latest is None or live.latest.id != failed.id:
             return None
         outcome = _restore(site, live, target, stage, RestoreCause.RELOAD_FAILED, reload=True)
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 

@@ -39,7 +39,7 @@ BEFORE = "before"
 
 
 class Browser:
-    """The history of a site, as the web room's `Source` asks for it."""
+    """The history of a site, as the web room's `SiteView` asks for it."""
 
     def __init__(self, open_site: Callable[[], Site]) -> None:
         """Take what opens the site; it is opened for each look."""

@@ -19,7 +19,7 @@ from configvault.core.model import Entry, Kind
 from configvault.core.pattern import pattern
 from configvault.root.capture import Root
 from configvault.usecases.site import Site
-from configvault.vault import mending
+from configvault.vault import repair
 from configvault.vault.git import Git
 from configvault.vault.objects import Objects
 from configvault.vault.stage import Stage
@@ -165,10 +165,10 @@ def _shown(url: str, ref: str, folder: str) -> str:
 @contextlib.contextmanager
 def quarantine(site: Site) -> Iterator[tuple[str, Git]]:
     """Make an empty repository that is gone afterwards: what is fetched comes into the vault only if it is accepted."""
-    mending.remove_fetched(site.vault.state)
+    repair.remove_fetched(site.vault.state)
     # Named so that it can be told whose it was.
     suffix = f".{os.getpid()}.tmp"
-    with tempfile.TemporaryDirectory(suffix, mending.CANDIDATE, site.vault.state) as place:
+    with tempfile.TemporaryDirectory(suffix, repair.CANDIDATE, site.vault.state) as place:
         git = Git(place, site.environ)
         git.run(["init", "--quiet", "--bare", "--template=", place])
         yield place, git
@@ -203,7 +203,7 @@ def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: 
     name, mode, id_, size = row
     parts = tree.parts(name)
     if mode == b"160000":
-        raise tree.refused(name, "is a submodule")
+        raise tree.hostile(name, "is a submodule")
     if parts is None:
         return
     if mode == b"040000":
@@ -220,10 +220,10 @@ def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: 
 
     stage_at = stage.append(hashed())
     if stage_at[1] != size or said.hexdigest() != id_:
-        raise tree.refused(name, "is not what its repository says it is")
+        raise tree.hostile(name, "is not what its repository says it is")
     stage.keep(id_, stage_at)
     if size < 1024 and stage.read(id_).startswith(_LFS):
-        raise tree.refused(name, "is a Git LFS pointer, and not the file")
+        raise tree.hostile(name, "is a Git LFS pointer, and not the file")
     entry = Entry(kind, _MODES.get(mode, 0o644), os.geteuid(), os.getegid(), id_, size)
     if kind is Kind.LINK:
         tree.add_link(name, parts, os.fsdecode(stage.read(id_)), entry)

@@ -80,7 +80,7 @@ def check(site: Site) -> RollbackOutcome | None:
             # It counted as good when the service had just loaded it.
             turned_out_ill(site, recorded)
         outcome = undo(site, still, _why(failed), health)
-    site.tell(told(still, outcome))
+    site.notify(told(still, outcome))
     return outcome
 
 
@@ -101,7 +101,7 @@ def confirm(site: Site) -> RollbackOutcome | DeployOutcome:
             return _told_undone(site, before)
         statefiles.end_pending(site.vault.state, CONFIRMED, pending.recorded)
     outcome = told(pending, outcome_of(site, pending, RollbackEnd.ROLLED_BACK))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 
@@ -113,7 +113,7 @@ def cancel(site: Site) -> RollbackOutcome | DeployOutcome:
         if pending is None:
             return _told_undone(site, before)
         outcome = told(pending, undo(site, pending, f"cancelled by {site.actor}"))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 

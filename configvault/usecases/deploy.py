@@ -99,7 +99,7 @@ def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
             else:
                 outcome = _outcome(DeployEnd.UNCHANGED, request, found)
     outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 

@@ -30,7 +30,7 @@ def drill(site: Site) -> DrillOutcome:
     began_s = time.monotonic()
     found = tuple(_drilled(site, remote) for remote in site.remotes())
     outcome = DrillOutcome(found, round(time.monotonic() - began_s, 3))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 

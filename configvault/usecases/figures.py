@@ -44,16 +44,16 @@ class Gatherer:
         """Know nothing yet."""
         self._history = _History()
         self._live_is_latest: bool | None = None
-        self._refused_since: datetime | None = None
+        self._rejected_since: datetime | None = None
         self._said: str | None = None
         self._last_load_ok: bool | None = None
 
     def __call__(self, outcome: Outcome) -> None:
         """Remember what came of the last look at live."""
         if isinstance(outcome, RecordOutcome):
-            refused = outcome.outcome is Recording.REJECTED
-            self._live_is_latest = not refused
-            self._refused_since = outcome.rejected.taken_at if outcome.rejected is not None else None
+            rejected = outcome.outcome is Recording.REJECTED
+            self._live_is_latest = not rejected
+            self._rejected_since = outcome.rejected.taken_at if outcome.rejected is not None else None
 
     def gather(self, site: Site, state: DaemonState | None) -> Figures:
         """Return the figures of `site`; `state` is what its daemon knows of itself."""
@@ -80,7 +80,7 @@ class Gatherer:
             live_is_latest=self._live_is_latest,
             loaded_is_latest=None if loaded is None or latest is None else loaded == latest.id,
             last_load_ok=self._last_load_ok,
-            refused_since=self._refused_since,
+            rejected_since=self._rejected_since,
             pending_until=pending.until if pending else None,
             watching=None if state is None else state.watching != "no",
             last_proof=state.last_proof if state else None,

@@ -25,7 +25,7 @@ AT_ONCE = 8
 MOST_ENTRIES = 200_000
 
 
-class Source(Protocol):
+class FleetReplica(Protocol):
     """A replica of one host."""
 
     @property
@@ -77,14 +77,14 @@ class Version:
 
 
 def look(
-    sources: Mapping[str, Source], place: str, environ: Mapping[str, str], at_once: int = AT_ONCE
+    sources: Mapping[str, FleetReplica], place: str, environ: Mapping[str, str], at_once: int = AT_ONCE
 ) -> list[Member]:
     """Fetch the latest snapshot of each host into folders below `place`; what is there already is brought up to date."""
     with ThreadPoolExecutor(max(1, min(at_once, len(sources))), thread_name_prefix="fleet") as pool:
         return list(pool.map(lambda pair: _member(pair[0], pair[1], place, environ), sources.items()))
 
 
-def _member(host: str, source: Source, place: str, environ: Mapping[str, str]) -> Member:
+def _member(host: str, source: FleetReplica, place: str, environ: Mapping[str, str]) -> Member:
     vault = Vault(os.path.join(place, f"{host}-{source.key}.git"), environ)
     try:
         if not os.path.isdir(vault.path):

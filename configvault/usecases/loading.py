@@ -50,7 +50,7 @@ def load(site: Site, snapshot: Snapshot | None, trigger: str) -> Loading:
     loading = Loading(report, site.check_health() if report.ok else ())
     asked = report.was_asked or loading.health
     if asked:
-        _note(site, snapshot, trigger, loading, ended)
+        _mark(site, snapshot, trigger, loading, ended)
     return loading
 
 
@@ -63,7 +63,7 @@ def need_not_load(site: Site, snapshot: Snapshot | None) -> bool:
     return is_loaded and site.reload_restarts()
 
 
-def _note(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, ended: datetime) -> None:
+def _mark(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading, ended: datetime) -> None:
     """Mark what the service took, and leave a trace of how it went for `report`, whatever it was."""
 
     def change(said: Marks) -> Marks:
@@ -173,8 +173,8 @@ def loaded_since(site: Site) -> list[tuple[str, datetime]]:
 
     Where the service is never told (it reads its directory by itself), a snapshot counts from when it was taken.
     """
-    told = [(one.of, one.loaded_at) for one in loadings(site) if one.reloaded and one.of != "live"]
-    found = told or [(one.id, one.taken_at) for one in site.vault.log()]
+    loads = [(one.of, one.loaded_at) for one in loadings(site) if one.reloaded and one.of != "live"]
+    found = loads or [(one.id, one.taken_at) for one in site.vault.log()]
     found.reverse()
     # A snapshot that was loaded twice in a row is one that was loaded once.
     return [one for before, one in zip([("", None), *found], found, strict=False) if one[0] != before[0]]

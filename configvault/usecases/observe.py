@@ -33,7 +33,7 @@ class Look:
 
     known: Folder | None = None
     dirty: Dirty = EVERYTHING
-    refused: str | None = None
+    rejected: str | None = None
     waited: bool = False
     quiet_s: float = 1.0
     patience_s: float = 0.1
@@ -77,8 +77,8 @@ def observe(site: Site, trigger: str, look: Look, stop: threading.Event) -> Seen
         else:
             state, moving = site.root.capture_still(base, stage, stood, dirty=dirty)
         live = scan.live_of(site, state, latest, before, stage)
-        if live.tree == look.refused and (not live.is_latest or live.lacks_something):
+        if live.tree == look.rejected and (not live.is_latest or live.lacks_something):
             return Seen(state, live.tree, None, moving)
         outcome = record_live(site, trigger, live)
-    site.tell(outcome)
+    site.notify(outcome)
     return Seen(state, live.tree, outcome, moving)

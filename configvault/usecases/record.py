@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from configvault.core.frozen import replace
 from configvault.core.outcome import Recording, RecordOutcome
-from configvault.usecases import notes, scan
+from configvault.usecases import labels, scan
 from configvault.usecases.recording import record_live
 from configvault.usecases.site import Site
 from configvault.usecases.writing import writing
@@ -26,7 +26,7 @@ def record(
     with writing(site), site.vault.stage() as stage:
         live = scan.live(site, stage)
         if pin is not None:
-            notes.check_free(site, pin, live.latest.id if live.latest and live.is_latest else None)
+            labels.check_free(site, pin, live.latest.id if live.latest and live.is_latest else None)
         outcome = record_live(site, trigger, live, reason=reason, force=force)
         if outcome.outcome is not Recording.REJECTED and live.state is not live.before:
             scan.remember(site, live.state, live.kept)
@@ -34,13 +34,13 @@ def record(
             outcome = _pinned(site, outcome, pin)
         if reason is not None and outcome.outcome is Recording.UNCHANGED:
             outcome = _annotated(site, outcome, reason.strip())
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 
 def _pinned(site: Site, outcome: RecordOutcome, pin: str) -> RecordOutcome:
     assert outcome.snapshot is not None
-    notes.pin_snapshot(site, outcome.snapshot, pin)
+    labels.pin_snapshot(site, outcome.snapshot, pin)
     return replace(outcome, snapshot=site.vault.at(outcome.snapshot.commit))
 
 
@@ -50,5 +50,5 @@ def _annotated(site: Site, outcome: RecordOutcome, reason: str) -> RecordOutcome
     assert latest is not None
     if not reason or reason in (latest.reason, *latest.annotations):
         return outcome
-    notes.annotate_snapshot(site, latest, reason)
+    labels.annotate_snapshot(site, latest, reason)
     return replace(outcome, snapshot=site.vault.at(latest.commit), annotated=True)

@@ -28,11 +28,11 @@ def record_live(
     # What is about to be left has to be kept, not understood: a rollback does not wait for it.
     leaving = trigger == Trigger.PRE_ROLLBACK
     verdict = scan.validate(site, live, KEEPING_S if leaving else None)
-    refused = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
+    blocking = [f for f in verdict.errors if not (force and f.rule in OVERRIDABLE)]
     found, standing = verdict.findings, 0
     if not leaving:
         found, standing = divide(site, verdict.findings, live.before, live.read)
-    outcome = (_reject if refused else _commit)(site, trigger, live, Verdict(found), reason)
+    outcome = (_reject if blocking else _commit)(site, trigger, live, Verdict(found), reason)
     return replace(outcome, standing=standing)
 
 
@@ -42,7 +42,7 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
     touched = plugins_touched(changes, live.read, live.before, live.state)
     actor = site.actor_of(trigger, changes, live.state)
     note = site.note(trigger, subject, reason, plugins=touched, actor=actor)
-    told = (*verdict.findings, *rolled_back_content(site, live), *_new_secrets(site, live, changes))
+    reported = (*verdict.findings, *rolled_back_content(site, live), *_new_secrets(site, live, changes))
     try:
         snapshot = site.vault.record(live.state, live.before, live.stage, note)
     except StaleCaptureError:
@@ -50,7 +50,7 @@ def _commit(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
         seen = site.root.capture(None, live.stage)
         fresh = scan.live_of(site, seen, live.latest, None, live.stage)
         snapshot = site.vault.record(fresh.state, None, fresh.stage, note)
-    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, told)
+    return RecordOutcome(Recording.RECORDED, trigger, snapshot, None, changes, reported)
 
 
 def _new_secrets(site: Site, live: Live, changes: tuple[Change, ...]) -> tuple[Finding, ...]:

@@ -23,7 +23,7 @@ from configvault.vault.stage import Stage
 _RECORDED = (Trigger.PRE_ROLLBACK, Trigger.RECOVER)
 
 
-class Source(Protocol):
+class RecoverableReplica(Protocol):
     """A replica of one host."""
 
     @property
@@ -58,7 +58,9 @@ class Recovered:
     no_set_id: tuple[str, ...] = ()
 
 
-def recover_host(site: Site, source: Source, *, force: bool = False, allow_setid: bool = False) -> Recovered:
+def recover_host(
+    site: Site, source: RecoverableReplica, *, force: bool = False, allow_setid: bool = False
+) -> Recovered:
     """Fetch the history of `source` into the vault, and make the root equal to its latest snapshot.
 
     Args:
@@ -104,7 +106,7 @@ def _scan(site: Site, stage: Stage) -> Live:
     return live if live.state.entries else replace(live, stage=None)
 
 
-def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
+def _check_vault(site: Site, source: RecoverableReplica, refs: dict[str, str]) -> None:
     if MAIN not in refs:
         raise ConfigvaultError(
             f"replica {source.name} has no snapshots", "configvault recover --list --from URL"
@@ -117,7 +119,7 @@ def _check_vault(site: Site, source: Source, refs: dict[str, str]) -> None:
         )
 
 
-def _check_signatures(site: Site, source: Source, tip: str, allowed: str) -> None:
+def _check_signatures(site: Site, source: RecoverableReplica, tip: str, allowed: str) -> None:
     """Refuse a history that somebody else may have made; `allowed`: whose signatures count, empty: nobody's are asked for."""
     if not allowed:
         return
@@ -133,7 +135,7 @@ def _check_signatures(site: Site, source: Source, tip: str, allowed: str) -> Non
         )
 
 
-def _check_state(site: Site, source: Source, target: Snapshot) -> None:
+def _check_state(site: Site, source: RecoverableReplica, target: Snapshot) -> None:
     """Refuse a state that no capture makes: no restore could be proven to equal it."""
     wanted = site.vault.tree(target.tree, most=2 * site.settings.validate.max_files)
     if metadata.snapshot_tree(wanted).id != target.tree:
@@ -170,7 +172,9 @@ def _not_empty(site: Site) -> ConfigvaultError:
     )
 
 
-def _restore(site: Site, source: Source, target: Snapshot, stage: Stage, *, allow_setid: bool) -> Recovered:
+def _restore(
+    site: Site, source: RecoverableReplica, target: Snapshot, stage: Stage, *, allow_setid: bool
+) -> Recovered:
     live = _scan(site, stage)
     wanted = site.vault.tree(target.tree, live.state)
     aimed = transition.aim(site, live, wanted, allow_setid=allow_setid)

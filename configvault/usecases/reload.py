@@ -17,5 +17,5 @@ def reload(site: Site) -> ReloadOutcome:
         snapshot = live.latest if live.is_latest else None
         loading = load(site, snapshot, Trigger.MANUAL)
     outcome = ReloadOutcome(snapshot.id if snapshot else None, loading.reload, loading.health)
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome

@@ -75,13 +75,13 @@ def report(site: Site, since: str | None = None) -> Report:
     for one in history.listing(site, Filter(since=since, all=True)):
         loaded[one.id] = one.plugins
         counted.add(_sort(one), one.taken_at, one.actor, one.plugins)
-    told = [one for one in loadings(site) if moment is None or one.at >= moment]
-    for loading in told:
+    counting = [one for one in loadings(site) if moment is None or one.at >= moment]
+    for loading in counting:
         if not loading.ok:
             older = site.vault.named(loading.of) if loading.of not in loaded else None
             plugins = older.plugins if older is not None else loaded.get(loading.of, ())
             counted.add("failed_loadings", loading.at, loading.actor, plugins)
-    counted.slowest = sorted(told, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
+    counted.slowest = sorted(counting, key=lambda one: one.elapsed_seconds, reverse=True)[:SLOWEST]
     counted.releases = [one for one in rolled_out(site) if moment is None or one.at >= moment]
     return counted
 

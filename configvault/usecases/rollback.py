@@ -88,7 +88,7 @@ def rollback(site: Site, request: Request) -> RollbackOutcome:
         carry_out = _carry_out if found.aim.steps.steps else _unchanged
         outcome = carry_out(site, request, found, stage)
     outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 
@@ -102,7 +102,7 @@ def _plan(site: Site, request: Request, stage: Stage) -> _Plan:
     aimed = transition.aim(site, live, wanted, any_owner=request.force, allow_setid=request.allow_setid)
     verdict = site.validator.validate(State(aimed.state, live.read))
     if not verdict.accepted and not request.force:
-        raise _refused(found, verdict)
+        raise _rejected(found, verdict)
     back_to = found if isinstance(found, Snapshot) and not request.paths else None
     findings, standing = divide(site, verdict.findings, live.before, live.read)
     return _Plan(found.as_snapshot(), isinstance(found, Snapshot), aimed, findings, back_to, standing)
@@ -161,7 +161,7 @@ def within(path: str) -> str:
     return "/".join(parts)
 
 
-def _refused(found: Snapshot | RejectedState, verdict: Verdict) -> RejectedError:
+def _rejected(found: Snapshot | RejectedState, verdict: Verdict) -> RejectedError:
     count = len(verdict.errors)
     return RejectedError(
         f"the current rules reject {found.id}: {count} error{'' if count == 1 else 's'}",

@@ -42,12 +42,12 @@ def go_back(site: Site, revision: int | None) -> RolloutOutcome:
     ran = rollout.go_back(revision)
     health = site.check_health() if ran.error is None else ()
     outcome = RolloutOutcome(revision, ran.error, ran.output, health, time.monotonic() - started)
-    _note(site, outcome)
-    site.tell(outcome)
+    _record(site, outcome)
+    site.notify(outcome)
     return outcome
 
 
-def _note(site: Site, outcome: RolloutOutcome) -> None:
+def _record(site: Site, outcome: RolloutOutcome) -> None:
     result = "success" if outcome.ok else "failure"
     to = outcome.to
     words = f"Roll the service back to {to}" if outcome.ok else f"The service did not go back to {to}"

@@ -202,7 +202,7 @@ class Site:
         found_by_itself = trigger in (Trigger.CHANGE, Trigger.STARTUP, Trigger.SCHEDULE)
         return self.blame(changes, state) if found_by_itself and self.blame is not None else self.actor
 
-    def tell(self, outcome: Outcome) -> None:
+    def notify(self, outcome: Outcome) -> None:
         """Let every observer hear of `outcome`, its hint made whole for this site."""
         hint = getattr(outcome, "hint", None)
         if hint is not None:

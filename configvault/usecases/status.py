@@ -50,7 +50,7 @@ class DaemonStatus:
 class Status:
     """What `status` says. `matches` is the latest snapshot's id where live equals it, else None.
 
-    `valid` is None where live was not validated yet; `refused` is the refused state that live equals.
+    `valid` is None where live was not validated yet; `rejected` is the refused state that live equals.
     """
 
     matches: str | None
@@ -59,7 +59,7 @@ class Status:
     loaded: str | None
     good: str | None
     daemon: DaemonStatus
-    refused: RejectedState | None
+    rejected: RejectedState | None
     left_out: tuple[tuple[str, str], ...]
     ignored: tuple[str, ...]
     valid: bool | None = None
@@ -79,7 +79,7 @@ def status(site: Site) -> Status:
     except ConfigvaultError as error:
         degraded.append(error.message)
     known = live is not None and live.is_latest
-    refused = site.vault.rejected_as(live.tree) if live and not known else None
+    rejected = site.vault.rejected_as(live.tree) if live and not known else None
     found, replicas = daemon(site.vault), replicate.standing(site)
     degraded += _troubles(site, latest, found, replicas)
     good = next((one.id for one in site.vault.good()), None)
@@ -90,11 +90,11 @@ def status(site: Site) -> Status:
         loaded=said.loaded,
         good=good,
         daemon=found,
-        refused=refused,
+        rejected=rejected,
         ignored=scan.ignored(live.seen) if live else (),
         left_out=tuple(pair for pair in live.seen.all_left_out() if pair[1] != IGNORED) if live else (),
         pending=_pending(site, degraded),
-        valid=True if known else False if refused else None,
+        valid=True if known else False if rejected else None,
         replicas=replicas,
         source=_source(site, degraded),
         degraded=tuple(dict.fromkeys(degraded)),
@@ -210,8 +210,8 @@ def document(found: Status) -> dict[str, Any]:
         "replicas": [documents.replica(one) for one in found.replicas],
         "degraded": list(found.degraded),
         "valid": found.valid,
-        "rejected": found.refused.id if found.refused else None,
-        "refused": documents.rejected(found.refused) if found.refused else None,
+        "rejected": found.rejected.id if found.rejected else None,
+        "refused": documents.rejected(found.rejected) if found.rejected else None,
         "schedule": {
             "last": {name: _time(at) for name, at in found.daemon.last.items()},
             "next": {name: _time(at) for name, at in found.daemon.next.items()},

@@ -31,7 +31,7 @@ def undo_overdue(site: Site) -> None:
         # Nobody can do this any more: to try again for ever would keep everybody from writing.
         statefiles.end_pending(site.vault.state, UNDONE, None)
         outcome, words = None, f"cannot undo {what}: {error.message}"
-    site.tell(RecoveryOutcome(words, outcome))
+    site.notify(RecoveryOutcome(words, outcome))
 
 
 def undo(site: Site, pending: Pending, why: str, health: tuple[HealthReport, ...] = ()) -> RollbackOutcome:

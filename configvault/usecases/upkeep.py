@@ -35,7 +35,7 @@ def verify(site: Site) -> VerifyOutcome:
         except IntegrityError as error:
             message = error.message
     outcome = VerifyOutcome(message is None, message, round(time.monotonic() - began_s, 3))
-    site.tell(outcome)
+    site.notify(outcome)
     return outcome
 
 
@@ -60,7 +60,7 @@ def keep_up(site: Site) -> UpkeepOutcome:
             maintenance.pack_refs(site.vault)
     outcome = _outcome(packed, dropped, pruned)
     if outcome != UpkeepOutcome(packed=False, dropped=()):
-        site.tell(outcome)
+        site.notify(outcome)
     return outcome
 
 

@@ -39,7 +39,7 @@ class DamagedError(IntegrityError):
 
 @frozen
 class Verified:
-    """How much was proven; `refused` are restored snapshots that today's rules would not take.
+    """How much was proven; `now_rejected` are restored snapshots that today's rules would not take.
 
     `passed_over` is how many older pinned ones were not restored.
     """
@@ -49,7 +49,7 @@ class Verified:
     signed: int = 0
     unsigned: int = 0
     restored: tuple[str, ...] = ()
-    refused: tuple[str, ...] = ()
+    now_rejected: tuple[str, ...] = ()
     passed_over: int = 0
 
 
@@ -75,11 +75,11 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
     if allowed and not damages:
         signed, unsigned, bad = signed_commits(site, allowed, snapshots)
         damages += bad
-    restored, refused = _restore(site, snapshots, damages) if restore and not damages else ((), ())
+    restored, now_rejected = _restore(site, snapshots, damages) if restore and not damages else ((), ())
     passed_over = sum(1 for one in snapshots if one.pins and one.id not in restored) if restored else 0
     if damages:
         raise DamagedError(list(dict.fromkeys(damages)))
-    return Verified(len(snapshots), len(rejected), signed, unsigned, restored, refused, passed_over)
+    return Verified(len(snapshots), len(rejected), signed, unsigned, restored, now_rejected, passed_over)
 
 
 def _gather(damages: list[str], step: Callable[[], object]) -> None:
@@ -153,14 +153,14 @@ def _restore(
     pinned = [one for one in snapshots if one.pins][:MOST_PINNED]
     wanted = {one.id for one in (*snapshots[:RESTORED], *pinned, *([good] if good else []))}
     chosen = [one for one in snapshots if one.id in wanted]
-    refused = []
+    now_rejected = []
     for snapshot in chosen:
         try:
             if not _restores(site, snapshot, damages):
-                refused.append(snapshot.id)
+                now_rejected.append(snapshot.id)
         except ConfigvaultError as error:
             damages.append(f"{snapshot.id} cannot be restored: {error.message}")
-    return tuple(snapshot.id for snapshot in chosen), tuple(refused)
+    return tuple(snapshot.id for snapshot in chosen), tuple(now_rejected)
 
 
 def _good(snapshots: Sequence[Snapshot]) -> Snapshot | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from configvault.core.model import Entry, Folder, Kind
 from configvault.core.rendering import alignment
-from configvault.validators.faults import Fault
+from configvault.validators.violations import Violation
 
 SYNTAX = frozenset({"yaml-syntax", "json-syntax", "toml-syntax"})
 LARGEST_BYTES = 1024 * 1024
@@ -14,10 +14,14 @@ _MOST_NAMED = 5
 
 
 def preferring(
-    faults: Iterable[Fault], path: str, entry: Entry, before: Folder | None, read: Callable[[str], bytes]
-) -> tuple[Fault, ...]:
-    """Return `faults`; those of a file that cannot be read name the lines that changed, and point at one of them."""
-    found = tuple(faults)
+    violations: Iterable[Violation],
+    path: str,
+    entry: Entry,
+    before: Folder | None,
+    read: Callable[[str], bytes],
+) -> tuple[Violation, ...]:
+    """Return `violations`; those of a file that cannot be read name the lines that changed, and point at one of them."""
+    found = tuple(violations)
     if before is None or not any(one.rule in SYNTAX and one.line for one in found):
         return found
     old = before.find(path)
@@ -31,7 +35,7 @@ def preferring(
     return tuple(_pointed(one, ranges) for one in found) if ranges else found
 
 
-def _pointed(one: Fault, ranges: list[tuple[int, int]]) -> Fault:
+def _pointed(one: Violation, ranges: list[tuple[int, int]]) -> Violation:
     if one.rule not in SYNTAX or one.line is None:
         return one
     named = ", ".join(_named(ranges[:_MOST_NAMED])) + (", …" if len(ranges) > _MOST_NAMED else "")

@@ -16,8 +16,8 @@ from configvault.calls.http import CallError
 from configvault.core.model import Entry, Finding, Folder, Kind, Severity, State
 from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import CommandCheck
-from configvault.validators.faults import printable
 from configvault.validators.files import Files, Found
+from configvault.validators.violations import printable
 
 PLACEHOLDER = "{dir}"
 NOWHERE = ".configvault-no-such-file"

@@ -6,7 +6,7 @@ import re
 
 from configvault.core.secrets import chosen
 from configvault.core.secrets.redactor import Redactor
-from configvault.validators.faults import Fault, printable
+from configvault.validators.violations import Violation, printable
 
 # Redacting needs the lines before; beyond this size a finding goes without its line rather than wait for it.
 LARGEST_BYTES = 1024 * 1024
@@ -40,7 +40,7 @@ class Lines:
             or b"</" in data
         )
 
-    def excerpt(self, one: Fault) -> str | None:
+    def excerpt(self, one: Violation) -> str | None:
         """Return the line `one` is about, None where there is nothing to show at its column."""
         if one.line is None or one.rule in NEVER_SHOWN or len(self._data) > LARGEST_BYTES:
             return None
@@ -60,7 +60,7 @@ class Lines:
             return None if (one.column or 0) > WIDEST else shown[:WIDEST] + "…"
         return shown or None
 
-    def _without_slip(self, shown: str, one: Fault) -> str:
+    def _without_slip(self, shown: str, one: Violation) -> str:
         """Hide what may be a secret in the wrong place, unless the message names it: at the column, and all that is no name."""
         assert self._lines is not None
         word = _WORD.match(self._lines[(one.line or 1) - 1], max((one.column or 1) - 1, 0))

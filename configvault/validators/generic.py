@@ -17,7 +17,7 @@ def validate(run: Run) -> None:
         if kind is None:
             run.fits(path, entry)
         else:
-            faults = run.once(kind, path, entry, partial(syntax.check, kind, every=True))
-            run.tell(path, entry, faults or [])
+            violations = run.once(kind, path, entry, partial(syntax.check, kind, every=True))
+            run.add_findings(path, entry, violations or [])
 
     run.each_alone(look)

@@ -7,8 +7,8 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
-from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, quote_value
 from configvault.validators.text import Text
+from configvault.validators.violations import MOST_OF_ONE_FILE, Violation, quote_value
 from configvault.validators.yamlread import DEEPEST
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
@@ -20,34 +20,34 @@ class _RefusedError(ValueError):
     """A constant that Python's reader would take and no other."""
 
 
-def check(text: Text) -> list[Fault]:
+def check(text: Text) -> list[Violation]:
     """Return what is wrong with `text` as a JSON file; repeated keys are told once each."""
     if text.text is None:
-        return text.faults
+        return text.violations
     if text.marked:
         message = "the file begins with a byte order mark (BOM), which JSON forbids"
-        return [Fault("json-syntax", 1, 1, message, "save the file as UTF-8 without BOM")]
-    if text.faults:
-        return text.faults
+        return [Violation("json-syntax", 1, 1, message, "save the file as UTF-8 without BOM")]
+    if text.violations:
+        return text.violations
     repeated: list[str] = []
     try:
         parse(text.text, repeated)
     except json.JSONDecodeError as error:
         message = f"no valid JSON: {_problem(error, text.text)}"
-        return [Fault("json-syntax", error.lineno, error.colno, message, _HINT)]
+        return [Violation("json-syntax", error.lineno, error.colno, message, _HINT)]
     except _RefusedError as error:
         return [_constant(text.text, str(error))]
     except RecursionError:
         return [
-            Fault("nested-too-deep", None, None, f"nested deeper than {DEEPEST} levels", "restore the file")
+            Violation("nested-too-deep", None, None, f"nested deeper than {DEEPEST} levels", "restore the file")
         ]
     places = _second_places(text.text, set(repeated[:MOST_OF_ONE_FILE]))
     return [_repeated(key, places.get(key)) for key in repeated[:MOST_OF_ONE_FILE]]
 
 
-def _repeated(key: str, place: tuple[int, int] | None) -> Fault:
+def _repeated(key: str, place: tuple[int, int] | None) -> Violation:
     line, column = place or (None, None)
-    return Fault("repeated-key", line, column, f"key {quote_value(key)} twice", "keep one of them")
+    return Violation("repeated-key", line, column, f"key {quote_value(key)} twice", "keep one of them")
 
 
 def parse(text: str, repeated: list[str]) -> Any:
@@ -91,11 +91,11 @@ def _refuse(constant: str) -> NoReturn:
     raise _RefusedError(constant)
 
 
-def _constant(text: str, constant: str) -> Fault:
+def _constant(text: str, constant: str) -> Violation:
     match = next((m for m in _STRING_OR_CONSTANT.finditer(text) if m[0] == constant), None)
     at = match.start() if match else 0
     line, start = text.count("\n", 0, at) + 1, text.rfind("\n", 0, at) + 1
-    return Fault("json-syntax", line, at - start + 1, f"no valid JSON: {constant} is no JSON value", _HINT)
+    return Violation("json-syntax", line, at - start + 1, f"no valid JSON: {constant} is no JSON value", _HINT)
 
 
 def _problem(error: json.JSONDecodeError, text: str) -> str:

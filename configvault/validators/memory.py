@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from configvault.core.model import Finding, Severity
-from configvault.validators.faults import Fault
-from configvault.validators.run import Known, Told
+from configvault.validators.run import Known, Reported
+from configvault.validators.violations import Violation
 
 _MANY = 2000
 # What hangs on how much time or memory there was is found anew by each process.
@@ -21,16 +21,16 @@ class Codec(NamedTuple):
     decode: Callable[[Any], Any]
 
 
-def faults(rows: Iterable[Iterable[Any]]) -> list[Fault]:
+def violations(rows: Iterable[Iterable[Any]]) -> list[Violation]:
     """Return the faults that these rows are."""
-    return [Fault(*row) for row in rows]
+    return [Violation(*row) for row in rows]
 
 
 # A pass that says no more than what is wrong.
-FAULTS = Codec(lambda found: [list(one) for one in found], faults)
+VIOLATIONS = Codec(lambda found: [list(one) for one in found], violations)
 
 
-def rows(clean: Iterable[str], known: Known, told: Told, codecs: Mapping[str, Codec]) -> dict[str, Any]:
+def rows(clean: Iterable[str], known: Known, reported: Reported, codecs: Mapping[str, Codec]) -> dict[str, Any]:
     """Return what a validator knows as JSON.
 
     Of very many blobs those in which nothing was found are left out: most lie in folders that are known to be clean.
@@ -40,32 +40,32 @@ def rows(clean: Iterable[str], known: Known, told: Told, codecs: Mapping[str, Co
     return {
         "clean": sorted(clean),
         "known": [
-            [role, blob, codecs.get(role, FAULTS).encode(found)] for (role, blob), found in known.items()
+            [role, blob, codecs.get(role, VIOLATIONS).encode(found)] for (role, blob), found in known.items()
         ],
         "told": [
-            [path, blob, FAULTS.encode(found), [_row(one) for one in findings]]
-            for (path, blob, found), findings in told.items()
+            [path, blob, VIOLATIONS.encode(found), [_row(one) for one in findings]]
+            for (path, blob, found), findings in reported.items()
         ],
     }
 
 
-def recall(document: Mapping[str, Any], codecs: Mapping[str, Codec]) -> tuple[set[str], Known, Told]:
+def recall(document: Mapping[str, Any], codecs: Mapping[str, Codec]) -> tuple[set[str], Known, Reported]:
     """Return what `rows` wrote; nothing where it was damaged, or another version wrote it."""
     try:
         known: Known = {
-            (role, blob): codecs.get(role, FAULTS).decode(found) for role, blob, found in document["known"]
+            (role, blob): codecs.get(role, VIOLATIONS).decode(found) for role, blob, found in document["known"]
         }
-        told: Told = {
-            (path, blob, tuple(faults(found))): tuple(map(_finding, findings))
+        reported: Reported = {
+            (path, blob, tuple(violations(found))): tuple(map(_finding, findings))
             for path, blob, found, findings in document["told"]
         }
-        return set(document["clean"]), known, told
+        return set(document["clean"]), known, reported
     except (KeyError, TypeError, ValueError, AttributeError):
         return set(), {}, {}
 
 
 def _passes(found: Any) -> bool:
-    return any(one.rule in PASSING for one in getattr(found, "faults", found))
+    return any(one.rule in PASSING for one in getattr(found, "violations", found))
 
 
 def _row(one: Finding) -> list[Any]:

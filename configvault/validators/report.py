@@ -10,8 +10,8 @@ from configvault.core.model import Finding, Severity, Verdict
 from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import PathRules
 from configvault.validators.excerpt import Lines
-from configvault.validators.faults import Fault, capped, clean, printable
 from configvault.validators.rules import RULES
+from configvault.validators.violations import Violation, capped, clean, printable
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1}
 
@@ -35,21 +35,21 @@ class Report:
         """Count one finding that is none because of where its file is: elsewhere the same folder is not clean."""
         self._moot += 1
 
-    def add(self, path: str, faults: Iterable[Fault]) -> None:
-        """Take the `faults` of the file at `path`, of which no line is to be shown."""
-        self.add_findings(self.findings(path, faults))
+    def add(self, path: str, violations: Iterable[Violation]) -> None:
+        """Take the `violations` of the file at `path`, of which no line is to be shown."""
+        self.add_findings(self.findings(path, violations))
 
     def add_findings(self, findings: Iterable[Finding]) -> None:
         """Take what `findings` made."""
         self._findings += findings
 
     def findings(
-        self, path: str, faults: Iterable[Fault], data: Callable[[], bytes] | None = None
+        self, path: str, violations: Iterable[Violation], data: Callable[[], bytes] | None = None
     ) -> tuple[Finding, ...]:
-        """Return what is to be said of the `faults` of one file; `data` gives its bytes if a line is to be shown."""
+        """Return what is to be said of the `violations` of one file; `data` gives its bytes if a line is to be shown."""
         made: list[Finding] = []
         lines: Lines | None = None
-        for one in capped(faults):
+        for one in capped(violations):
             severity, by = self._severity(one.rule, RULES[one.rule].severity, path)
             if severity is None:
                 continue

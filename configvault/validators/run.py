@@ -15,16 +15,16 @@ from configvault.core.model import Entry, Finding, Folder, Kind, State
 from configvault.core.settings import ValidateSettings
 from configvault.validators import budget, changed
 from configvault.validators.budget import TooCostlyError
-from configvault.validators.faults import Fault
 from configvault.validators.files import Files, Found
 from configvault.validators.report import Report
+from configvault.validators.violations import Violation
 
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 # By role and blob id.
 Known = dict[tuple[str, str], object]
 # The findings made of the faults of a blob at a path: their excerpts cost more than the faults.
-Told = dict[tuple[str, str, tuple[Fault, ...]], tuple[Finding, ...]]
+Reported = dict[tuple[str, str, tuple[Violation, ...]], tuple[Finding, ...]]
 FILES = ("file", "executable")
 _LARGE_HINT = "does it belong here? raise the limit if so"
 MANY_HINT = "is it the right directory?"
@@ -40,7 +40,7 @@ class Run:
         report: Report,
         known: Known,
         clean: set[str],
-        told_before: Told,
+        reported_before: Reported,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -48,8 +48,8 @@ class Run:
         self.files = Files(state.tree, state.read)
         self._known = known
         self._clean = clean
-        self._told_before = told_before
-        self.told: Told = {}
+        self._reported_before = reported_before
+        self.reported: Reported = {}
         self.is_settled = True
 
     def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
@@ -65,19 +65,19 @@ class Run:
             hint = (
                 "report this with the log's traceback; validate.rules may turn validator-failed into a warning"
             )
-            self.report.add(path, [Fault("validator-failed", None, None, message, hint)])
+            self.report.add(path, [Violation("validator-failed", None, None, message, hint)])
             return None
 
     def add_left_out(self) -> bool:
         """Report what is too large, or too much, to have been captured; return whether it is too much."""
         for path, reason in self.state.left_out:
             if reason.startswith(TOO_LARGE):
-                fault = Fault("file-too-large", None, None, reason.removeprefix(TOO_LARGE), _LARGE_HINT)
-                self.report.add(path, [fault])
+                violation = Violation("file-too-large", None, None, reason.removeprefix(TOO_LARGE), _LARGE_HINT)
+                self.report.add(path, [violation])
         too_many = next((reason for _, reason in self.state.left_out if reason.startswith(TOO_MANY)), None)
         if too_many is not None:
-            fault = Fault("too-many-files", None, None, too_many.removeprefix(TOO_MANY), MANY_HINT)
-            self.report.add("", [fault])
+            violation = Violation("too-many-files", None, None, too_many.removeprefix(TOO_MANY), MANY_HINT)
+            self.report.add("", [violation])
         return too_many is not None
 
     def fits(self, path: str, entry: Entry) -> bool:
@@ -85,8 +85,8 @@ class Run:
         limit = self.settings.max_file_size
         if entry.size > limit:
             message = f"{entry.size} bytes, more than validate.max_file_size = {limit}"
-            fault = Fault("file-too-large", None, None, message, _LARGE_HINT)
-            self.report.add(path, [fault])
+            violation = Violation("file-too-large", None, None, message, _LARGE_HINT)
+            self.report.add(path, [violation])
         return entry.size <= limit
 
     def once(self, role: str, path: str, entry: Entry, act: Callable[[bytes], _T]) -> _T | None:
@@ -127,18 +127,18 @@ class Run:
         self._known.pop((role, entry.blob), None)
         self.is_settled = False
 
-    def tell(self, path: str, entry: Entry, faults: Iterable[Fault]) -> None:
-        """Report `faults` of the file at `path`, whose bytes are those of `entry`."""
-        if not (found := changed.preferring(faults, path, entry, self.state.before, self.state.read)):
+    def add_findings(self, path: str, entry: Entry, violations: Iterable[Violation]) -> None:
+        """Report `violations` of the file at `path`, whose bytes are those of `entry`."""
+        if not (found := changed.preferring(violations, path, entry, self.state.before, self.state.read)):
             return
         key = (path, entry.blob, found)
-        if key in self._told_before:
-            self.told[key] = self._told_before[key]
-            if not self.told[key] and self.settings.rules_by_path:
+        if key in self._reported_before:
+            self.reported[key] = self._reported_before[key]
+            if not self.reported[key] and self.settings.rules_by_path:
                 self.report.moot()
         else:
-            self.told[key] = self.report.findings(path, found, lambda: self.files.read(entry))
-        self.report.add_findings(self.told[key])
+            self.reported[key] = self.report.findings(path, found, lambda: self.files.read(entry))
+        self.report.add_findings(self.reported[key])
 
     def regular(self) -> Iterator[tuple[str, str, Entry]]:
         """Yield the path by which it is known, the real path and the entry of every regular file."""
@@ -189,9 +189,9 @@ def _hidden(path: str) -> bool:
     return any(part.startswith("..") for part in path.split("/"))
 
 
-def _too_costly(error: TooCostlyError) -> Fault:
+def _too_costly(error: TooCostlyError) -> Violation:
     hint = "simplify the file, or take it out: what cannot be validated in time is not accepted"
-    return Fault("unfinished", None, None, f"too costly: {error}; it was not validated to the end", hint)
+    return Violation("unfinished", None, None, f"too costly: {error}; it was not validated to the end", hint)
 
 
 def _log(path: str, error: Exception) -> None:

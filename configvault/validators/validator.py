@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from configvault.core.model import Finding, Folder, Kind, State, Verdict
 from configvault.core.settings import ValidateSettings
 from configvault.validators import budget, massremoval, memory
-from configvault.validators.faults import Fault
 from configvault.validators.memory import Codec
 from configvault.validators.report import Report
-from configvault.validators.run import FILES, MANY_HINT, Known, Run, Told
+from configvault.validators.run import FILES, MANY_HINT, Known, Reported, Run
+from configvault.validators.violations import Violation
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -47,7 +47,7 @@ class Validator:
         self._profile = profile
         self._environ = environ
         self._known: Known = {}
-        self._told: Told = {}
+        self._reported: Reported = {}
         self.clean: set[str] = set()
         self._codecs = codecs or {}
         # Whether the last verdict would be the same at another time.
@@ -71,10 +71,10 @@ class Validator:
 
     def _verdict(self, state: State, within_s: float, *, programs: bool) -> Verdict:
         report = Report(self._settings.rules, self._settings.rules_by_path)
-        run = Run(self._settings, state, report, self._known, self.clean, self._told)
+        run = Run(self._settings, state, report, self._known, self.clean, self._reported)
         with budget.of_a_state(within_s):
             run.guard("", lambda: self._validate(run, programs=programs))
-        self._told = run.told
+        self._reported = run.reported
         self.is_settled = run.is_settled and not any(
             one.rule in memory.PASSING for one in report.verdict().findings
         )
@@ -83,14 +83,14 @@ class Validator:
 
     def recall(self, document: Mapping[str, Any]) -> None:
         """Know what `memory` returned in another process, by the same rules."""
-        clean, known, told = memory.recall(document, self._codecs)
+        clean, known, reported = memory.recall(document, self._codecs)
         self.clean |= clean
         self._known = {**known, **self._known}
-        self._told = {**told, **self._told}
+        self._reported = {**reported, **self._reported}
 
     def memory(self) -> dict[str, Any]:
         """Return what is known, as JSON."""
-        return memory.rows(self.clean, self._known, self._told, self._codecs)
+        return memory.rows(self.clean, self._known, self._reported, self._codecs)
 
     def _forget(self, tree: Folder) -> None:
         """Keep no more than is known of twice as much as `tree` holds, or a long life would remember everything."""
@@ -107,7 +107,7 @@ class Validator:
         count = run.state.tree.count(*FILES, "link")
         if count > self._settings.max_files:
             message = f"{count} files, more than validate.max_files = {self._settings.max_files}"
-            run.report.add("", [Fault("too-many-files", None, None, message, MANY_HINT)])
+            run.report.add("", [Violation("too-many-files", None, None, message, MANY_HINT)])
             return
         for path in unreadable(run.state.tree):
             run.report.add(path, [_UNREADABLE])
@@ -133,7 +133,7 @@ class Validator:
         run.report.take(self._commands_said[1])
 
 
-_UNREADABLE = Fault(
+_UNREADABLE = Violation(
     "unreadable",
     None,
     None,

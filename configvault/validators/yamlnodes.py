@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import TypeAlias
 
-from configvault.validators.faults import quote_value
+from configvault.validators.violations import quote_value
 
 # What a scalar comes to: a timestamp is kept as its text, its tag tells.
 Value: TypeAlias = "str | int | float | bool | None"

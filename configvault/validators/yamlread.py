@@ -14,7 +14,7 @@ import yaml
 from configvault.core.frozen import field, mutable
 from configvault.validators import indentation, yamlresolve
 from configvault.validators.budget import spend
-from configvault.validators.faults import Fault, fault, quote_value
+from configvault.validators.violations import Violation, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 
 DEEPEST = 200
@@ -47,22 +47,22 @@ class Reading:
 
     root: Node | None = None
     roots: list[Node] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
     broken: bool = False
     more: At | None = None
 
-    def refuse(self, found: Fault) -> None:
+    def refuse(self, found: Violation) -> None:
         """Keep `found`, which makes the tree useless."""
-        self.faults.append(found)
+        self.violations.append(found)
         self.broken = True
 
 
 class _RefusedError(Exception):
     """The file cannot be read on."""
 
-    def __init__(self, found: Fault) -> None:
+    def __init__(self, found: Violation) -> None:
         super().__init__(found.message)
-        self.fault = found
+        self.violation = found
 
 
 def read(text: str) -> Reading:
@@ -89,7 +89,7 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
     if text.count("%TAG") > MOST_TAG_LINES and len(_TAG_LINES.findall(text)) > MOST_TAG_LINES:
         # libyaml compares each with all before it.
         reading.refuse(
-            fault("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "take them out")
+            violation("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "take them out")
         )
         return reading
     try:
@@ -100,11 +100,11 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
             return _read(repaired, builder, repairs - 1)
         reading.refuse(_syntax(error, text))
     except _RefusedError as error:
-        reading.refuse(error.fault)
+        reading.refuse(error.violation)
     except yaml.YAMLError as error:
         reading.refuse(_syntax(error, text))
     except RecursionError:
-        reading.refuse(fault("nested-too-deep", None, "nested too deep to be read", _FLATTER))
+        reading.refuse(violation("nested-too-deep", None, "nested too deep to be read", _FLATTER))
     return reading
 
 
@@ -121,7 +121,7 @@ _HINTS = (
 )
 
 
-def _syntax(error: yaml.YAMLError, text: str) -> Fault:
+def _syntax(error: yaml.YAMLError, text: str) -> Violation:
     """Return libyaml's complaint at the place where a person would look for it."""
     problem = str(getattr(error, "problem", None) or "is no YAML")
     context = str(getattr(error, "context", None) or "")
@@ -131,12 +131,12 @@ def _syntax(error: yaml.YAMLError, text: str) -> Fault:
         # libyaml counts bytes up to it.
         problem, where = "a control character is not allowed here", place(text, control.start())
     if "maximum nesting depth" in problem:
-        return fault("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
+        return violation("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
     said = f"{problem} {context}".strip()
     if where is not None and (slip := indentation.slip(text, where.line, where.column, problem)) is not None:
-        return fault("yaml-syntax", At(slip.line, slip.column), f"no valid YAML: {said}", slip.hint)
+        return violation("yaml-syntax", At(slip.line, slip.column), f"no valid YAML: {said}", slip.hint)
     hint = next((advice for part, advice in _HINTS if part in said), "fix the line, or restore the file")
-    return fault("yaml-syntax", where, f"no valid YAML: {said}", hint)
+    return violation("yaml-syntax", where, f"no valid YAML: {said}", hint)
 
 
 def place(text: str, index: int) -> At:
@@ -182,7 +182,7 @@ class _Builder:
         version = getattr(event, "version", None)
         if version and tuple(version) != (1, 1):
             raise _RefusedError(
-                fault(
+                violation(
                     "yaml-syntax",
                     At(1, 1),
                     f"%YAML {version[0]}.{version[1]} is refused by the service: incompatible YAML document",
@@ -226,7 +226,7 @@ class _Builder:
                 kind, value = yamlresolve.tagged(short, text)
             except yamlresolve.UnresolvableError:
                 raise _RefusedError(
-                    fault(
+                    violation(
                         "yaml-tag",
                         At(line, column),
                         f"the value is no {quote_value(short)}",
@@ -246,7 +246,7 @@ class _Builder:
             if match[1] == "/":
                 where = place(self._text, start.index + match.start())
                 message = r"no valid YAML: the service's reader does not know the escape \/"
-                raise _RefusedError(fault("yaml-syntax", where, message, "write / without the backslash"))
+                raise _RefusedError(violation("yaml-syntax", where, message, "write / without the backslash"))
 
     def _start(self, event: Any, is_mapping: bool) -> None:
         mark = event.start_mark
@@ -255,7 +255,7 @@ class _Builder:
         )
         if len(self._open) >= DEEPEST:
             raise _RefusedError(
-                fault("nested-too-deep", node, f"nested deeper than {DEEPEST} levels", _FLATTER)
+                violation("nested-too-deep", node, f"nested deeper than {DEEPEST} levels", _FLATTER)
             )
         if event.anchor:
             self._anchors[event.anchor] = node
@@ -271,15 +271,17 @@ class _Builder:
         # Its name is not told: a password that begins with * or & reads as one.
         if node is None:
             hint = "define the anchor above with &; put a value that begins with * in quotes"
-            raise _RefusedError(fault("yaml-alias", where, "an alias that names no anchor", hint))
+            raise _RefusedError(violation("yaml-alias", where, "an alias that names no anchor", hint))
         if any(node is outer for outer, _ in self._open):
             message = "an alias to an anchor that contains it"
-            raise _RefusedError(fault("yaml-alias", where, message, "write the value out"))
+            raise _RefusedError(violation("yaml-alias", where, message, "write the value out"))
         size = self._sizes.get(id(node), 1)
         self._aliased += size
         if self._aliased + self._nodes > MOST_EXPANDED:
             message = f"aliases repeat more than {MOST_EXPANDED} values (excessive aliasing)"
-            raise _RefusedError(fault("yaml-alias", where, message, "write the values out, or fewer of them"))
+            raise _RefusedError(
+                violation("yaml-alias", where, message, "write the values out, or fewer of them")
+            )
         self._add(node, None, size)
 
     def _add(self, node: Node, anchor: str | None, size: int, anchored: bool = False) -> None:
@@ -287,7 +289,7 @@ class _Builder:
         self._nodes += 1
         if self._nodes > MOST_NODES:
             message = f"more than {MOST_NODES} values in one file"
-            raise _RefusedError(fault("too-many-values", node, message, "split the file"))
+            raise _RefusedError(violation("too-many-values", node, message, "split the file"))
         if anchor:
             if not anchored:
                 self._anchors[anchor] = node
@@ -318,7 +320,7 @@ class _Builder:
                 if self._takes(source):
                     continue
                 raise _RefusedError(
-                    fault(
+                    violation(
                         "yaml-alias", key, "`<<` must name a mapping or a list of mappings", "as `<<: *anchor`"
                     )
                 )

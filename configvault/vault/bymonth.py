@@ -16,18 +16,18 @@ _OTHER = "other"
 class _Month:
     """The notes of one month: `blob` is the id of the text that holds them, None where they are new."""
 
-    def __init__(self, notes: dict[str, str] | None, blob: str | None, read: Callable[[str], bytes]) -> None:
-        self._notes = notes
+    def __init__(self, labels: dict[str, str] | None, blob: str | None, read: Callable[[str], bytes]) -> None:
+        self._labels = labels
         self.blob = blob
         self._read = read
 
     @property
-    def notes(self) -> dict[str, str]:
-        if self._notes is None:
+    def labels(self) -> dict[str, str]:
+        if self._labels is None:
             assert self.blob is not None
             lines = self._read(self.blob).decode("utf-8", "surrogateescape").splitlines()
-            self._notes = {id_: note for id_, _, note in (line.partition(" ") for line in lines)}
-        return self._notes
+            self._labels = {id_: label for id_, _, label in (line.partition(" ") for line in lines)}
+        return self._labels
 
 
 class ByMonth(Mapping[str, str]):
@@ -43,29 +43,29 @@ class ByMonth(Mapping[str, str]):
         return cls({month: _Month(None, blob, read) for month, blob in blobs.items()})
 
     @classmethod
-    def of(cls, notes: Mapping[str, str]) -> ByMonth:
-        """Return `notes`, which are stored nowhere yet."""
-        return cls().with_notes(notes)
+    def of(cls, labels: Mapping[str, str]) -> ByMonth:
+        """Return `labels`, which are stored nowhere yet."""
+        return cls().with_labels(labels)
 
-    def with_notes(self, notes: Mapping[str, str]) -> ByMonth:
-        """Return these and `notes`. Costs the months of `notes`."""
+    def with_labels(self, labels: Mapping[str, str]) -> ByMonth:
+        """Return these and `labels`. Costs the months of `labels`."""
         new: dict[str, dict[str, str]] = {}
-        for id_, note in notes.items():
-            new.setdefault(_month_of(id_), {})[id_] = note
+        for id_, label in labels.items():
+            new.setdefault(_month_of(id_), {})[id_] = label
         changed = {}
         for month, added in new.items():
-            old = self._months[month].notes if month in self._months else {}
-            if any(old.get(id_) != note for id_, note in added.items()):
+            old = self._months[month].labels if month in self._months else {}
+            if any(old.get(id_) != label for id_, label in added.items()):
                 changed[month] = _Month(old | added, None, _unread)
         return ByMonth({**self._months, **changed}) if changed else self
 
-    def without(self, note: str | None) -> ByMonth:
-        """Return those with another note than `note`. Costs every month."""
+    def without(self, label: str | None) -> ByMonth:
+        """Return those with another note than `label`. Costs every month."""
         months = {}
         for name, month in self._months.items():
-            kept = {id_: said for id_, said in month.notes.items() if said != note}
+            kept = {id_: said for id_, said in month.labels.items() if said != label}
             if kept:
-                months[name] = month if len(kept) == len(month.notes) else _Month(kept, None, _unread)
+                months[name] = month if len(kept) == len(month.labels) else _Month(kept, None, _unread)
         return ByMonth(months)
 
     def without_id(self, id_: str) -> ByMonth:
@@ -73,7 +73,7 @@ class ByMonth(Mapping[str, str]):
         name = _month_of(id_)
         if id_ not in self:
             return self
-        kept = {one: note for one, note in self._months[name].notes.items() if one != id_}
+        kept = {one: label for one, label in self._months[name].labels.items() if one != id_}
         months = {key: month for key, month in self._months.items() if key != name}
         return ByMonth(months | ({name: _Month(kept, None, _unread)} if kept else {}))
 
@@ -81,18 +81,18 @@ class ByMonth(Mapping[str, str]):
         month = self._months.get(_month_of(id_))
         if month is None:
             raise KeyError(id_)
-        return month.notes[id_]
+        return month.labels[id_]
 
     def __contains__(self, id_: object) -> bool:
         month = self._months.get(_month_of(id_)) if isinstance(id_, str) else None
-        return month is not None and id_ in month.notes
+        return month is not None and id_ in month.labels
 
     def __iter__(self) -> Iterator[str]:
         for name in sorted(self._months, reverse=True):
-            yield from sorted(self._months[name].notes, reverse=True)
+            yield from sorted(self._months[name].labels, reverse=True)
 
     def __len__(self) -> int:
-        return sum(len(month.notes) for month in self._months.values())
+        return sum(len(month.labels) for month in self._months.values())
 
     def __bool__(self) -> bool:
         # A month without a note is not stored.
@@ -110,15 +110,15 @@ class ByMonth(Mapping[str, str]):
     def texts(self) -> Iterator[tuple[str, str | bytes]]:
         """Yield each month, in order, with the id of the blob that holds it, or with the bytes it is to hold."""
         for name, month in sorted(self._months.items()):
-            yield name, month.blob if month.blob is not None else _text(month.notes)
+            yield name, month.blob if month.blob is not None else _text(month.labels)
 
 
 def _same(one: _Month, other: _Month) -> bool:
-    return one is other or (one.blob is not None and one.blob == other.blob) or one.notes == other.notes
+    return one is other or (one.blob is not None and one.blob == other.blob) or one.labels == other.labels
 
 
-def _text(notes: Mapping[str, str]) -> bytes:
-    lines: Iterable[str] = (f"{id_} {note}".rstrip() for id_, note in sorted(notes.items()))
+def _text(labels: Mapping[str, str]) -> bytes:
+    lines: Iterable[str] = (f"{id_} {label}".rstrip() for id_, label in sorted(labels.items()))
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
 
 

@@ -47,7 +47,7 @@ class Marks:
 
     def with_good(self, id_: str) -> Marks:
         """Say that the service loaded `id_` and every required health check passed."""
-        return replace(self, good=self.good.with_notes({id_: ""}), loaded=id_)
+        return replace(self, good=self.good.with_labels({id_: ""}), loaded=id_)
 
     def without_good(self, id_: str) -> Marks:
         """Take back that `id_` is good."""
@@ -59,7 +59,7 @@ class Marks:
 
     def with_rolled_back(self, left: Iterable[str], by: str) -> Marks:
         """Say that the rollback `by` left the snapshots `left`."""
-        return replace(self, rolled_back=self.rolled_back.with_notes(dict.fromkeys(left, by)))
+        return replace(self, rolled_back=self.rolled_back.with_labels(dict.fromkeys(left, by)))
 
     def without_rolled_back_by(self, by: str | None) -> Marks:
         """Take back what the rollback `by`, which was undone, said of the snapshots it left."""
@@ -89,8 +89,8 @@ def dump(marks: Marks) -> Iterator[tuple[str, str | bytes]]:
     }
     if any(document.values()):
         yield FILE, (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-    for beginning, notes in ((GOOD, marks.good), (ROLLED_BACK, marks.rolled_back)):
-        yield from ((beginning + month, text) for month, text in notes.texts())
+    for beginning, labels in ((GOOD, marks.good), (ROLLED_BACK, marks.rolled_back)):
+        yield from ((beginning + month, text) for month, text in labels.texts())
 
 
 def load(blobs: Mapping[str, str], read: Callable[[str], bytes]) -> Marks:
@@ -131,4 +131,4 @@ def _notes(
 ) -> ByMonth:
     """Return what the months say, and what a document says that was written before there were months."""
     months = {name.removeprefix(beginning): id_ for name, id_ in blobs.items() if name.startswith(beginning)}
-    return ByMonth.stored(months, read).with_notes(older)
+    return ByMonth.stored(months, read).with_labels(older)

@@ -96,9 +96,9 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
 
 def _fill(vault: Vault, marker: str) -> None:
     """Make the repository; the marker says that it is whole when everything else is on disk."""
-    from configvault.vault import maintenance, mending
+    from configvault.vault import maintenance, repair
 
-    list(mending.unlock(vault.refs))
+    list(repair.unlock(vault.refs))
     for name in ("HEAD", "config"):
         # Git does not sync these: after a power cut they may be there and empty, and it would refuse them.
         with contextlib.suppress(FileNotFoundError):

@@ -120,7 +120,7 @@ class Vault:
                 every = list(messages.snapshots(piece))
                 names = set() if pruned else self.refs.present(TAGS, [one.id for one in every])
                 for one in every:
-                    # The newest may be without its tag where a writer was killed; see `mend`.
+                    # The newest may be without its tag where a writer was killed; see `repair`.
                     if pruned or one.id in names or one.commit == tip:
                         yield marked(one, said)
                         count += 1
@@ -154,11 +154,11 @@ class Vault:
         asked = self.git.result(argv, ok=range(-255, 256))
         # The branch is there, so what git stumbles over is an object that is damaged or gone.
         last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
-        from configvault.vault import mending
+        from configvault.vault import repair
 
         hint = (
             "configvault verify"
-            if mending.has_head(self.path)
+            if repair.has_head(self.path)
             else "configvault snapshot, which makes HEAD again"
         )
         raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
@@ -421,24 +421,22 @@ class Vault:
 
     # --- after a crash
 
-    def mend(self, *, ended_well: bool = True) -> list[str]:
+    def repair(self, *, ended_well: bool = True) -> list[str]:
         """Set right what a killed writer left, holding the lock; return what was done, in words.
 
         Args:
             ended_well: whether the last holder of the lock let go of it as it should. One that did not may have been
                 killed between a change and its sync: then everything is synced before anything builds on it.
         """
-        from configvault.vault import mending
+        from configvault.vault import repair
 
-        mending.remove_fetched(self.state)
+        repair.remove_fetched(self.state)
         if not ended_well:
             # In this order: what is removed stays removed.
-            mending.remove_half_written(self.path)
+            repair.remove_half_written(self.path)
             durable.sync_file_system(self.path)
-        done = [
-            f"removed the lock file {path} that a killed process left" for path in mending.unlock(self.refs)
-        ]
-        if not mending.has_head(self.path):
+        done = [f"removed the lock file {path} that a killed process left" for path in repair.unlock(self.refs)]
+        if not repair.has_head(self.path):
             # Without it git takes the vault for no repository at all, and it never says anything else.
             durable.write(os.path.join(self.path, "HEAD"), f"ref: {MAIN}\n".encode())
             done.append("made HEAD again, which was damaged")

@@ -8,18 +8,18 @@ from configvault.core.model import RejectedState, Snapshot
 from configvault.core.rendering import documents, events
 from configvault.core.timeline import ONLY, Wanted
 from configvault.web.answer import Answer, Query
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 MOST_ROWS = 1000
 
 
-def health(source: Source, _rest: str, _query: Query) -> Answer:
+def health(source: SiteView, _rest: str, _query: Query) -> Answer:
     """Say whether the worker answers."""
     wrong = source.alive()
     return Answer.text(503, f"{source.hide(wrong)}\n") if wrong else Answer.text(200, "ok\n")
 
 
-def ready(source: Source, _rest: str, _query: Query) -> Answer:
+def ready(source: SiteView, _rest: str, _query: Query) -> Answer:
     """Say whether a change would be recorded now, and if not why."""
     reasons = source.unready()
     if reasons:
@@ -27,18 +27,18 @@ def ready(source: Source, _rest: str, _query: Query) -> Answer:
     return Answer.text(200, "ready\n")
 
 
-def metrics(source: Source, _rest: str, query: Query) -> Answer:
+def metrics(source: SiteView, _rest: str, query: Query) -> Answer:
     """Answer a scraper in the format it asks for."""
     content_type, body = source.metrics(query["accept"])
     return Answer(200, content_type, body)
 
 
-def status(source: Source, _rest: str, _query: Query) -> Answer:
+def status(source: SiteView, _rest: str, _query: Query) -> Answer:
     """Return the document of `status`."""
     return Answer.json(events.discreet(source.status(), source.hide))
 
 
-def snapshots(source: Source, _rest: str, query: Query) -> Answer:
+def snapshots(source: SiteView, _rest: str, query: Query) -> Answer:
     """Return the document of `list`, a page of it, with where in the whole it stands."""
     found = source.timeline(replace(wanted(query, "limit", 100), only="snapshots"))
     rows = [documents.snapshot(one) for one in found.entries if isinstance(one, Snapshot)]
@@ -46,13 +46,13 @@ def snapshots(source: Source, _rest: str, query: Query) -> Answer:
     return Answer.json(events.discreet(document, source.hide))
 
 
-def snapshot(source: Source, rest: str, _query: Query) -> Answer:
+def snapshot(source: SiteView, rest: str, _query: Query) -> Answer:
     """Return the document of `show`."""
     found, changes = source.snapshot(rest)
     return Answer.json(events.discreet(documents.snapshot(found, changes), source.hide))
 
 
-def rejected(source: Source, _rest: str, query: Query) -> Answer:
+def rejected(source: SiteView, _rest: str, query: Query) -> Answer:
     """Return the document of `rejected list`, a page of it, with where in the whole it stands."""
     found = source.timeline(replace(wanted(query, "limit", 100), only="rejected"))
     rows = [documents.rejected(one) for one in found.entries if isinstance(one, RejectedState)]
@@ -60,12 +60,12 @@ def rejected(source: Source, _rest: str, query: Query) -> Answer:
     return Answer.json(events.discreet(document, source.hide))
 
 
-def report(source: Source, _rest: str, query: Query) -> Answer:
+def report(source: SiteView, _rest: str, query: Query) -> Answer:
     """Return the document of `report`."""
     return Answer.json(events.discreet(source.report(query.get("since") or None), source.hide))
 
 
-def index(_source: Source, _rest: str, _query: Query) -> Answer:
+def index(_source: SiteView, _rest: str, _query: Query) -> Answer:
     """Return what there is to ask for."""
     return Answer.json({"documents": dict(DOCUMENTS)})
 

@@ -9,16 +9,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from configvault.core import language
-from configvault.core.errors import BusyError, ConfigvaultError, FaultError, UnknownReferenceError, UsageError
+from configvault.core.errors import (
+    BusyError,
+    ConfigvaultError,
+    InternalError,
+    UnknownReferenceError,
+    UsageError,
+)
 from configvault.core.frozen import frozen
 from configvault.web import access, api, guard
 from configvault.web.answer import Answer, Query, html
-from configvault.web.pages import difference, failure, live, refused, search, service, snapshot, timeline
+from configvault.web.pages import difference, failure, live, rejected, search, service, snapshot, timeline
 from configvault.web.pages import files as files_
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
-Page = Callable[[Source, str, Query], Answer]
+Page = Callable[[SiteView, str, Query], Answer]
 
 _REASONS = {
     200: "OK",
@@ -49,7 +55,7 @@ class Route:
 ROUTES = (
     Route("/", timeline.page),
     Route("/snapshots/", snapshot.page, below=True),
-    Route("/rejected/", refused.page, below=True),
+    Route("/rejected/", rejected.page, below=True),
     Route("/diff/", difference.page, below=True),
     Route("/files/", files_.page, below=True),
     Route("/raw/", files_.raw, below=True),
@@ -72,7 +78,7 @@ ROUTES = (
 class Application:
     """The WSGI application of one source, for a server on `host` (None: a unix socket), for those who have `token`."""
 
-    def __init__(self, source: Source, host: str | None, token: str | None) -> None:
+    def __init__(self, source: SiteView, host: str | None, token: str | None) -> None:
         self._source = source
         self._host = host
         self._access = access.Access(token)
@@ -123,7 +129,7 @@ class Application:
             status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
             return self._failed(path, status, error)
         except Exception as error:  # the boundary: a fault in one page is no fault of the others
-            self._source.complain(f"the page {path.split('/')[1]!r} failed: {FaultError(error).message}")
+            self._source.complain(f"the page {path.split('/')[1]!r} failed: {InternalError(error).message}")
             return self._failed(path, 500, ConfigvaultError("this page failed; see the log for the error"))
 
     def _page(self, path: str, query: Query) -> Answer:
@@ -146,7 +152,7 @@ class Application:
 class MetricsOnly(Application):
     """What a second address serves, also beyond loopback: no page, and nothing of the history."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SiteView) -> None:
         super().__init__(source, None, None)
 
     def _answer(self, environ: dict[str, Any]) -> Answer:

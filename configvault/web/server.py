@@ -18,7 +18,7 @@ from waitress.server import create_server
 
 from configvault.core.errors import ConfigvaultError
 from configvault.web.application import Application, MetricsOnly
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 LIMITS: dict[str, Any] = {
     "threads": 2,
@@ -42,7 +42,7 @@ class Server:
     """A server that answers until it is closed; `address` is `HOST:PORT` or the socket's path."""
 
     def __init__(
-        self, listen: str, source: Source, *, token: str | None = None, metrics_only: bool = False
+        self, listen: str, source: SiteView, *, token: str | None = None, metrics_only: bool = False
     ) -> None:
         """Start to listen; raises ConfigvaultError where that is not possible."""
         # What it has to say of requests is said by their answers.
@@ -93,7 +93,7 @@ def _create(application: Application, polled: dict[int, Any], options: dict[str,
     return create_server(application, map=polled, ident=None, **options)
 
 
-def serve(listen: str, source: Source, *, token: str | None = None, metrics_only: bool = False) -> Server:
+def serve(listen: str, source: SiteView, *, token: str | None = None, metrics_only: bool = False) -> Server:
     """Start the pages of `source` on `listen` (`HOST:PORT` or `unix:/PATH`), or health and metrics alone.
 
     Pages are for those who have `token`; None: for everybody who reaches them, as suits a Unix socket.

@@ -136,7 +136,7 @@ class Writers:
             if fd >= 0:
                 try:
                     if not mask & _OVERFLOW and pid != os.getpid():
-                        self._note(self._identity(os.fstat(fd), fd, ""), pid)
+                        self._remember(self._identity(os.fstat(fd), fd, ""), pid)
                 finally:
                     os.close(fd)
 
@@ -149,7 +149,7 @@ class Writers:
         known = not failed and _MASK.unpack_from(said)[0] & _BTIME
         return found.st_dev, found.st_ino, *(_BIRTH.unpack_from(said) if known else (0, 0))
 
-    def _note(self, file: Identity, pid: int) -> None:
+    def _remember(self, file: Identity, pid: int) -> None:
         with self._lock:
             known = self._seen.get(file)
         writer = _process(pid, known)

@@ -125,7 +125,7 @@ def test_pull(place: Path, fault: Fault, sample: int | None) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault("kill"), Fault("ENOSPC", sticky=True)], ids=str)
-def test_refused_deploy(place: Path, fault: Fault, sample: int | None) -> None:
+def test_rejected_deploy(place: Path, fault: Fault, sample: int | None) -> None:
     """A candidate that is refused never touches the root, wherever that is struck."""
     scene, world = scenes.make(place, lambda _: None)
     offered = place.with_name("offered")

@@ -40,7 +40,7 @@ class Verdict:
 
     loader: Loader
     rule: str  # of configvault, one name for each finding; empty where there is none
-    refused: bool
+    rejected: bool
     why_not_the_same: str = ""
     at: str = ""  # the file that the finding is about, where it is not the one edited
 

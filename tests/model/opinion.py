@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 Node = tuple[str, int, bytes]
 Tree = dict[str, Node]
 
-DONE, FAILED, USAGE, REFUSED, UNKNOWN, BUSY, HELD, RELOAD_FAILED, UNDONE = 0, 1, 2, 3, 4, 5, 6, 7, 8
+DONE, FAILED, USAGE, REJECTED, UNKNOWN, BUSY, HELD, RELOAD_FAILED, UNDONE = 0, 1, 2, 3, 4, 5, 6, 7, 8
 HOUR = timedelta(hours=1)
 RESTORES_AN_HOUR = 5
 BROKEN, POISON, ILL = b"broken: [", b"poison: ", b"ill: "
@@ -247,7 +247,7 @@ class Model:
             return USAGE
         kept, _ = self._record("manual", force=force)
         if not kept.is_snapshot:
-            return REFUSED
+            return REJECTED
         if pin is not None:
             self.vault.pins[pin] = kept.id
         return DONE
@@ -344,7 +344,7 @@ class Model:
             wanted = _graft(self.live(), target.tree, path)
         wanted = self.without_ignored(wanted)
         if self.errors(wanted) and not force:
-            return REFUSED
+            return REJECTED
         if self.restored(wanted) == self.root:
             latest = self.vault.latest if self.live() == self.vault.latest.tree else None
             # The service is not restarted for what it has loaded already.
@@ -386,7 +386,7 @@ class Model:
             return USAGE
         if self.errors(wanted, self.vault.latest.tree) - ({"mass-removal"} if force else set()):
             self._reject(trigger, wanted)
-            return REFUSED
+            return REJECTED
         if self.restored(wanted) == self.root:
             return DONE
         safety, _ = self._record("pre-rollback")
@@ -451,7 +451,7 @@ class Model:
             self.pulled = replace(known, held="drifted")
             return HELD
         code = self.deploy(self.adopted(self.offered[1]), "pull", force=force)
-        if code in (REFUSED, UNDONE):
+        if code in (REJECTED, UNDONE):
             self.pulled = replace(known, refused=commit, held="refused")
         else:
             latest = self.vault.latest

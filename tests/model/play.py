@@ -181,7 +181,7 @@ class Real:
     def look(self) -> int:
         """Do what the daemon does when something may have changed, the time of grace over."""
         site = self.site()
-        reactions = Reactions(site, Standing(site.vault, os.getpid(), site.now, site.tell))
+        reactions = Reactions(site, Standing(site.vault, os.getpid(), site.now, site.notify))
         seen = observe(site, "change", Look(), threading.Event())
         reactions.seen(seen)
         if reactions.due_s is not None:

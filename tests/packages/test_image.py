@@ -58,14 +58,14 @@ def works(made: Image) -> None:
     (made.root / "etc" / "configvault").mkdir()
     (made.root / "etc" / "configvault" / "config.yaml").write_text(CONFIG)
     write(root, "version: 1\n")
-    assert told(made, "init")["outcome"] == "recorded"
+    assert answered(made, "init")["outcome"] == "recorded"
     write(root, "version: 2\n")
-    first = told(made, "snapshot")["snapshot"]
+    first = answered(made, "snapshot")["snapshot"]
     assert first["actor"].startswith("configvault (uid 10001")
     assert not healthy(made)
     runs(made, root)
     assert not healthy(made)
-    assert told(made, "rollback", first["id"])["outcome"] == "rolled_back"
+    assert answered(made, "rollback", first["id"])["outcome"] == "rolled_back"
     assert (root / "a.yaml").read_text() == "version: 2\n"
     assert (root / "a.yaml").stat().st_uid == 10001
     assert {path.stat().st_uid for path in (made.root / "var/lib/configvault").rglob("*")} == {10001}
@@ -114,7 +114,7 @@ def one(made: Image, *words: str) -> str:
     return done.stdout
 
 
-def told(made: Image, *words: str) -> Any:
+def answered(made: Image, *words: str) -> Any:
     """Run a command in a container and return its JSON."""
     return json.loads(one(made, *words, "--json"))
 

@@ -15,7 +15,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Do it and print the snapshot."""
-    from configvault.usecases import notes
+    from configvault.usecases import labels
 
-    context.say_snapshot(notes.annotate(context.site(), args.reference, args.message), "annotated")
+    context.say_snapshot(labels.annotate(context.site(), args.reference, args.message), "annotated")
     return 0

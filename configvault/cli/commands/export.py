@@ -139,7 +139,7 @@ def _object(
     else:
         document = configmap.document(items, name, args.namespace, id_, secret=secret)
         if not secret:
-            for place in configmap.telling(items, hide):
+            for place in configmap.places_of_secrets(items, hide):
                 context.say_warning(f"{place} looks like a secret; use --format secret instead of a ConfigMap")
     text = _written(context, document)
     if not args.items and len(text) > configmap.MOST_APPLIED_BYTES and not context.quiet:

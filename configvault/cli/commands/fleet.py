@@ -17,7 +17,7 @@ from configvault.core.exits import Exit
 
 if TYPE_CHECKING:
     from configvault.core.settings import Settings
-    from configvault.usecases.fleet import Member, Source
+    from configvault.usecases.fleet import FleetReplica, Member
 
 _MOST_HOSTS = 8
 
@@ -82,7 +82,7 @@ def _looked(context: Context, args: argparse.Namespace) -> Iterator[list[Member]
     wanted = _hosts(args)
     if args.action == "diff":
         wanted = [args.first, args.second]
-    sources: dict[str, Source] = {}
+    sources: dict[str, FleetReplica] = {}
     for url in args.urls or _configured(settings):
         sources |= app.replica_hosts(url, wanted, settings, context.environ)
     if not args.at_once.isdigit() or not int(args.at_once):

@@ -44,9 +44,9 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.emit({"imported": rows})
         return 0
     taken = sum(row["outcome"] == "recorded" for row in rows)
-    refused = sum(row["outcome"] == "rejected" for row in rows)
+    rejected = sum(row["outcome"] == "rejected" for row in rows)
     context.output.line(
-        f"imported {words.counted(taken, 'snapshot')} and {words.counted(refused, 'rejected state')} "
+        f"imported {words.counted(taken, 'snapshot')} and {words.counted(rejected, 'rejected state')} "
         f"of {words.counted(len(rows), 'folder')}"
     )
     context.output.line(context.hint("next: configvault init"))

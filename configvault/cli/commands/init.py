@@ -36,23 +36,23 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
     proposal = configure(context, args)
     outcome = record(context.site(create=True), "manual")
-    refused = outcome.outcome is Recording.REJECTED
-    steps = _next(context, refused=refused)
+    rejected = outcome.outcome is Recording.REJECTED
+    steps = _next(context, rejected=rejected)
     if context.json:
         guesses = list(proposal.guesses) if proposal else []
         context.emit(documents.recorded(outcome) | {"guesses": guesses, "next": steps})
-        return RejectedError.code if refused else 0
+        return RejectedError.code if rejected else 0
     context.say_findings(outcome.findings, outcome.standing)
     context.output.lines(words.recorded(outcome, context.hint))
     for guess in proposal.guesses if proposal else ():
         context.output.line(f"guessed {guess}: see {context.config_path}")
     context.output.lines(f"next: {step}" for step in steps)
-    return RejectedError.code if refused else 0
+    return RejectedError.code if rejected else 0
 
 
-def _next(context: Context, *, refused: bool) -> list[str]:
+def _next(context: Context, *, rejected: bool) -> list[str]:
     """Return the commands that come next."""
-    steps = ["configvault check"] if refused else []
+    steps = ["configvault check"] if rejected else []
     systemd = os.path.isdir("/run/systemd/system")
     return [
         context.hint(step)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from configvault.app import Reading
     from configvault.core.replicas import Glance
     from configvault.core.settings import Settings
-    from configvault.usecases.fleet import Source
+    from configvault.usecases.fleet import FleetReplica
     from configvault.usecases.recover_host import Recovered
 
 
@@ -128,11 +128,11 @@ def _reading(args: argparse.Namespace) -> Reading:
     return app.Reading(identity, int(args.until) if args.until else None)
 
 
-def _list(context: Context, found: Mapping[str, Source]) -> int:
+def _list(context: Context, found: Mapping[str, FleetReplica]) -> int:
     """Print the hosts; of a store also what it says of each, where that can be believed."""
     from configvault.cli import words
 
-    rows: list[tuple[str, Source, Glance | None, str | None]] = []
+    rows: list[tuple[str, FleetReplica, Glance | None, str | None]] = []
     for host, source in found.items():
         try:
             rows.append((host, source, source.glance(), None))

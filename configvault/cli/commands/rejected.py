@@ -47,7 +47,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
         _list(context, site.vault.rejected())
         return 0
     if args.action == "drop":
-        from configvault.usecases.notes import drop_rejected
+        from configvault.usecases.labels import drop_rejected
 
         _say(context, drop_rejected(site, args.reference), "dropped")
         return 0

@@ -98,10 +98,10 @@ def _live(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
 
     if found.matches:
         yield "live    is the latest snapshot, valid"
-    elif found.refused:
-        since = words.when(found.refused.taken_at)
-        yield f"live    error: rejected at {since}: {printable(found.refused.subject)}"
-        ways = f"configvault rejected show {found.refused.id}, or configvault rollback latest"
+    elif found.rejected:
+        since = words.when(found.rejected.taken_at)
+        yield f"live    error: rejected at {since}: {printable(found.rejected.subject)}"
+        ways = f"configvault rejected show {found.rejected.id}, or configvault rollback latest"
         yield f"        hint: {hint(ways)}"
     elif found.changes:
         places = words.counted(len(found.changes), "place")

@@ -14,7 +14,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Do it and print the snapshot."""
-    from configvault.usecases import notes
+    from configvault.usecases import labels
 
-    context.say_snapshot(notes.unpin(context.site(), args.name), f"no longer pinned as {args.name}")
+    context.say_snapshot(labels.unpin(context.site(), args.name), f"no longer pinned as {args.name}")
     return 0

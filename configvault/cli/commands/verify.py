@@ -106,7 +106,7 @@ def _document(verified: Verified) -> dict[str, object]:
         "signed": verified.signed,
         "unsigned": verified.unsigned,
         "restored": list(verified.restored),
-        "refused": list(verified.refused),
+        "refused": list(verified.now_rejected),
         "passed_over": verified.passed_over,
         "damaged": [],
     }
@@ -127,5 +127,5 @@ def _words(verified: Verified, hint: Callable[[str], str], *, signing: bool) -> 
         passed_over = verified.passed_over
         more = f"; not restored: {words.counted(passed_over, 'older pinned snapshot')}" if passed_over else ""
         yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}{more}"
-    for id_ in verified.refused:
+    for id_ in verified.now_rejected:
         yield f"note: today's rules refuse {id_}: {hint(f'configvault rollback {id_} --force')}"

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from configvault.core.model import Change, ChangeKind, Entry, Folder, Kind
-from configvault.core.plugins import META, named, plugin_rows, telling, title_of
+from configvault.core.plugins import META, distinct, named, plugin_rows, title_of
 from configvault.core.rendering.sentence import Detail, Fact, sentence
 from configvault.core.secrets import chosen
 
@@ -102,7 +102,7 @@ def _plugin_facts(files: dict[str, Change], read: Read, before: Folder, after: F
         document = f"{_FOLDER}{plugin.get('openapi_doc_file')}"
         changed = files.pop(document, None) is not None
         name = _printable(PurePosixPath(document).stem)
-        name = named(name, telling(name, title_of(plugin)))
+        name = named(name, distinct(name, title_of(plugin)))
         fact = _fact(old.get(id_), new.get(id_), name, changed)
         said = said or (fact is not None and old.get(id_) != new.get(id_))
         if fact is not None:

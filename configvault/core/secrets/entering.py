@@ -10,7 +10,7 @@ from configvault.core.secrets.redactor import Redactor
 from configvault.core.secrets.values import MARK
 
 RULE = "new-secret"
-MOST_TOLD = 10
+MOST_REPORTED = 10
 # Nobody writes secrets by the megabyte, and looking costs a little for each line.
 LARGEST_BYTES = 1 << 20
 
@@ -43,7 +43,7 @@ def new_secrets(changes: Iterable[Change], read: Read, redactor: Redactor) -> tu
         for one, marks in now
         for line, mark in _once(marks, known)
     )
-    return tuple(islice(found, MOST_TOLD))
+    return tuple(islice(found, MOST_REPORTED))
 
 
 def _once(marks: Iterable[tuple[int, str]], known: set[str]) -> Iterator[tuple[int, str]]:

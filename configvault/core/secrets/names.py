@@ -176,13 +176,13 @@ def is_about(word: str) -> bool:
     return word in _LAST_OF_NONE
 
 
-def may_tell(name: str) -> bool:
+def may_be_secret(name: str) -> bool:
     """Return whether `name` has any part of a secret's name in it; for the names of variables, where that is enough."""
     squeezed = name.lower().replace("_", "").replace("-", "")
     return any(stem in squeezed for stem in STEMS) or is_secret(name)
 
 
-def tells(text: str) -> bool:
+def announces_secret(text: str) -> bool:
     """Return whether a line, or a word of a command, speaks of a secret by any of its words."""
     return any(is_secret(name) and not _FILE.search(name) for name in _RUN.findall(text)) or is_phrase(text)
 

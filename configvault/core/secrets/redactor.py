@@ -84,9 +84,9 @@ class Redactor:
 
     def _texts(self, *texts: str) -> list[str]:
         found = [_secrets(text) for text in texts]
-        telling = _telling(text[a:b] for text, spans in zip(texts, found, strict=True) for a, b in spans)
+        repeatable = _repeatable(text[a:b] for text, spans in zip(texts, found, strict=True) for a, b in spans)
         return [
-            self._hide(text, _merged(text, [*spans, *_repeated(text, telling)]) if telling else spans)
+            self._hide(text, _merged(text, [*spans, *_repeated(text, repeatable)]) if repeatable else spans)
             for text, spans in zip(texts, found, strict=True)
         ]
 
@@ -136,16 +136,16 @@ def _in_line(line: str, carry: _Carry, beside: bool) -> list[Span]:
     return spans + carry.read(line, start, beside) if start < len(line) else spans
 
 
-def _telling(values: Iterable[str]) -> list[str]:
+def _repeatable(values: Iterable[str]) -> list[str]:
     """Return those of the secret values that are no plain word: wherever else one stands, it is the secret again."""
-    telling = (
+    repeatable = (
         value
         for value in dict.fromkeys(values)
         if LEAST_REPEATED <= len(value) <= _LONGEST_REPEATED
         and (len(value) >= LEAST_WORDS or any(map(str.isdigit, value)))
         and not MARK.search(value)
     )
-    return list(islice(telling, _MOST_REPEATED))
+    return list(islice(repeatable, _MOST_REPEATED))
 
 
 def _repeated(text: str, values: Iterable[str]) -> Iterator[Span]:
@@ -265,7 +265,7 @@ class _Carry:
         answer, self.answer = self.answer, values.complex_name(line) if start == 0 else ""
         found = values.find(rest, values=is_value, everything=everything, known=self.known, answer=answer)
         spans += [(a + start, b + start) for a, b in found.spans]
-        self._note(line, start, found)
+        self._remember(line, start, found)
         return spans
 
     def _enter(self, name: str) -> None:
@@ -302,7 +302,7 @@ class _Carry:
         self.until = before.until if end is None else None
         return [*spans, (tail, len(line) if end is None else end)]
 
-    def _note(self, line: str, start: int, found: values.Found) -> None:
+    def _remember(self, line: str, start: int, found: values.Found) -> None:
         self.until = found.until
         self.aliases.update(found.aliases)
         self.plain = None if found.plain is None else _column(line, found.plain + start)

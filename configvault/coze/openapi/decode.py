@@ -8,7 +8,7 @@ from typing import NamedTuple
 from configvault.coze.openapi.kinds import KINDS, LEAVES, METHODS, Field, Kind
 from configvault.coze.openapi.values import scalar
 from configvault.validators.budget import spend
-from configvault.validators.faults import MOST_OF_ONE_FILE, Fault, fault, quote
+from configvault.validators.violations import MOST_OF_ONE_FILE, Violation, quote, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, describe, is_null
 
 _WORDS = {
@@ -39,7 +39,7 @@ class Decoded:
     """What decoding a document yields."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
+        self.violations: list[Violation] = []
         self.references: list[Reference] = []
         self.kinds: dict[int, set[str]] = {}
 
@@ -122,7 +122,7 @@ class _Walk:
             self.one(node, kind, mode, name)
         elif mode != "-" and (kind.referable or (kind.name in _NEVER_NULL and mode != "~")):
             message = f"{quote(name)} is empty; the service refuses it or panics"
-            self._out.faults.append(fault("document-type", node, message, "fill it in, or take it out"))
+            self._out.violations.append(violation("document-type", node, message, "fill it in, or take it out"))
 
     def _leaf(self, node: Node, kind: str, mode: str, name: str) -> None:
         if kind == "bounds" and type(node) is Mapping:
@@ -134,11 +134,11 @@ class _Walk:
             self._out.kinds.setdefault(id(node), set()).add("any")
 
     def _refuse(self, node: Node, due: str, name: str) -> None:
-        if len(self._out.faults) > MOST_OF_ONE_FILE:
+        if len(self._out.violations) > MOST_OF_ONE_FILE:
             return
         message = f"{quote(name)} must be {due}, not {describe(node)}; the plugin is dropped"
         hint = 'put it in quotes: "…"' if due == "a text" and type(node) is Scalar else None
-        self._out.faults.append(fault("document-type", node, message, hint))
+        self._out.violations.append(violation("document-type", node, message, hint))
 
 
 def _fits(node: Node, kind: str) -> bool:

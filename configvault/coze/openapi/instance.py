@@ -22,7 +22,7 @@ from configvault.coze.openapi.values import (
     to_json,
     true,
 )
-from configvault.validators.faults import Fault, fault, quote, quote_reference
+from configvault.validators.violations import Violation, quote, quote_reference, violation
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -43,7 +43,7 @@ class _EndlessError(Exception):
     """The comparison does not end, or not soon."""
 
 
-def mismatch(refs: References, schema: Mapping, node: Node, rule: str, where: str) -> Iterator[Fault]:
+def mismatch(refs: References, schema: Mapping, node: Node, rule: str, where: str) -> Iterator[Violation]:
     """Yield why the value at `node` does not match `schema`, if it does not."""
     try:
         problem = _problem(refs, schema, node, rule)
@@ -51,7 +51,7 @@ def mismatch(refs: References, schema: Mapping, node: Node, rule: str, where: st
         problem = "cannot be compared with a schema that refers to itself like this"
     if problem:
         message = f"{where}: {rule} {problem}{_DROPPED}"
-        yield fault(rule, node, message, f"make the {rule} match its schema, or take it out")
+        yield violation(rule, node, message, f"make the {rule} match its schema, or take it out")
 
 
 def _problem(refs: References, schema: Mapping, node: Node, rule: str) -> str | None:

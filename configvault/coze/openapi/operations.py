@@ -8,7 +8,7 @@ from configvault.coze.openapi.document import place
 from configvault.coze.openapi.kinds import METHODS
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import items, mapping, members, text
-from configvault.validators.faults import Fault, fault, quote, quote_reference, quote_value
+from configvault.validators.violations import Violation, quote, quote_reference, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, is_null
 
 _DROPPED = "; the plugin is dropped"
@@ -38,12 +38,12 @@ def operations_of(item: Mapping) -> Iterator[tuple[str, Mapping]]:
             yield method.upper(), operation
 
 
-def paths(refs: References, root: Mapping, _: str) -> Iterator[Fault]:
+def paths(refs: References, root: Mapping, _: str) -> Iterator[Violation]:
     """Check all paths of a document."""
     seen: dict[str, str] = {}
     for path, key, value in sorted(members(root.get("paths")), key=lambda member: member[0].encode()):
         if not path.startswith("/"):
-            yield fault(
+            yield violation(
                 "path",
                 key,
                 f"path {quote_reference(path)} does not begin with /{_DROPPED}",
@@ -55,7 +55,7 @@ def paths(refs: References, root: Mapping, _: str) -> Iterator[Fault]:
             message = (
                 f"path {quote_reference(path)} cannot be told from {quote_reference(seen[pattern])}{_DROPPED}"
             )
-            yield fault("path", key, message, "keep one of them")
+            yield violation("path", key, message, "keep one of them")
         seen[path] = path
         item = refs.follow(value, "path") if only_reference(value) else mapping(value)
         if item is not None:
@@ -84,7 +84,7 @@ def template(path: str) -> tuple[str, set[str]]:
     return pattern, variables
 
 
-def _path_variables(refs: References, path: str, item: Mapping, variables: set[str]) -> Iterator[Fault]:
+def _path_variables(refs: References, path: str, item: Mapping, variables: set[str]) -> Iterator[Violation]:
     common = _in_path(refs, item)
     for method, operation in operations_of(item):
         declared = _in_path(refs, operation) + common
@@ -93,7 +93,7 @@ def _path_variables(refs: References, path: str, item: Mapping, variables: set[s
         if len(declared) != len(variables) and wrong:
             message = f"{method} {path[:80]}: path parameters are not those of the path: {quote_reference(', '.join(wrong))}{_DROPPED}"
             hint = "declare each {variable} of the path once, in: path, required: true, and no other"
-            yield fault("path", place(operation, "parameters"), message, hint)
+            yield violation("path", place(operation, "parameters"), message, hint)
 
 
 def _in_path(refs: References, node: Mapping) -> list[str]:
@@ -101,7 +101,7 @@ def _in_path(refs: References, node: Mapping) -> list[str]:
     return [text(one.get("name")) for one in found if one is not None and text(one.get("in")) == "path"]
 
 
-def _unique_ids(refs: References, root: Mapping) -> Iterator[Fault]:
+def _unique_ids(refs: References, root: Mapping) -> Iterator[Violation]:
     seen: dict[str, str] = {}
     for path, _, item in path_items(refs, root):
         for method, operation in operations_of(item):
@@ -109,17 +109,17 @@ def _unique_ids(refs: References, root: Mapping) -> Iterator[Fault]:
             first = seen.setdefault(name, here) if name else here
             if first != here:
                 message = f"{here}: operationId {quote(name)} is that of {first}{_DROPPED}"
-                yield fault("operation", place(operation, "operationId"), message, "give it one of its own")
+                yield violation("operation", place(operation, "operationId"), message, "give it one of its own")
 
 
-def coze(refs: References, root: Mapping, where: str) -> Iterator[Fault]:
+def coze(refs: References, root: Mapping, where: str) -> Iterator[Violation]:
     """Check every operation for what Coze wants beyond OpenAPI, whether a tool names it or not."""
     for path, _, item in path_items(refs, root):
         for method, operation in operations_of(item):
             where = f"{method} {path[:80]}"
             for key in ("operationId", "summary"):
                 if not text(operation.get(key)):
-                    yield fault(
+                    yield violation(
                         "operation",
                         place(operation, key),
                         f"{where}: {key} is missing or empty{_DROPPED}",
@@ -136,34 +136,34 @@ _BODY_TYPES = (
 )  # fmt: skip
 
 
-def _body(refs: References, operation: Mapping, where: str) -> Iterator[Fault]:
+def _body(refs: References, operation: Mapping, where: str) -> Iterator[Violation]:
     body = refs.follow(operation.get("requestBody"), "body")
     content = mapping(body.get("content")) if body is not None else None
     if body is None or content is None:  # none is told by the rule for request bodies
         return
     if len(content.entries) != 1:
         message = f"{where}: requestBody must have exactly one media type{_DROPPED}"
-        yield fault("request-body", place(body, "content"), message, "keep application/json")
+        yield violation("request-body", place(body, "content"), message, "keep application/json")
         return
     name, (key, value) = next(iter(content.entries.items()))
     if name not in _BODY_TYPES:
         message = f"{where}: requestBody: media type {quote_value(name)} is not supported{_DROPPED}"
-        yield fault("request-body", key, message, f"one of {', '.join(_BODY_TYPES)}")
+        yield violation("request-body", key, message, f"one of {', '.join(_BODY_TYPES)}")
     else:
         yield from _object_schema(refs, value, key, f"{where}: requestBody", "request-body")
 
 
-def _object_schema(refs: References, media: Node, key: Node, where: str, rule: str) -> Iterator[Fault]:
+def _object_schema(refs: References, media: Node, key: Node, where: str, rule: str) -> Iterator[Violation]:
     holder = mapping(media)
     schema = refs.follow(holder.get("schema"), "schema") if holder is not None else None
     if schema is None:
-        yield fault(rule, key, f"{where} has no schema{_DROPPED}", "schema: {type: object}")
+        yield violation(rule, key, f"{where} has no schema{_DROPPED}", "schema: {type: object}")
     elif text(schema.get("type")) != "object":
         message = f"{where}: its schema must be of type object{_DROPPED}"
-        yield fault(rule, place(schema, "type"), message, "type: object")
+        yield violation(rule, place(schema, "type"), message, "type: object")
 
 
-def _parameters(refs: References, operation: Mapping, where: str) -> Iterator[Fault]:
+def _parameters(refs: References, operation: Mapping, where: str) -> Iterator[Violation]:
     for node in items(operation.get("parameters")):
         parameter = refs.follow(node, "parameter")
         if parameter is None:
@@ -172,34 +172,34 @@ def _parameters(refs: References, operation: Mapping, where: str) -> Iterator[Fa
         schema = refs.follow(parameter.get("schema"), "schema")
         kind = text(schema.get("type")) if schema is not None else ""
         if schema is None and parameter.get("content") is not None:
-            yield fault(
+            yield violation(
                 "parameter",
                 place(parameter, "content"),
                 f"{name} has no schema{_DROPPED}",
                 "schema: {type: string}",
             )
         elif schema is not None and not kind:
-            yield fault(
+            yield violation(
                 "parameter", place(schema, "type"), f"{name}: its type is missing{_DROPPED}", "type: string"
             )
         elif kind == "object" or (kind == "array" and text(parameter.get("in")) == "path"):
             assert schema is not None
-            yield fault(
+            yield violation(
                 "parameter", place(schema, "type"), f"{name} cannot be of type {kind}{_DROPPED}", "type: string"
             )
 
 
-def _responses(refs: References, operation: Mapping, where: str) -> Iterator[Fault]:
+def _responses(refs: References, operation: Mapping, where: str) -> Iterator[Violation]:
     responses = mapping(operation.get("responses"))
     if responses is None or not responses.entries:  # told by the rule for responses
         return
     extra = [(name, key) for name, (key, _) in responses.entries.items() if name not in ("200", "default")]
     for name, key in extra:
         message = f"{where}: response {quote_value(name)}: only 200 and default are supported{_DROPPED}"
-        yield fault("response", key, message, "describe it under default")
+        yield violation("response", key, message, "describe it under default")
     if "200" not in responses.entries:
         if not extra:
-            yield fault(
+            yield violation(
                 "response", place(operation, "responses"), f"{where}: response 200 is missing{_DROPPED}", None
             )
         return
@@ -208,14 +208,14 @@ def _responses(refs: References, operation: Mapping, where: str) -> Iterator[Fau
         yield from _json_only(refs, response, responses.key("200"), f"{where}: response 200")
 
 
-def _json_only(refs: References, response: Mapping, at: Node, where: str) -> Iterator[Fault]:
+def _json_only(refs: References, response: Mapping, at: Node, where: str) -> Iterator[Violation]:
     content = mapping(response.get("content"))
     found = list(content.entries) if content is not None else []
     media = content.get("application/json") if content is not None else None
     if found != ["application/json"] or media is None or is_null(media):
         message = f"{where} must have application/json and no other media type{_DROPPED}"
         key = content.key(next((name for name in found if name != "application/json"), "")) if content else at
-        yield fault("response", key, message, "content: {application/json: {schema: {type: object}}}")
+        yield violation("response", key, message, "content: {application/json: {schema: {type: object}}}")
         return
     assert content is not None
     yield from _object_schema(refs, media, content.key("application/json"), where, "response")

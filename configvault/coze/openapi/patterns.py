@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from configvault.validators.faults import quote_reference
+from configvault.validators.violations import quote_reference
 
 # RE2 parses the whole pattern before it looks at its memory limit: 1 MB of `a{1000}` took 8 s and 1.5 GB.
 LONGEST = 10_000

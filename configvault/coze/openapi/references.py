@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from configvault.coze.openapi.decode import Decoded, Reference, decode, reference_of
 from configvault.validators.budget import spend
-from configvault.validators.faults import Fault, fault, quote_reference
+from configvault.validators.violations import Violation, quote_reference, violation
 from configvault.validators.yamlnodes import Mapping, Node, Sequence
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -41,7 +41,7 @@ class References:
             node = None if isinstance(found, str) else found
         return None
 
-    def faults(self) -> Iterator[Fault]:
+    def violations(self) -> Iterator[Violation]:
         """Yield every reference that the service cannot follow."""
         # Following one may reach a part of the document that was not decoded before, and references in it.
         done = 0
@@ -52,7 +52,7 @@ class References:
             problem = self._problem(one)
             if problem:
                 what, hint = problem
-                yield fault(
+                yield violation(
                     "reference",
                     one.node,
                     f"$ref {quote_reference(one.target)} {what}; the plugin is dropped",
@@ -108,8 +108,8 @@ class References:
         """Return `node`, which the library kept as mere data, if it would decode as that kind."""
         fresh = Decoded()
         decode(node, kind, fresh)
-        if fresh.faults:
-            return f"names no {kind}: {fresh.faults[0].message}"
+        if fresh.violations:
+            return f"names no {kind}: {fresh.violations[0].message}"
         for ident, kinds in fresh.kinds.items():
             self._decoded.kinds.setdefault(ident, set()).update(kinds)
         self._decoded.references += fresh.references

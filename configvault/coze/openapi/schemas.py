@@ -8,25 +8,25 @@ from configvault.coze.openapi import instance, patterns
 from configvault.coze.openapi.document import place
 from configvault.coze.openapi.references import References
 from configvault.coze.openapi.values import text, true
-from configvault.validators.faults import Fault, fault, quote_reference, quote_value
+from configvault.validators.violations import Violation, quote_reference, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, is_null
 
 _DROPPED = "; the plugin is dropped"
 TYPES = ("string", "number", "integer", "boolean", "array", "object")
 
 
-def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
+def schema(refs: References, node: Mapping, where: str) -> Iterator[Violation]:
     """Check one schema; what lies below it is visited by itself."""
     kind = text(node.get("type"))
     if true(node.get("readOnly")) and true(node.get("writeOnly")):
-        yield fault(
+        yield violation(
             "schema",
             node.key("writeOnly"),
             f"{where}: readOnly and writeOnly exclude each other{_DROPPED}",
             None,
         )
     if kind and kind not in TYPES:
-        yield fault(
+        yield violation(
             "schema",
             place(node, "type"),
             f"{where}: type {quote_value(kind)} is unknown{_DROPPED}",
@@ -34,7 +34,7 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
         )
         return
     if kind == "array" and is_null(node.get("items")):
-        yield fault(
+        yield violation(
             "schema", place(node, "items"), f"{where}: an array needs items{_DROPPED}", "items: {type: string}"
         )
         return
@@ -42,7 +42,9 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Fault]:
     problem = patterns.problem(pattern) if kind == "string" and pattern else None
     if problem:
         message = f"{where}: pattern {quote_reference(pattern)} is no regular expression of Go (RE2): {problem}{_DROPPED}"
-        yield fault("pattern", place(node, "pattern"), message, "RE2 has no lookaround and no backreferences")
+        yield violation(
+            "pattern", place(node, "pattern"), message, "RE2 has no lookaround and no backreferences"
+        )
         return
     for key, rule in (("default", "default"), ("example", "example")):
         value = node.get(key)

@@ -21,7 +21,7 @@ from configvault.core.frozen import frozen
 from configvault.coze.openapi import specchild
 from configvault.coze.openapi.decode import reference_of
 from configvault.coze.openapi.values import Json, scalar
-from configvault.validators.faults import Fault, fault, quote_reference
+from configvault.validators.violations import Violation, quote_reference, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence, is_null
 
 RULE = "openapi-spec"
@@ -65,7 +65,7 @@ class Strict:
         """End the process."""
         self._end()
 
-    def check(self, root: Mapping) -> Iterator[Fault]:
+    def check(self, root: Mapping) -> Iterator[Violation]:
         """Yield what OpenAPI 3.0 forbids and the service's library lets pass."""
         if not self._wanted:
             return
@@ -77,9 +77,9 @@ class Strict:
             self.skipped += 1
             yield _too_costly(root, f"{MOST_GIVEN_UP} documents before it were too costly")
         else:
-            yield from self._faults(root, document)
+            yield from self._violations(root, document)
 
-    def _faults(self, root: Mapping, document: dict[str, Json]) -> Iterator[Fault]:
+    def _violations(self, root: Mapping, document: dict[str, Json]) -> Iterator[Violation]:
         try:
             found = self._ask(json.dumps(document).encode())
         except RecursionError:
@@ -97,7 +97,7 @@ class Strict:
             node = _locate(root, path)
             where = ".".join(str(part) for part in path)[-80:]
             text = f"{where}: not strictly OpenAPI 3.0: {quote_reference(message)[1:-1]}"
-            yield fault(RULE, node, text, "the service takes it; other tools may not")
+            yield violation(RULE, node, text, "the service takes it; other tools may not")
 
     def _ask(self, line: bytes) -> list[tuple[list[Any], str]]:
         """Return where something is found, and what."""
@@ -136,9 +136,9 @@ class Strict:
         self._helper = None
 
 
-def _too_costly(root: Mapping, limit: str) -> Fault:
+def _too_costly(root: Mapping, limit: str) -> Violation:
     message = f"not compared with the OpenAPI schema: {limit}"
-    return fault("too-costly", root, message, f"split the document, or set {RULE}: off in validate.rules")
+    return violation("too-costly", root, message, f"split the document, or set {RULE}: off in validate.rules")
 
 
 class _Copy:

@@ -19,7 +19,7 @@ from configvault.coze.openapi.references import References
 from configvault.coze.openapi.spec import Strict
 from configvault.coze.openapi.values import unwritable
 from configvault.coze.openapi.walk import Check, Walk
-from configvault.validators.faults import Fault, first
+from configvault.validators.violations import Violation, first
 from configvault.validators.yamlnodes import Mapping
 
 CHECKS: dict[str, tuple[Check, ...]] = {
@@ -45,24 +45,24 @@ CHECKS: dict[str, tuple[Check, ...]] = {
 }
 
 
-def validate(root: Mapping, strict: Strict) -> tuple[list[Fault], frozenset[tuple[str, str]] | None]:
+def validate(root: Mapping, strict: Strict) -> tuple[list[Violation], frozenset[tuple[str, str]] | None]:
     """Return what is wrong with a document, and its operations (None: nobody can tell)."""
     decoded = decode(root)
-    faults = first([*first(unwritable(root)), *decoded.faults])
-    if faults:
-        return faults, None
+    violations = first([*first(unwritable(root)), *decoded.violations])
+    if violations:
+        return violations, None
     references = References(root, decoded)
-    faults = first(references.faults())
-    if faults:
-        return faults, None
-    faults = first(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
-    if not faults or all(one.rule == "http-server" for one in faults):
-        faults += strict.check(root)
-    if any(one.rule == "path" for one in faults):
-        return faults, None  # a tool that is not found would be the same fault again
+    violations = first(references.violations())
+    if violations:
+        return violations, None
+    violations = first(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
+    if not violations or all(one.rule == "http-server" for one in violations):
+        violations += strict.check(root)
+    if any(one.rule == "path" for one in violations):
+        return violations, None  # a tool that is not found would be the same fault again
     found = frozenset(
         (method, path)
         for path, _, item in operations.path_items(references, root)
         for method, _ in operations.operations_of(item)
     )
-    return faults, found
+    return violations, found

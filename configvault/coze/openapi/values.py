@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from configvault.validators.faults import Fault, fault, quote_value
+from configvault.validators.violations import Violation, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 from configvault.validators.yamlresolve import timestamp
 
@@ -77,14 +77,14 @@ def members(node: Node | None) -> Iterator[tuple[str, Node, Node]]:
             yield name, key, value
 
 
-def unwritable(root: Node) -> Iterator[Fault]:
+def unwritable(root: Node) -> Iterator[Violation]:
     """Yield what JSON cannot say at all, anywhere in the document."""
     stack, done = [root], set()
     while stack:
         node = stack.pop()
         if type(node) is Scalar:
             if (type(node.value) is float and not math.isfinite(node.value)) or not is_binary(node):
-                yield fault(
+                yield violation(
                     "document-type", node, f"{quote_value(node.text)} is no JSON value; the plugin is dropped"
                 )
             continue
@@ -96,7 +96,9 @@ def unwritable(root: Node) -> Iterator[Fault]:
         elif type(node) is Mapping:
             for key, value in node.pairs:
                 if not _is_key(key):
-                    yield fault("document-type", key, "this key is no text; the plugin is dropped", "quote it")
+                    yield violation(
+                        "document-type", key, "this key is no text; the plugin is dropped", "quote it"
+                    )
                 stack += (key, value)
 
 

@@ -11,10 +11,10 @@ from configvault.coze.openapi.decode import reference_of
 from configvault.coze.openapi.kinds import KINDS, LEAVES, Field, Kind
 from configvault.coze.openapi.references import References
 from configvault.validators.budget import spend
-from configvault.validators.faults import Fault, fault, quote_value
+from configvault.validators.violations import Violation, quote_value, violation
 from configvault.validators.yamlnodes import Mapping, Node, Sequence, is_null
 
-Check: TypeAlias = Callable[[References, Mapping, str], Iterator[Fault]]
+Check: TypeAlias = Callable[[References, Mapping, str], Iterator[Violation]]
 
 
 class Walk:
@@ -25,7 +25,7 @@ class Walk:
         self._checks = checks
         self._done: set[tuple[int, str]] = set()
 
-    def visit(self, node: Node | None, kind: Kind, where: str, strict: bool = True) -> Iterator[Fault]:
+    def visit(self, node: Node | None, kind: Kind, where: str, strict: bool = True) -> Iterator[Violation]:
         """Yield the faults of the object that `node` is or refers to, and of all below it.
 
         Args:
@@ -50,7 +50,7 @@ class Walk:
             if field is not None and field.mode not in ("~", "-"):
                 yield from self._field(value, field, kind, _name(where, name, kind))
 
-    def _field(self, node: Node, field: Field, outer: Kind, where: str) -> Iterator[Fault]:
+    def _field(self, node: Node, field: Field, outer: Kind, where: str) -> Iterator[Violation]:
         if is_null(node) or (field.kind in LEAVES and field.kind != "bounds"):
             return
         kind = KINDS["schema" if field.kind == "bounds" else field.kind]
@@ -65,11 +65,11 @@ class Walk:
             for name, (_, value) in node.entries.items():
                 yield from self.visit(value, kind, _name(where, name, kind), strict)
 
-    def _siblings(self, node: Mapping, where: str) -> Iterator[Fault]:
+    def _siblings(self, node: Mapping, where: str) -> Iterator[Violation]:
         for name, (key, _) in node.entries.items():
             if name != "$ref":
                 message = f"{where}: {quote_value(name)} beside $ref; the plugin is dropped"
-                yield fault("reference-sibling", key, message, "take it out, or write the object out")
+                yield violation("reference-sibling", key, message, "take it out, or write the object out")
                 return
 
 
@@ -80,7 +80,7 @@ def _name(where: str, name: str, kind: Kind) -> str:
     return f"{where}.{name}" if where else name
 
 
-def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Fault]:
+def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Violation]:
     for name, (key, _) in node.entries.items():
         # A document without version that says `swagger` was told to be one of 2.0.
         swagger = name == "swagger" and kind.name == "document" and "openapi" not in node.entries
@@ -89,4 +89,4 @@ def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Fault]:
             hint = f"did you mean {close[0]!r}?" if close else "take it out, or begin its name with x-"
             place = where or "the document"
             message = f"{place}: {quote_value(name)} is no key of OpenAPI 3.0 here; the plugin is dropped"
-            yield fault("document-key", key, message, hint)
+            yield violation("document-key", key, message, hint)

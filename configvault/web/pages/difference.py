@@ -11,7 +11,7 @@ from configvault.web import api
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Data, Markup, counted, el, words
 from configvault.web.pages import layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 # A browser has to lay all of it out; who wants more uses the command line.
 MOST_LINES = 4000
@@ -34,7 +34,7 @@ class Row:
         return bool(self.old and self.new and self.old[1] == self.new[1])
 
 
-def page(source: Source, rest: str, query: Query) -> Answer:
+def page(source: SiteView, rest: str, query: Query) -> Answer:
     """Return the comparison `A..B`: `view` is `unified` for one column, `context` says how many equal lines are shown."""
     old, new = api.halves(rest)
     context = min(api.number(query, "context", CONTEXT_LINES), MOST_CONTEXT)

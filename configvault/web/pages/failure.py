@@ -6,12 +6,12 @@ from configvault.core import language
 from configvault.core.errors import ConfigvaultError
 from configvault.web.markup import Data, Markup, el
 from configvault.web.pages import layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 _TITLES = {404: "Not found", 400: "Not understood", 503: "Busy"}
 
 
-def page(source: Source, status: int, error: ConfigvaultError) -> Markup:
+def page(source: SiteView, status: int, error: ConfigvaultError) -> Markup:
     """Return the page of an error."""
     hint = layout.command(error.hint) if error.hint and error.hint.startswith("configvault") else None
     message = el("p", Data(language.sentence(error.message)), class_="lead")

@@ -7,7 +7,7 @@ from configvault.core.timeline import FileShown, Listing, Origin, Row
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Data, Markup, counted, el, join, words
 from configvault.web.pages import layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 _REASONS = {
     "binary": "Not shown: this file is not text.",
@@ -17,7 +17,7 @@ _REASONS = {
 _LONGEST_LINE = 2000
 
 
-def page(source: Source, rest: str, query: Query) -> Answer:
+def page(source: SiteView, rest: str, query: Query) -> Answer:
     """Return the page of `REF/PATH`: a folder, or a file, with `blame=1` where each line is from."""
     reference, _, path = rest.partition("/")
     blame = query.get("blame") == "1"
@@ -28,7 +28,7 @@ def page(source: Source, rest: str, query: Query) -> Answer:
     return html(layout.page(source, _title(found), content))
 
 
-def raw(source: Source, rest: str, _query: Query) -> Answer:
+def raw(source: SiteView, rest: str, _query: Query) -> Answer:
     """Return the text of the file `REF/PATH`, secrets hidden."""
     reference, _, path = rest.partition("/")
     found = source.folder_or_file(reference, path)
@@ -81,7 +81,7 @@ def _links(found: FileShown, *, blame: bool) -> Markup:
     return el("p", history, origin, plain, class_="links")
 
 
-def _file(found: FileShown, source: Source) -> Markup:
+def _file(found: FileShown, source: SiteView) -> Markup:
     about = el("p", words("Mode {mode}, {size}. Secrets are hidden.", mode=el("code", Data(f"{found.mode:04o}")), size=counted(found.size, "1 byte", "{n} bytes")), class_="about")  # fmt: skip
     reason = el("p", _REASONS[found.reason]) if found.reason else None
     if not found.lines:
@@ -109,7 +109,7 @@ def _file(found: FileShown, source: Source) -> Markup:
     return join(about, reason, table)
 
 
-def _origin(origin: Origin | None, source: Source) -> Child:
+def _origin(origin: Origin | None, source: SiteView) -> Child:
     if origin is None:
         return None
     person = source.hide(origin.actor).partition(" (")[0]

@@ -11,14 +11,14 @@ from configvault.core import language
 from configvault.core.model import RejectedState, Snapshot
 from configvault.core.timeline import Beside
 from configvault.web.markup import Child, Data, Markup, counted, el, join, words
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 Document = Mapping[str, Any]
 _MOST_LEFT_OUT = 3
 _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
-def page(source: Source, title: Child, *content: Child, state: Markup | None = None) -> Markup:
+def page(source: SiteView, title: Child, *content: Child, state: Markup | None = None) -> Markup:
     """Return a whole page with one heading; `source` says which host and root it is about."""
     host, root = source.place
     head = el(
@@ -59,7 +59,7 @@ def _languages() -> Markup:
     return el("nav", links, aria_label="Language", class_="languages")
 
 
-def state_line(source: Source) -> Markup:
+def state_line(source: SiteView) -> Markup:
     """Return how things stand in a list of a few words each, what is amiss first."""
     said = source.status()
     items = [*_troubles(said, source), *_standing(said), *_planned(said)]
@@ -70,7 +70,7 @@ def state_line(source: Source) -> Markup:
 Item = tuple[str, str, Child]
 
 
-def _troubles(said: Document, source: Source) -> list[Item]:
+def _troubles(said: Document, source: SiteView) -> list[Item]:
     items: list[Item] = [
         ("bad", "degraded", Data(language.sentence(source.hide(reason)))) for reason in said["degraded"]
     ]
@@ -100,7 +100,7 @@ def _troubles(said: Document, source: Source) -> list[Item]:
     return items
 
 
-def _source(said: Document | None, source: Source) -> list[Item]:
+def _source(said: Document | None, source: SiteView) -> list[Item]:
     """Return what the source offers, and what of it was deployed."""
     if said is None:
         return []

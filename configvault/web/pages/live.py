@@ -5,20 +5,20 @@ from __future__ import annotations
 from configvault.core import language
 from configvault.core.errors import UnknownReferenceError
 from configvault.web.answer import Answer, Query
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 # The browser asks again after so long: no connection is held, and none of the few threads.
 _RETRY_MS = 5000
 _A_YEAR_S = 31_536_000
 
 
-def events(source: Source, _rest: str, _query: Query) -> Answer:
+def events(source: SiteView, _rest: str, _query: Query) -> Answer:
     """Return one event with what changes whenever the history does."""
     body = f"retry: {_RETRY_MS}\ndata: {source.fingerprint()}\n\n"
     return Answer(200, "text/event-stream; charset=utf-8", body.encode())
 
 
-def choose(_source: Source, rest: str, _query: Query) -> Answer:
+def choose(_source: SiteView, rest: str, _query: Query) -> Answer:
     """Keep a language, and go back to the history."""
     if rest not in language.LANGUAGES:
         raise UnknownReferenceError(

@@ -7,7 +7,7 @@ from configvault.core.timeline import Match, Matches
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Data, Markup, counted, el, words
 from configvault.web.pages import layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 _LONGEST_LINE = 300
 _SHORTEST = 2
@@ -17,7 +17,7 @@ _PARTS = {
 }
 
 
-def page(source: Source, _rest: str, query: Query) -> Answer:
+def page(source: SiteView, _rest: str, query: Query) -> Answer:
     """Return the lines that have what `q` says."""
     text, reference = query.get("q", ""), query.get("in") or "latest"
     found = source.search(reference, text) if len(text) >= _SHORTEST else None

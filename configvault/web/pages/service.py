@@ -7,10 +7,10 @@ from configvault.core.timeline import LoadedShown, PluginShown, ServiceShown
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Data, Markup, el
 from configvault.web.pages import chart, layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 
-def page(source: Source, _rest: str, _query: Query) -> Answer:
+def page(source: SiteView, _rest: str, _query: Query) -> Answer:
     """Return the page of the service."""
     found = source.service()
     content = [_plugins(found), el("h2", "Loaded"), _loaded(found, source), _log(found)]
@@ -40,7 +40,7 @@ def _head(heads: tuple[str, ...]) -> Markup:
     return el("thead", el("tr", [el("th", text, scope="col") for text in heads]))
 
 
-def _loaded(found: ServiceShown, source: Source) -> Markup:
+def _loaded(found: ServiceShown, source: SiteView) -> Markup:
     if not found.loaded:
         return el("p", "The service has not been told to load anything yet.")
     rows = [_row(one, source) for one in found.loaded]
@@ -48,7 +48,7 @@ def _loaded(found: ServiceShown, source: Source) -> Markup:
     return el("div", table, class_="wide", tabindex=0, role="region", aria_label="Loaded")
 
 
-def _row(one: LoadedShown, source: Source) -> Markup:
+def _row(one: LoadedShown, source: SiteView) -> Markup:
     id_ = el("span", "live") if one.id == "live" else layout.reference(one.id)
     result = el("span", "loaded" if one.ok else "failed", class_=f"flag {'ok' if one.ok else 'bad'}")
     person = Data(source.hide(one.actor).partition(" (")[0])

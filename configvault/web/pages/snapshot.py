@@ -9,12 +9,12 @@ from configvault.core.plugins import named
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Data, Markup, counted, el
 from configvault.web.pages import layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 MOST_CHANGES = 500
 
 
-def page(source: Source, rest: str, _query: Query) -> Answer:
+def page(source: SiteView, rest: str, _query: Query) -> Answer:
     """Return the page of the snapshot that `rest` names."""
     found, changes = source.snapshot(rest)
     content = [
@@ -33,7 +33,7 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
     return html(layout.page(source, Data(found.id), content))
 
 
-def _facts(source: Source, one: Snapshot) -> list[tuple[str, Child]]:
+def _facts(source: SiteView, one: Snapshot) -> list[tuple[str, Child]]:
     titles = source.titles(one.tree) if one.plugins else {}
     return [
         ("Taken", layout.when(one.taken_at)),

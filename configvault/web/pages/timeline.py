@@ -10,14 +10,14 @@ from configvault.web import api
 from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Child, Data, Markup, el, words
 from configvault.web.pages import chart, layout
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 _BACK = (Trigger.ROLLBACK, Trigger.UNDO, Trigger.RESTORE, Trigger.RECOVER)
 _FIELDS = ("plugin", "actor", "since", "until", "path", "only")
 _DAYS = 30
 
 
-def page(source: Source, _rest: str, query: Query) -> Answer:
+def page(source: SiteView, _rest: str, query: Query) -> Answer:
     """Return one page of it."""
     wanted = api.wanted(query)
     found = source.timeline(wanted)
@@ -44,7 +44,7 @@ def _nothing(wanted: Wanted) -> Markup:
     return el("p", "Nothing matches this filter. ", el("a", "Show everything", href="/"))
 
 
-def _entry(one: Listed, source: Source) -> Markup:
+def _entry(one: Listed, source: SiteView) -> Markup:
     rejected = isinstance(one, RejectedState)
     sort = "rejected" if rejected else "back" if one.trigger in _BACK else "snapshot"
     place = "rejected" if rejected else "snapshots"

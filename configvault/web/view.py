@@ -19,7 +19,7 @@ from configvault.core.timeline import (
 )
 
 
-class Source(Protocol):
+class SiteView(Protocol):
     """One site, looked at from the threads of the server; methods raise `ConfigvaultError` and nothing else."""
 
     def status(self) -> dict[str, Any]:

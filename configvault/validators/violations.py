@@ -35,7 +35,7 @@ class Place(Protocol):
         """Return the column, from 1."""
 
 
-class Fault(NamedTuple):
+class Violation(NamedTuple):
     """One thing wrong in one file; no text holds a secret."""
 
     rule: str
@@ -45,11 +45,11 @@ class Fault(NamedTuple):
     hint: str | None = None
 
 
-def fault(rule: str, place: Place | None, message: str, hint: str | None = None) -> Fault:
+def violation(rule: str, place: Place | None, message: str, hint: str | None = None) -> Violation:
     """Return the fault at `place`, or of the file as a whole."""
     if place is None:
-        return Fault(rule, None, None, message, hint)
-    return Fault(rule, place.line, place.column, message, hint)
+        return Violation(rule, None, None, message, hint)
+    return Violation(rule, place.line, place.column, message, hint)
 
 
 def quote(value: object) -> str:
@@ -93,18 +93,18 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
-def first(faults: Iterable[Fault]) -> list[Fault]:
+def first(violations: Iterable[Violation]) -> list[Violation]:
     """Return the first faults; the others are never looked for."""
-    return list(islice(faults, MOST_OF_ONE_FILE))
+    return list(islice(violations, MOST_OF_ONE_FILE))
 
 
-def capped(faults: Iterable[Fault]) -> Iterator[Fault]:
-    """Yield `faults`, of each rule only the first few and one that counts the rest."""
+def capped(violations: Iterable[Violation]) -> Iterator[Violation]:
+    """Yield `violations`, of each rule only the first few and one that counts the rest."""
     seen: dict[str, int] = {}
-    for one in faults:
+    for one in violations:
         seen[one.rule] = seen.get(one.rule, 0) + 1
         if seen[one.rule] <= MOST_OF_ONE_RULE:
             yield one
     for rule, count in seen.items():
         if count > MOST_OF_ONE_RULE:
-            yield Fault(rule, None, None, f"{count - MOST_OF_ONE_RULE} or more of these in this file")
+            yield Violation(rule, None, None, f"{count - MOST_OF_ONE_RULE} or more of these in this file")

@@ -12,7 +12,7 @@ from configvault.web.answer import Answer, Query, html
 from configvault.web.markup import Data, Markup, el, join
 from configvault.web.pages import layout
 from configvault.web.pages.snapshot import table
-from configvault.web.source import Source
+from configvault.web.view import SiteView
 
 _WIDEST = 100
 _AROUND = 3
@@ -20,7 +20,7 @@ _AROUND = 3
 _MOST_FILES = 20
 
 
-def page(source: Source, rest: str, _query: Query) -> Answer:
+def page(source: SiteView, rest: str, _query: Query) -> Answer:
     """Return the page of the rejected state that `rest` names."""
     found, changes = source.rejected(rest)
     facts = layout.facts(
@@ -50,7 +50,7 @@ def page(source: Source, rest: str, _query: Query) -> Answer:
 
 
 def _warnings(
-    source: Source, state: RejectedState, findings: Sequence[Finding], files: dict[str, FileShown | None]
+    source: SiteView, state: RejectedState, findings: Sequence[Finding], files: dict[str, FileShown | None]
 ) -> Markup | None:
     """Return the other findings, which would not have kept it from being recorded."""
     found = [one for one in findings if one.severity is not Severity.ERROR]
@@ -59,7 +59,9 @@ def _warnings(
     return join(el("h2", "Other warnings"), [_finding(source, state, one, files) for one in found])
 
 
-def _finding(source: Source, state: RejectedState, one: Finding, files: dict[str, FileShown | None]) -> Markup:
+def _finding(
+    source: SiteView, state: RejectedState, one: Finding, files: dict[str, FileShown | None]
+) -> Markup:
     place = one.path if one.line is None else f"{one.path}:{one.line}:{one.column or 1}"
     title = el(
         "h3", el("span", one.severity.value, class_=f"flag {one.severity.value}"), Data(" "), layout.path(place)
@@ -73,7 +75,7 @@ def _finding(source: Source, state: RejectedState, one: Finding, files: dict[str
 
 
 def _excerpt(
-    source: Source, state: RejectedState, one: Finding, files: dict[str, FileShown | None]
+    source: SiteView, state: RejectedState, one: Finding, files: dict[str, FileShown | None]
 ) -> Markup | None:
     """Return the line with those around it, and a caret below its column that is not read out."""
     if one.line is None:
@@ -102,7 +104,7 @@ def _excerpt(
     return join(pre, el("p", link) if file is not None else None)
 
 
-def _file(source: Source, id_: str, path: str, files: dict[str, FileShown | None]) -> FileShown | None:
+def _file(source: SiteView, id_: str, path: str, files: dict[str, FileShown | None]) -> FileShown | None:
     """Return a file of the state, read once; None where there is nothing to show of it."""
     if path not in files and len(files) < _MOST_FILES:
         files[path] = None

@@ -299,7 +299,8 @@ class Model:
             return one.id.removeprefix("backup_").startswith(digits)
 
         def hashed(one: Kept) -> bool:
-            return len(text) >= 7 and self.commits[one.id].startswith(text)
+            # What this very command has recorded has no commit that anybody could know.
+            return len(text) >= 7 and self.commits.get(one.id, "").startswith(text)
 
         # The content of a pruned snapshot is still there, under its commit alone.
         matching = [s for s in listed if named(s) or hashed(s)] or [s for s in vault.snapshots if hashed(s)]

@@ -97,6 +97,7 @@ def behind(place: Watched, tmp_path: Path) -> Iterator[Path]:
 def test_changes_behind_fuse_are_found(place: Watched, behind: Path) -> None:
     """What somebody changes behind the mount is recorded by polling, status says so, and no proof of events is claimed."""
     with place.daemon() as daemon:
+        daemon.rewind()
         said = daemon.wait("daemon.degraded", reason="polling")
         assert "of type fuse" in said["message"]
         (behind / "a.yaml").write_text("behind: 1\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import socket
@@ -381,6 +382,23 @@ def test_a_page_that_fails_says_no_content(pages: Pages, monkeypatch: pytest.Mon
 
 
 # --- where it listens
+
+
+@pytest.mark.parametrize("beginning", [b"", b"G", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: "])
+def test_those_who_wait_silence_nobody(place: Place, beginning: bytes) -> None:
+    """Two hundred connections that never finish their request keep nobody from asking, and do not stay."""
+    with showing(place) as pages, contextlib.ExitStack() as held:
+        host, _, port = pages.address.rpartition(":")
+        slow = [held.enter_context(socket.create_connection((host, int(port)), timeout=30)) for _ in range(200)]
+        for one in slow:
+            with contextlib.suppress(OSError):
+                one.sendall(beginning)
+        for _ in range(3):
+            assert pages.get("/health").status == 200
+            assert pages.get("/").status == 200
+        # The first of them was closed to make room.
+        with contextlib.suppress(ConnectionResetError):
+            assert slow[0].recv(1) == b""
 
 
 def test_unix_socket(place: Place, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from configvault.web.view import SiteView
 
 LIMITS: dict[str, Any] = {
     "threads": 2,
-    "connection_limit": 50,
+    # Never reached: past `MOST_OPEN` the one that has waited longest goes, so that nobody silences the rest by waiting.
+    "connection_limit": 1000,
     "backlog": 64,
     "channel_timeout": 30,
     "cleanup_interval": 15,
@@ -36,6 +37,7 @@ LIMITS: dict[str, Any] = {
 
 
 _PATIENCE_S = 5
+MOST_OPEN = 50
 
 
 class Server:
@@ -90,7 +92,24 @@ class Server:
 
 def _create(application: Application, polled: dict[int, Any], options: dict[str, Any]) -> Any:
     """Return waitress's server; its types leave open which of several classes it is."""
-    return create_server(application, map=polled, ident=None, **options)
+    server: Any = create_server(application, map=polled, ident=None, **options)
+    accept = server.handle_accept
+
+    def accept_one() -> None:
+        _make_room(server)
+        accept()
+
+    server.handle_accept = accept_one
+    return server
+
+
+def _make_room(server: Any) -> None:
+    """Close what has been open longest without a whole request; called in the polling thread."""
+    waiting = [one for one in list(server.active_channels.values()) if not one.requests]
+    for one in sorted(waiting, key=lambda one: one.creation_time):
+        if len(server.active_channels) < MOST_OPEN:
+            return
+        one.handle_close()
 
 
 def serve(listen: str, source: SiteView, *, token: str | None = None, metrics_only: bool = False) -> Server:

@@ -68,6 +68,14 @@ def test_every_outcome_has_its_row() -> None:
     assert set(typing.get_args(Outcome)) == set(metrics_of.ROWS)
 
 
+def test_the_old_name_of_a_metric_stays_for_one_release() -> None:
+    """What alerts and dashboards of the last release ask for has the same value under its new name."""
+    found = metrics()
+    since = value(found, "configvault_live_rejected_since_timestamp_seconds")
+    assert since == NOON.timestamp()
+    assert value(found, "configvault_live_refused_since_timestamp_seconds") == since
+
+
 def test_outcomes_are_counted() -> None:
     """Counters say what happened, once each."""
     found = busy()

@@ -97,7 +97,7 @@ def test_daemon_shows_and_notifies_and_keeps_secrets(running: Running) -> None:
     assert (status["daemon"]["running"], status["daemon"]["pid"]) == (True, daemon.process.pid)
     assert (status["valid"], status["rejected"]) == (False, rejected)
     assert running.metric("configvault_live_is_latest") == 0
-    assert running.metric("configvault_live_refused_since_timestamp_seconds") > 0
+    assert running.metric("configvault_live_rejected_since_timestamp_seconds") > 0
     assert running.metric("configvault_rejections_total", rule="yaml-syntax") == 1
     assert running.metric("configvault_snapshots", trigger="change") == 1
     assert running.metric("configvault_watching") == 1

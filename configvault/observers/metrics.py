@@ -72,7 +72,7 @@ class Metrics:
         )
         self._rejections = Counter(
             "configvault_rejections",
-            "Refused states by the rules that refused them.",
+            "Rejected states by the rules that rejected them.",
             ["rule"],
             registry=registry,
         )
@@ -365,7 +365,7 @@ class _Gauges(Collector):
 
 
 def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
-    yield "configvault_rejected_states", "Refused states kept in the vault.", f.rejected
+    yield "configvault_rejected_states", "Rejected states kept in the vault.", f.rejected
     yield "configvault_files", "Files and links in the root.", f.files
     yield "configvault_vault_size_bytes", "What the vault takes on disk.", f.vault_bytes
     yield "configvault_last_snapshot_timestamp_seconds", "When the latest snapshot was taken.", _at(f.latest_at)
@@ -374,7 +374,11 @@ def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     took = f.last_load_ok
     yield "configvault_last_load_successful", "1 where the service took what it was last told to load.", took
     since = _at(f.rejected_since)
-    yield "configvault_live_refused_since_timestamp_seconds", "When the state that is live was refused.", since
+    help_ = "When the state that is live was first rejected."
+    yield "configvault_live_rejected_since_timestamp_seconds", help_, since
+    # Dashboards and alerts of 0.1 ask for the old name; it goes with the next release.
+    old = "Old name of configvault_live_rejected_since_timestamp_seconds."
+    yield "configvault_live_refused_since_timestamp_seconds", old, since
     until = _at(f.pending_until)
     yield (
         "configvault_rollback_pending_until_timestamp_seconds",

@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model hunt mutants test-crash test-crash-sample test-systemd test-packages bench soak man dist deb pins clean
+.PHONY: help setup demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages bench soak man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -58,6 +58,9 @@ model: $(VENV)/.dev ## play a model beside the real thing, two minutes or longer
 $(VENV)/.mutants: requirements/mutants.txt $(VENV)/.dev
 	$(PIP) -r requirements/mutants.txt
 	@touch $@
+
+messages: $(VENV)/.dev ## bring the catalogues of messages up to date; prints what has to be translated
+	cd tests && PYTHONPATH=.:.. ../$(BIN)/python catalogue.py
 
 mutants: $(VENV)/.mutants ## change the program a little, many times: which changes does no test notice? (ARGS='--sample 50 root/')
 	$(BIN)/python tests/mutants.py --jobs $(JOBS) $(ARGS)

@@ -81,8 +81,8 @@ def text(message: str) -> str:
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """Return `one` or `many`, whichever goes with `count`, which stands for `{n}` in it."""
-    return _catalogue(_spoken.get()).ngettext(one, many, count).replace("{n}", str(count))
+    """Return `one` or `many`, whichever goes with `count`, which takes the place of `{n}` in it."""
+    return text(one if count == 1 else many).replace("{n}", str(count))
 
 
 def sentence(said: str) -> str:

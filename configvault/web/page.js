@@ -4,13 +4,12 @@
 for (const command of document.querySelectorAll("pre.command")) {
   if (!navigator.clipboard) break;
   const button = document.createElement("button");
-  const zh = document.documentElement.lang.startsWith("zh");
   button.type = "button";
   button.className = "copy";
-  button.textContent = zh ? "复制" : "Copy";
+  button.textContent = document.body.dataset.copy;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(command.textContent);
-    button.textContent = zh ? "已复制" : "Copied";
+    button.textContent = document.body.dataset.copied;
   });
   command.after(button);
 }

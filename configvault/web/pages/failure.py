@@ -16,4 +16,4 @@ def page(source: SiteView, status: int, error: ConfigvaultError) -> Markup:
     hint = layout.command(error.hint) if error.hint and error.hint.startswith("configvault") else None
     message = el("p", Data(language.sentence(error.message)), class_="lead")
     way = el("p", el("a", "Go to the history", href="/"))
-    return layout.page(source, _TITLES.get(status, "This page failed"), message, hint, way)
+    return layout.page(source, _TITLES.get(status) or "This page failed", message, hint, way)

@@ -15,6 +15,8 @@ from configvault.web.view import SiteView
 
 Document = Mapping[str, Any]
 _MOST_LEFT_OUT = 3
+# What the script writes on its buttons.
+_COPY = ("Copy", "Copied")
 _SPANS = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -35,7 +37,9 @@ def page(source: SiteView, title: Child, *content: Child, state: Markup | None =
     brand = el("a", Data("configvault"), href="/", class_="brand")
     banner = el("header", brand, place, el("nav", _links(), aria_label="Pages"), _languages())
     main = el("main", el("h1", title), state, *content, id="main")
-    body = el("body", el("a", "Skip to the content", href="#main", class_="skip"), banner, main)
+    skip = el("a", "Skip to the content", href="#main", class_="skip")
+    copy, copied = (language.text(word) for word in _COPY)
+    body = el("body", skip, banner, main, data_copy=copy, data_copied=copied)
     said = language.current().replace("_", "-")
     return join(Markup("<!doctype html>\n"), el("html", head, body, lang=said), Data("\n"))
 

@@ -29,7 +29,7 @@ _SHOWN_ATTRIBUTES = {"aria_label", "title", "placeholder", "state"}
 # Words that are shown although no string of the pages has them.
 WORDS = (
     *(str(one) for one in Trigger), *(str(one) for one in ChangeKind), *(str(one) for one in Severity),
-    "latest", "loaded", "good", "backup", "verify", "drill", "events", "polling", "upkeep",
+    "latest", "loaded", "good", "backup", "verify", "drill", "events", "polling", "upkeep", "line", "lines",
 )  # fmt: skip
 
 

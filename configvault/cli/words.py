@@ -28,14 +28,14 @@ def findings(found: Iterable[Finding], hint: Hint) -> Iterator[str]:
     """Yield findings as compilers print them: `path:line:column: severity rule: message`, the line, a caret."""
     for one in found:
         # Of all files together there is no path.
-        place = printable(one.path) or "the directory"
+        place = printable(one.path) or language.text("the directory")
         if one.line is not None:
             place += f":{one.line}" + (f":{one.column}" if one.column is not None else "")
-        yield f"{place}: {one.severity} {one.rule}: {printable(one.message)}"
+        yield f"{place}: {one.severity} {one.rule}: {printable(language.sentence(one.message))}"
         if one.excerpt is not None:
             yield from _excerpt(one.excerpt, one.column)
         if one.hint:
-            yield f"    hint: {printable(hint(one.hint))}"
+            yield f"    hint: {printable(hint(language.sentence(one.hint)))}"
 
 
 def stood(number: int, hint: Hint) -> Iterator[str]:

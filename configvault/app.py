@@ -16,7 +16,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from configvault import config, who
-from configvault.core import metadata
+from configvault.core import language, metadata
 from configvault.core.errors import UsageError
 from configvault.core.frozen import frozen, replace
 from configvault.core.model import (
@@ -490,7 +490,8 @@ def notifier(site: Site, *heard: Callable[[str, str], None]) -> Notifier:
     from configvault.observers.notify import About, Notifier
 
     hide = Redactor(site.vault.redaction_key()).text
-    about = About(site.root.path, site.host, site.now, hide, site.environ)
+    spoken = language.configured(site.settings.language, site.environ)
+    about = About(site.root.path, site.host, site.now, hide, site.environ, spoken, site.in_place)
     return Notifier(site.settings.notify, about, *heard)
 
 

@@ -18,18 +18,22 @@ from babel.messages.pofile import read_po, write_po
 
 from configvault.core.language import DOMAIN, ENGLISH, LANGUAGES
 from configvault.core.model import ChangeKind, Severity, Trigger
+from configvault.core.settings import EVENTS
+from configvault.observers.formats import FIRST
 
 PACKAGE = Path(__file__).parent.parent / "configvault"
 LOCALE = PACKAGE / "locale"
 # Rooms whose sentences people read where something is wrong.
 SPOKEN = ("validators", "coze")
+# Titles of notifications.
+EVENTS_MODULE = "core/rendering/events.py"
 # In the pages: what is told to the browser, and what only looks things up.
 _NOT_SHOWN = {"Data", "quoted", "get", "el_attribute", "partition", "rpartition", "startswith", "strftime", "removeprefix", "path", "command", "compile", "text", "Answer"}  # fmt: skip
 _SHOWN_ATTRIBUTES = {"aria_label", "title", "placeholder", "state"}
 # Words that are shown although no string of the pages has them.
 WORDS = (
     *(str(one) for one in Trigger), *(str(one) for one in ChangeKind), *(str(one) for one in Severity),
-    "latest", "loaded", "good", "backup", "verify", "drill", "events", "polling", "upkeep", "line", "lines",
+    "latest", "loaded", "good", "backup", "verify", "drill", "events", "polling", "upkeep", "line", "lines", *EVENTS, FIRST,
 )  # fmt: skip
 
 
@@ -79,7 +83,11 @@ _SINGLE = {"degraded", "pending", "live", "daemon", "watch", "source", "everythi
 
 def of_sentences() -> set[str]:
     """Return the sentences of findings and their hints."""
-    found: set[str] = set()
+    found = {
+        text
+        for text in _templates(ast.parse((PACKAGE / EVENTS_MODULE).read_text()))
+        if _is_sentence(text) and not text.startswith("{")
+    }
     for room in SPOKEN:
         for path in sorted((PACKAGE / room).rglob("*.py")):
             if path.name == "schema.py":  # for editors, which have a language of their own

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from configvault.core import language
 from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
 
 if TYPE_CHECKING:
@@ -71,7 +72,9 @@ class Context:
         """Return the configuration; `keep` what it says for later commands; raises ConfigError."""
         from configvault import app
 
-        return app.load_settings(self.config_path, self.environ, keep=keep)
+        settings = app.load_settings(self.config_path, self.environ, keep=keep)
+        language.prefer(settings.language)
+        return settings
 
     def site(self, settings: Settings | None = None, *, create: bool = False, keep: bool = False) -> Site:
         """Return the site of the configuration, or of `settings`; `keep` as in `settings()`.

@@ -13,6 +13,7 @@ from typing import Any
 
 from configvault.cli import parser
 from configvault.cli.context import Context
+from configvault.core import language
 from configvault.core.errors import ConfigvaultError, InternalError
 from configvault.core.exits import Exit
 
@@ -36,7 +37,8 @@ def run(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = N
     try:
         args = _parsed(words)
         context.take(args)
-        code: int = args.run(context, args)
+        with language.spoken(language.of_environment(context.environ)):
+            code: int = args.run(context, args)
         sys.stdout.flush()
         return code
     except ConfigvaultError as error:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from configvault.cli.output import printable, width
+from configvault.core import language
 from configvault.core.model import Change, ChangeKind, Finding, HealthReport, ReloadReport, Severity, Snapshot
 
 if TYPE_CHECKING:

@@ -9,14 +9,18 @@ values in it, which is recognised by the message that it was made from.
 from __future__ import annotations
 
 import contextlib
-import gettext
 import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from functools import cache
-from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
 
 ENGLISH = "en"
+# As the configuration says it: the language of the environment, and on the page of the browser.
+AUTO = "auto"
 LANGUAGES = {ENGLISH: "English", "zh_CN": "中文"}
 DOMAIN = "configvault"
 # Nothing that is longer was made from one of our messages.
@@ -36,13 +40,19 @@ def spoken(language: str) -> Iterator[None]:
         _spoken.reset(before)
 
 
+def prefer(language: str) -> None:
+    """Look up messages in `language` until the end of the block around it; `AUTO` changes nothing."""
+    if language in LANGUAGES:
+        _spoken.set(language)
+
+
 def current() -> str:
     """Return the language that is spoken in this thread."""
     return _spoken.get()
 
 
-def wanted(accept: str) -> str:
-    """Return the language that an `Accept-Language` header asks for first, of those that there are."""
+def wanted(accept: str) -> str | None:
+    """Return the language that an `Accept-Language` header asks for first, None where it names none that there is."""
     ranked = []
     for number, part in enumerate(accept[:200].split(",")):
         tag, _, quality = part.strip().partition(";q=")
@@ -50,7 +60,7 @@ def wanted(accept: str) -> str:
             ranked.append((-float(quality or 1), number, tag.lower()))
         except ValueError:
             continue
-    return next((found for _, _, tag in sorted(ranked) if (found := _known(tag))), ENGLISH)
+    return next((found for _, _, tag in sorted(ranked) if (found := _known(tag))), None)
 
 
 def of_environment(environ: Mapping[str, str]) -> str:
@@ -62,13 +72,22 @@ def of_environment(environ: Mapping[str, str]) -> str:
     return next((found for one in said if (found := _known(one.partition(".")[0].lower()))), ENGLISH)
 
 
+def configured(said: str, environ: Mapping[str, str] | None = None) -> str:
+    """Return the language that the configuration names; for `AUTO` that of the environment."""
+    return of_environment(environ or {}) if said == AUTO else said
+
+
 def _known(tag: str) -> str | None:
     """Return which of the languages a tag (`zh-cn`, `zh_CN`, `en`) names."""
     return next((one for one in LANGUAGES if tag.replace("-", "_").partition("_")[0] == one[:2]), None)
 
 
 @cache
-def _catalogue(language: str) -> gettext.NullTranslations:
+def _catalogue(language: str) -> NullTranslations:
+    # Most commands say nothing that is looked up.
+    import gettext
+    from importlib.resources import as_file, files
+
     if language == ENGLISH:
         return gettext.NullTranslations()
     with as_file(files("configvault") / "locale") as folder:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configvault.core.frozen import field, frozen
+from configvault.core.language import AUTO, LANGUAGES
 
 # What is sent with a request: nothing, a text, or what JSON can say.
 Body = str | dict[str, Any] | list[Any] | None
@@ -400,6 +401,7 @@ class Settings:
     root: str = field(metadata=allowed("path"))
     vault: str = field(metadata=allowed("path"))
     timezone: str = field(default="local", metadata=allowed("timezone"))
+    language: str = field(default=AUTO, metadata=allowed(choices=(AUTO, *LANGUAGES)))
     host: str | None = field(default=None, metadata=allowed("host"))
     watch: WatchSettings = WatchSettings()
     validate: ValidateSettings = ValidateSettings()

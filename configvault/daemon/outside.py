@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import configvault
 from configvault import app
+from configvault.core import language
 from configvault.core.errors import ConfigvaultError
 from configvault.core.outcome import FailureOutcome
 from configvault.core.timeline import ServiceShown
@@ -91,6 +92,11 @@ class Shown(Browser):
         """Return what a scraper gets."""
         self._hear()
         return self.counted.render(accept)
+
+    @property
+    def language(self) -> str:
+        """Return the language that the configuration names, else that of the environment."""
+        return language.configured(self._site.settings.language, self._site.environ)
 
     @property
     def place(self) -> tuple[str, str]:

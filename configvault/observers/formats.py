@@ -9,12 +9,16 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from configvault.core import language
 from configvault.core.escapes import one_line
+from configvault.core.rendering import events
 
 Body = Mapping[str, Any]
 
 _COLOURS = {"info": "#2e7d32", "warning": "#b26a00", "error": "#c62828"}
 _LONGEST_TEXT = 3000
+MOST_FINDINGS = 5
+FIRST = "[configvault] {event} on {place}"
 # They have no escape of their own; these signs look the same and mean nothing.
 _FULL_WIDTH = str.maketrans({"<": "\uff1c", ">": "\uff1e", "@": "\uff20"})
 
@@ -37,12 +41,18 @@ def refusal(format_: str, answer: bytes) -> str | None:
 
 
 def text(notification: Body) -> str:
-    """Return the lines that people read."""
-    lines = [
-        f"[configvault] {notification['event']} on {notification['host']}: {notification['root']}",
-        str(notification["title"]),
-    ]
-    lines += [_finding(one) for one in _findings(notification["outcome"])[:5]]
+    """Return the lines that people read, in the language that is spoken: what, where, who, why, and the command that helps."""
+    outcome = notification["outcome"]
+    place = f"{notification['host']}: {notification['root']}"
+    first = (
+        language.text(FIRST).replace("{event}", language.text(notification["event"])).replace("{place}", place)
+    )
+    lines = [first, _title(str(notification["title"]))]
+    if who := _actor(outcome):
+        lines.append(f"{language.text('By')}: {who}")
+    lines += [_finding(one) for one in _findings(outcome)[:MOST_FINDINGS]]
+    if command := notification.get("command"):
+        lines.append(f"{language.text('What to do')}: {command}")
     return "\n".join(map(one_line, lines))[:_LONGEST_TEXT]
 
 
@@ -52,7 +62,19 @@ def _findings(outcome: Body) -> list[Body]:
 
 def _finding(one: Body) -> str:
     place = one["path"] if one["line"] is None else f"{one['path']}:{one['line']}"
-    return f"{place}: {one['message']}"
+    hint = f" ({language.sentence(one['hint'])})" if one.get("hint") else ""
+    return f"{place}: {language.sentence(one['message'])} [{one['rule']}]{hint}"
+
+
+def _title(title: str) -> str:
+    phrase = next((one for one in events.PHRASES if title.startswith(f"{one} ")), "")
+    return language.text(phrase) + title.removeprefix(phrase) if phrase else language.sentence(title)
+
+
+def _actor(outcome: Body) -> str | None:
+    """Return who did it, as far as that is known."""
+    parts = (outcome, *(outcome.get(name) for name in ("recorded", "snapshot", "deployed")))
+    return next((one["actor"] for one in parts if isinstance(one, Mapping) and one.get("actor")), None)
 
 
 def _json(notification: Body) -> Body:

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from configvault.calls.http import CallError
-from configvault.core import backoff
+from configvault.core import backoff, language
 from configvault.core.frozen import field, frozen
 from configvault.core.outcome import Outcome
 from configvault.core.rendering import events
@@ -26,18 +26,33 @@ LONGEST_QUEUE = 100
 ATTEMPTS = 3
 FIRST_PAUSE_S = 1.0
 
+# The command that shows more, or helps, by the event's name.
+COMMANDS = {
+    "rejected": "configvault rejected show",
+    "pending": "configvault confirm",
+    "rolled_back": "configvault status",
+    "undone": "configvault status",
+    "reload_failed": "configvault reload",
+    "degraded": "configvault doctor",
+    "failed": "configvault doctor",
+}
 _TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)
 
 
 @frozen
 class About:
-    """Where the outcomes come from, and what keeps secrets out of what is told."""
+    """Where the outcomes come from, and what keeps secrets out of what is told, in which language.
+
+    `whole` adds to a command what it needs to be pasted.
+    """
 
     root: str
     host: str
     now: Callable[[], datetime]
     hide: Callable[[str], str]
     environ: Mapping[str, str] = field(repr=False, default_factory=dict)
+    language: str = language.ENGLISH
+    whole: Callable[[str], str] = str
 
 
 Heard = Callable[[str, str], None]
@@ -74,6 +89,7 @@ class Notifier:
             "at": about.now().isoformat(timespec="seconds"),
             "host": about.host,
             "root": about.root,
+            "command": about.whole(COMMANDS[event.name]) if event.name in COMMANDS else None,
             "outcome": events.discreet(event.document, about.hide),
         }
 
@@ -169,11 +185,13 @@ class _Target:
 
         settings = self.settings
         headers = {"Content-Type": "application/json", **settings.headers}
+        with language.spoken(self._about.language):
+            body = formats.body(settings.format, notification)
         request = Request(
             settings.url or "",
             "POST",
             headers,
-            formats.body(settings.format, notification),
+            body,
             settings.timeout,
             proxies.of(self._about.environ),
         )

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from configvault.core import language
 from configvault.core.errors import UnknownReferenceError
 from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.rendering.textdiff import CONTEXT_LINES, file_diff
@@ -114,6 +115,12 @@ class Browser:
                     f"{reference!r} is not a rejected state", "configvault rejected list"
                 )
             return found, history.changes_of(site, found)
+
+    @property
+    def language(self) -> str:
+        """Return the language that the configuration names, English where it names none."""
+        with self.looking() as site:
+            return language.configured(site.settings.language)
 
     @property
     def place(self) -> tuple[str, str]:

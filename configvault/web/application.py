@@ -93,7 +93,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        with language.spoken(_language(environ)):
+        with language.spoken(_language(environ, self._source)):
             answer = self._answer(environ)
         headers = [
             ("Content-Type", answer.content_type),
@@ -172,9 +172,9 @@ def _query(environ: dict[str, Any]) -> Query:
     return query
 
 
-def _language(environ: dict[str, Any]) -> str:
+def _language(environ: dict[str, Any], source: SiteView) -> str:
     """Return what the reader chose (a cookie), else what the browser prefers, else what the configuration says."""
     chosen = _CHOSEN.search(environ.get("HTTP_COOKIE", ""))
     if chosen is not None and chosen[1] in language.LANGUAGES:
         return chosen[1]
-    return language.wanted(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    return language.wanted(environ.get("HTTP_ACCEPT_LANGUAGE", "")) or source.language

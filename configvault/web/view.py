@@ -63,6 +63,11 @@ class SiteView(Protocol):
         ...
 
     @property
+    def language(self) -> str:
+        """Return the language for those whose browser asks for none of ours."""
+        ...
+
+    @property
     def place(self) -> tuple[str, str]:
         """Return the name of the host and the path of the root."""
         ...

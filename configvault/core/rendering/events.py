@@ -132,6 +132,10 @@ _DEPLOYMENTS = {
 }
 
 
+PHRASES = (*(words for _, _, words in _ENDS.values()), *(words for _, _, words in _DEPLOYMENTS.values()))
+"""What a title begins with where a name follows."""
+
+
 def _reloaded(outcome: ReloadOutcome) -> Event:
     of = outcome.snapshot or "what is live"
     why = _untaken(outcome.reload, outcome.health)

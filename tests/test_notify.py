@@ -153,7 +153,7 @@ def test_slack_text_is_escaped() -> None:
     body = json.loads(formats.body("slack", notification))
     assert body["text"] == "[configvault] rejected on h: /r"
     assert body["attachments"][0]["text"].splitlines() == [
-        "&lt;!channel&gt;", "a.yaml:3: no &lt;closing&gt; &amp; bracket",
+        "&lt;!channel&gt;", "By: ann (uid 7, login)", "a.yaml:3: no &lt;closing&gt; &amp; bracket [yaml-syntax]",
     ]  # fmt: skip
 
 
@@ -223,3 +223,18 @@ def test_secrets_are_hidden() -> None:
         notifier.close()
     assert "abcDEF1234567890" not in service.asked[0]
     assert "Update token=<secret#" in json.loads(service.asked[0].partition("\r\n\r\n")[2])["title"]
+
+
+def test_a_chat_reads_it_in_its_language(tmp_path: Path) -> None:
+    """What, who, why and the command that helps are said in the language that is configured; JSON is not."""
+    told = {"event": "rejected", "level": "error", "title": "rejected, kept as rejected_1: no title of ours", "host": "h", "root": "/r",
+            "command": "configvault rejected show", "outcome": events.event(REJECTED).document}  # fmt: skip
+    with language.spoken("zh_CN"):
+        lines = json.loads(formats.body("wecom", told))["text"]["content"].splitlines()
+        assert json.loads(formats.body("json", told)) == told
+    assert lines[:3] == [
+        "[configvault] h: /r 被拒绝",
+        "被拒绝，保存为 rejected_1：no title of ours",
+        "操作者: ann (uid 7, login)",
+    ]
+    assert lines[-1] == "怎么办: configvault rejected show"

@@ -72,7 +72,7 @@ def test_the_language_that_the_environment_asks_for(environ: dict[str, str], fou
 def test_any_text_is_looked_up_without_harm(one: str, other: str) -> None:
     """Whatever stands in a sentence comes out of it, and a text that is none of ours stays as it is."""
     with language.spoken("zh_CN"):
-        assert language.sentence(f"{one}\0{other}") == f"{one}\0{other}"
+        assert language.sentence(f"\1{one}\0{other}\1") == f"\1{one}\0{other}\1"
     assert language.sentence(one) == one
 
 

@@ -96,7 +96,7 @@ def _catalogue(language: str) -> NullTranslations:
 
 def text(message: str) -> str:
     """Return a fixed message in the language that is spoken."""
-    return _catalogue(_spoken.get()).gettext(message) if message.strip() else message
+    return _catalogue(_spoken.get()).gettext(message) if message else message
 
 
 def counted(count: int, one: str, many: str) -> str:
@@ -107,7 +107,8 @@ def counted(count: int, one: str, many: str) -> str:
 def sentence(said: str) -> str:
     """Return a finished sentence in the language that is spoken; as it is where it was made from no known message."""
     language = _spoken.get()
-    if language == ENGLISH or len(said) > _LONGEST:
+    # The empty message is the catalogue's own head.
+    if language == ENGLISH or not said or len(said) > _LONGEST:
         return said
     fixed = _catalogue(language).gettext(said)
     if fixed != said:

@@ -8,6 +8,7 @@ import threading
 import time
 
 from configvault.core.errors import ConfigvaultError, OfferError, UntrustedError
+from configvault.core.pattern import pattern
 from configvault.core.replicas import Why
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
@@ -21,8 +22,10 @@ _HINTS = {
     Why.LOGIN: "set source.key (ssh), or source.user and source.token (https)",
     Why.HOST_KEY: "ssh-keyscan it, compare the key, put it into the file of source.known_hosts",
 }
-_COMMIT = re.compile(r"[0-9a-f]{40}")
+_COMMIT = pattern(r"[0-9a-f]{40}")
 _REF = "refs/configvault/candidate"
+# Source: git's fsck.c, as index-pack and unpack-objects print it.
+_BAD_OBJECT = pattern(r"^error: object [0-9a-f]{40}: (\w+: .*)$", re.MULTILINE)
 _MEASURE_S = 0.25
 # A branch and a tag of one name, and what the tag points at, are three lines.
 _MOST_ANSWER = 1 << 20
@@ -102,6 +105,10 @@ class Offered:
                 f"{self.name} sends more than {most_bytes} bytes for {ref!r}: it was not fetched",
                 "is it the right repository? a smaller one takes only the plugin directory",
             )
+        if ran.code != 0 and (bad := _BAD_OBJECT.search(ran.err)):
+            # It was sent, and git refuses it: to ask again would bring the same.
+            said = reasons.printable(bad[1], self._address)
+            raise OfferError(f"{self.name} sends what no repository may hold for {ref!r}: {said}", "git fsck, there")
         if ran.code != 0:
             raise self._failure(ran)
         commit = self._asked(git, ["rev-parse", "--verify", f"{_REF}^{{commit}}"]).strip()

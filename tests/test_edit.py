@@ -118,10 +118,12 @@ def test_somebody_else_was_faster(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("plugins", 2), ("../outside", 2), ("a.yaml.swp", 2), ("/etc/passwd", 2)]
+    ("path", "code"),
+    [("plugins", 2), ("../outside", 2), ("a.yaml.swp", 2), ("x.d~/y/new.yaml", 2), ("/etc/passwd", 2)],
 )
 def test_what_cannot_be_edited(place: Place, path: str, code: int) -> None:
     """A folder, a path that leads out and an ignored name are refused before the editor starts."""
+    place.configure('watch: {ignore: ["*.swp", "x.d~"]}\n')
     done = edit(place, "edit", path, command=editor(place, f"touch {place.base}/started"))
     assert (done.code, (place.base / "started").exists()) == (code, False), done
 

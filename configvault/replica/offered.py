@@ -108,7 +108,9 @@ class Offered:
         if ran.code != 0 and (bad := _BAD_OBJECT.search(ran.err)):
             # It was sent, and git refuses it: to ask again would bring the same.
             said = reasons.printable(bad[1], self._address)
-            raise OfferError(f"{self.name} sends what no repository may hold for {ref!r}: {said}", "git fsck, there")
+            raise OfferError(
+                f"{self.name} sends what no repository may hold for {ref!r}: {said}", "git fsck, there"
+            )
         if ran.code != 0:
             raise self._failure(ran)
         commit = self._asked(git, ["rev-parse", "--verify", f"{_REF}^{{commit}}"]).strip()

@@ -41,8 +41,7 @@ def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
         live = scan.live(site, stage)
         for path in dict.fromkeys(within(path) for path in paths):
             entry = live.state.find(path)
-            prefix, _, name = path.rpartition("/")
-            reason = site.root.names.reason_to_leave_out(name, prefix + "/" if prefix else "")
+            reason = _left_out(site, path)
             if reason is not None:
                 raise UsageError(
                     f"{path!r} is not recorded: {reason}", "edit it with an editor, as any other file"
@@ -56,6 +55,14 @@ def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
                 file.write(body)
             made.append(Copy(path, place, entry.blob if isinstance(entry, Entry) else None))
     return tuple(made)
+
+
+def _left_out(site: Site, path: str) -> str | None:
+    """Return why a path, or a folder above it, is in no snapshot, None if it is."""
+    parts = path.split("/")
+    above = ("".join(f"{part}/" for part in parts[:depth]) for depth in range(len(parts)))
+    reasons = (site.root.names.reason_to_leave_out(*pair) for pair in zip(parts, above, strict=True))
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def edited(site: Site, made: Sequence[Copy]) -> Mapping[Copy, bytes]:

@@ -11,10 +11,15 @@ from configvault.core.replicas import Trouble, Why
 from configvault.replica.address import Address
 
 _LONGEST = 200
+_MOST_SAID, _LONGEST_LINE = 32 * 1024, 1000
 
 # The first that matches is the reason: what is said of a full disk is followed by what is said of its consequences.
 _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
-    (Why.FULL, r"no space left|disk quota exceeded|exceeds? .*(quota|limit)",
+    # A hook or a forge that takes no file of that size: room would not help.
+    (Why.REFUSED, r"exceeds? .*(file|object|blob|push|maximum)\S* size|(file|object|blob|pack) .*(exceeds|is larger than|is too (large|big))"
+     r"|(size|limit) .*exceeded for (file|object|blob)|exceeds? .*\bsize limit",
+     "it takes nothing that large", "raise its limit, or lower `validate.max_file_size` here so that such files are not recorded"),
+    (Why.FULL, r"no space left|disk quota exceeded|exceed(s|ed)? .*quota|quota .*exceeded|repository .*exceeds? .*limit",
      "it has no room", "make room there; the next push then catches up"),
     (Why.UNREACHABLE, r"cannot run ssh", "ssh is missing", "apt-get install openssh-client"),
     (Why.HOST_KEY, r"host key verification failed|remote host identification has changed|no .* host key is known",
@@ -48,16 +53,51 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
 )  # fmt: skip
 
 
+# What the server writes for people, and in brackets behind the name of a ref. Source: git's sideband.c, send-pack.c.
+_FROM_SERVER = (r"^remote:[ \t]*(\S.*)$", r"\[remote rejected\].*\(([^()]+)\)\s*$")
+_TELLING = r"error|fatal|denied|declined|refus|reject|fail|protect|exceed|not allowed|invalid|expired|forbidden"
+_NOT_GIVEN = r"could not read (username|password)|terminal prompts disabled|load key .*: "
+_REFUSED_LOGIN = "it refused the login that was given"
+_VALID = "is the key or the token still valid, and may it write there? set `key` (ssh), or `user` and `token` (https), of this replica"
+
+
 def reason(said: str, address: Address) -> Trouble:
     """Return why git failed, from what it and the server said."""
+    said = _bounded(said)
     for why, pattern, words, hint in _REASONS:
         match = re.search(pattern, said, re.IGNORECASE)
         if match is not None:
-            line = said[: match.end()].count("\n")
-            return Trouble(why, f"{words}: {printable(said.splitlines()[line], address)}", hint)
+            line = _with_server(said.splitlines()[said[: match.end()].count("\n")], said, address)
+            given = why is Why.LOGIN and (address.password or address.ssh_key)
+            if given and not re.search(_NOT_GIVEN, said, re.IGNORECASE):
+                return Trouble(why, f"{_REFUSED_LOGIN}: {line}", _VALID)
+            return Trouble(why, f"{words}: {line}", hint)
     lines = [line for line in said.splitlines() if line.strip()]
     last = next((line for line in reversed(lines) if re.match(r"(remote: )?(fatal|error)", line)), None)
-    return Trouble(Why.REFUSED, f"it refused: {printable(last or (lines or ['no message'])[-1], address)}")
+    return Trouble(
+        Why.REFUSED, f"it refused: {_with_server(last or (lines or ['no message'])[-1], said, address)}"
+    )
+
+
+def _bounded(said: str) -> str:
+    """Return the beginning and the end of what was said, in lines of a bounded length: patterns take square time on longer ones."""
+    ends = said if len(said) <= 2 * _MOST_SAID else f"{said[:_MOST_SAID]}\n{said[-_MOST_SAID:]}"
+    return "\n".join(line[:_LONGEST_LINE] for line in ends.splitlines())
+
+
+def _with_server(line: str, said: str, address: Address) -> str:
+    """Return what was said, and what the server itself said of it: its own lines, and why it rejected a ref."""
+    parts = [printable(line, address)]
+    for pattern in _FROM_SERVER:
+        words = [
+            printable(found[1], address) for found in re.finditer(pattern, said, re.IGNORECASE | re.MULTILINE)
+        ]
+        chosen = next(
+            (one for one in words if re.search(_TELLING, one, re.IGNORECASE)), words[0] if words else ""
+        )
+        if chosen and not any(chosen in part for part in parts):
+            parts.append(chosen)
+    return "; ".join(parts)[: 2 * _LONGEST]
 
 
 def printable(line: str, address: Address) -> str:

@@ -171,9 +171,11 @@ class LazyValidator:
     def validate(self, state: State, within_s: float | None = None) -> Verdict:
         """Return the verdict on `state`; what is not validated `within_s` seconds is not accepted."""
         # What other programs and packages say may change without any rule of ours.
-        alone = self._memory is not None and state.before is None and not self._settings.commands
+        ours = self._memory is not None and not self._settings.commands
         # What was left out of the state is no part of its tree.
-        if alone and not state.tree.summary.leaves_out and not _has_external():
+        if not ours or state.tree.summary.leaves_out or _has_external():
+            return self._loaded().validate(state, within_s)
+        if state.before is None:
             known = self._known_trees()
             tree = metadata.snapshot_tree(state.tree).id
             if (found := known.pop(tree, None)) is None:
@@ -183,7 +185,11 @@ class LazyValidator:
             # What is asked for again is kept longest.
             known[tree] = found
             return Verdict(found)
-        return self._loaded().validate(state, within_s)
+        verdict = self._loaded().validate(state, within_s)
+        if not verdict.findings and self._loaded().is_settled:
+            # A state before it can only add findings: where there are none, there are none without it.
+            self._known_trees()[metadata.snapshot_tree(state.tree).id] = ()
+        return verdict
 
     def validate_again(self, state: State) -> Verdict:
         """Return the verdict on a state that was validated before, without programs of the site's own."""
@@ -230,19 +236,22 @@ def _rules(settings: ValidateSettings) -> str:
     import importlib.util
     import sys
 
-    import yaml
-
     import configvault
 
+    # Its place and its age say which version it is without loading it.
+    spec = importlib.util.find_spec("yaml")
+    found = os.stat(spec.origin) if spec is not None and spec.origin is not None else None
+    yaml = (found.st_ino, found.st_size, found.st_mtime_ns) if found is not None else None
     optional = importlib.util.find_spec("openapi_spec_validator") is not None
-    return repr((settings, configvault.__version__, yaml.__version__, sys.version, optional))
+    return repr((settings, configvault.__version__, yaml, sys.version, optional))
 
 
 @lru_cache(1)
 def _has_external() -> bool:
-    from importlib.metadata import entry_points
+    """Return whether another package has validators of its own; asked for with each state."""
+    from configvault.disk.installed import names_group
 
-    return bool(entry_points(group="configvault.validators"))
+    return names_group("configvault.validators")
 
 
 def open_site(

@@ -15,6 +15,9 @@ _NTFS_DOTGIT = pattern(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECA
 
 def is_git_reserved(name: str) -> bool:
     """Return whether `git fsck --strict` would refuse a tree with this name, as `.git` in any disguise."""
+    if name.isascii() and "git" not in name.lower():
+        # Every disguise below holds these letters, or characters that are not ASCII.
+        return False
     return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
 
 

@@ -184,10 +184,16 @@ def rejected_id(now: datetime, newest: str | None, taken: Callable[[str], bool])
     return _free_id(REJECTED_PREFIX, now, newest, taken)
 
 
+def _second(digits: str) -> datetime:
+    """Return the second that an id names; `strptime` would load half a dozen modules for it."""
+    date, _, time = digits.partition("_")
+    return datetime(int(date[:4]), int(date[4:6]), int(date[6:]), int(time[:2]), int(time[2:4]), int(time[4:]))
+
+
 def _free_id(prefix: str, now: datetime, newest: str | None, taken: Callable[[str], bool]) -> str:
     second = now.replace(tzinfo=None, microsecond=0)
     if newest is not None:
-        second = max(second, datetime.strptime(newest, prefix + _ID_FORMAT) + _SECOND)
+        second = max(second, _second(newest.removeprefix(prefix)) + _SECOND)
     while taken(prefix + second.strftime(_ID_FORMAT)):
         second += _SECOND
     return prefix + second.strftime(_ID_FORMAT)

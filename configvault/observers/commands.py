@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
+from configvault.core.frozen import as_dict
 from configvault.core.model import HealthReport, ReloadReport, Severity
 from configvault.core.outcome import (
     CommandOutcome,
@@ -35,7 +35,7 @@ class Recorder:
         """Write it down."""
         found = command_outcome(outcome, self._command, self._actor)
         if found is not None:
-            self._write(asdict(found))
+            self._write(as_dict(found))
 
 
 def command_outcome(outcome: Outcome, command: str, actor: str) -> CommandOutcome | None:

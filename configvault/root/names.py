@@ -32,6 +32,8 @@ class Names:
         self._name = _compile(p for p in patterns if "/" not in p and p not in _LITTER)
         shapes = "|".join(dict.fromkeys(_LITTER[p] for p in patterns if p in _LITTER))
         self._litter = re.compile(f"(?:{shapes})\\Z" if shapes else r"(?!)", re.DOTALL)
+        # Asked of every name in every look.
+        self._ignored = re.compile(f"{self._name.pattern}|{self._litter.pattern}", re.DOTALL)
         self._path = _compile(p.strip("/") for p in patterns if "/" in p)
         self._has_paths = any("/" in p for p in patterns)
         # Most names occur in many folders and in every look.
@@ -54,7 +56,7 @@ class Names:
         return lambda name: IGNORED if self._path.match(prefix + name) else self._reason(name)
 
     def _reason_of_name(self, name: str) -> str | None:
-        if self._name.match(name) or self._litter.match(name):
+        if self._ignored.match(name):
             return IGNORED
         if name.startswith(RESERVED_PREFIX):
             return f"names that begin with {RESERVED_PREFIX} are reserved"

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from configvault.calls import answers
+from configvault.core.frozen import as_dict
 from configvault.core.plugins import Plugin
 from configvault.core.settings import Body
 
@@ -122,7 +122,7 @@ def filler(saved: Saved, plugins: Plugins) -> answers.Fill:
         if not jmespath:
             return fill(text, saved)
         text = _jmespath(text, saved)
-        return text.replace(PLUGINS, _literal([asdict(one) for one in plugins()])) if PLUGINS in text else text
+        return text.replace(PLUGINS, _literal([as_dict(one) for one in plugins()])) if PLUGINS in text else text
 
     return put
 

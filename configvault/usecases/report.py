@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from configvault.core import times
 from configvault.core.errors import UsageError
-from configvault.core.frozen import field, mutable
+from configvault.core.frozen import as_dict, field, mutable
 from configvault.core.model import RejectedState, Trigger
 from configvault.usecases import history
 from configvault.usecases.history import Filter, Listed
@@ -115,10 +114,10 @@ def document(counted: Report, titles: Mapping[str, str]) -> dict[str, Any]:
             name: [{"name": key, **counts} for key, counts in ordered(name[:-1], rows)]
             for name, rows in tables.items()
         },
-        "releases": [asdict(one) | {"at": one.at.isoformat()} for one in counted.releases],
+        "releases": [as_dict(one) | {"at": one.at.isoformat()} for one in counted.releases],
         "titles": {name: titles[name] for name in counted.plugins if name in titles},
         "slowest": [
-            asdict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
+            as_dict(one) | {"at": one.at.isoformat(), "loaded_at": one.loaded_at.isoformat()}
             for one in counted.slowest
         ],
     }

@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
@@ -266,7 +265,7 @@ def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str, commit: str)
         return None
     until = site.now() + timedelta(seconds=purpose.confirm_s)
     target = purpose.target or site.vault.at(commit).id
-    token = secrets.token_hex(6)
+    token = os.urandom(6).hex()
     return Pending(
         token,
         until,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 
 from configvault.core.pattern import pattern
@@ -59,6 +58,9 @@ def remove_fetched(state: str) -> None:
     for name in os.listdir(state):
         found = _HALF_WRITTEN.fullmatch(name) if name.startswith(CANDIDATE) else None
         if found and not _is_alive(found[1]):
+            # Rarely; and to load it takes as long as to look here.
+            import shutil
+
             shutil.rmtree(os.path.join(state, name), ignore_errors=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import islice
 
@@ -506,8 +506,9 @@ def _when(committer: str) -> str:
     """Return the time of a committer's line as git prints it, empty where it is none that a calendar has."""
     try:
         seconds, zone = committer.rsplit(" ", 2)[1:]
-        moment = datetime.strptime(f"1970-01-01 00:00:00 {zone}", "%Y-%m-%d %H:%M:%S %z")
-        return datetime.fromtimestamp(int(seconds), moment.tzinfo).isoformat()
+        hours, minutes = int(zone[:3]), int(zone[0] + zone[3:])
+        there = timezone(timedelta(hours=hours, minutes=minutes))
+        return datetime.fromtimestamp(int(seconds), there).isoformat()
     except (ValueError, OverflowError, OSError):
         return ""
 

@@ -6,7 +6,7 @@ The file has no name, so nothing is left of it after a crash. What the validator
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import IO, Self
 
 from configvault.disk import durable
 from configvault.vault.batch import CHUNK
@@ -20,10 +20,8 @@ class Stage:
 
     def __init__(self, folder: str | None) -> None:
         """Spill into the directory `folder` (None: the system's temporary one)."""
-        import tempfile
-
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115 - closed on exit
-        self._folder = folder or tempfile.gettempdir()
+        self._folder = folder
+        self._spool: IO[bytes] | None = None
         self._where: dict[str, tuple[int, int]] = {}
         self._end = 0
 
@@ -31,7 +29,17 @@ class Stage:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._file.close()
+        if self._spool is not None:
+            self._spool.close()
+
+    @property
+    def _file(self) -> IO[bytes]:
+        """Return the file, which is made for the first bytes: most looks find none that are new."""
+        if self._spool is None:
+            import tempfile
+
+            self._spool = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=self._folder)  # noqa: SIM115 - closed on exit
+        return self._spool
 
     def __contains__(self, blob: str) -> bool:
         return blob in self._where
@@ -41,7 +49,7 @@ class Stage:
         self._file.seek(self._end)
         size = 0
         for piece in pieces:
-            with durable.naming(self._folder):
+            with durable.naming(self._folder or "the temporary folder"):
                 self._file.write(piece)
             size += len(piece)
         return self._end, size

@@ -6,10 +6,10 @@ Paths keep bytes that are not UTF-8 as lone surrogates, which `json.dumps` write
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from configvault.core.errors import ConfigError, ConfigvaultError, RejectedError
+from configvault.core.frozen import as_dict
 from configvault.core.model import Change, Finding, RejectedState, Snapshot, Verdict
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def change(value: Change) -> Document:
 
 def finding(value: Finding) -> Document:
     """Return a FINDING, with the offending line and what to do beside it."""
-    return asdict(value) | {"severity": value.severity.value}
+    return as_dict(value) | {"severity": value.severity.value}
 
 
 def rejected(value: RejectedState) -> Document:
@@ -115,8 +115,8 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "safety": outcome.safety,
         "recorded": snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
         "changes": [change(one) | counts.get(one.path, {}) for one in outcome.changes],
-        "reload": asdict(outcome.reload) if outcome.reload else None,
-        "health": [asdict(one) for one in outcome.health],
+        "reload": as_dict(outcome.reload) if outcome.reload else None,
+        "health": [as_dict(one) for one in outcome.health],
         "pending_until": outcome.pending_until.isoformat() if outcome.pending_until else None,
         "elapsed_seconds": outcome.elapsed_seconds,
         "left": list(outcome.left),
@@ -131,7 +131,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "left_out": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
         "without_attributes": list(outcome.bare),
         "without_setid": list(outcome.no_set_id),
-        "undoing": asdict(outcome.undoing) if outcome.undoing else None,
+        "undoing": as_dict(outcome.undoing) if outcome.undoing else None,
     }
 
 
@@ -141,7 +141,7 @@ def deployed(outcome: DeployOutcome) -> Document:
     return change_ | {
         "outcome": outcome.outcome.value,
         "target": snapshot(outcome.deployed) if outcome.deployed else None,
-        "source": asdict(outcome.source),
+        "source": as_dict(outcome.source),
         "changes": [change(one) for one in outcome.changes],
         "rejected": outcome.rejected.id if outcome.rejected else None,
         "findings": [finding(one) for one in outcome.findings],
@@ -174,8 +174,8 @@ NOTHING_DONE: Document = {
 
 def reloaded(outcome: ReloadOutcome) -> Document:
     """Return what `reload` prints."""
-    return asdict(outcome.reload) | {
-        "health": [asdict(one) for one in outcome.health],
+    return as_dict(outcome.reload) | {
+        "health": [as_dict(one) for one in outcome.health],
         "snapshot": outcome.snapshot,
     }
 
@@ -187,7 +187,7 @@ def rollout(outcome: RolloutOutcome) -> Document:
         "revision": outcome.revision,
         "error": outcome.error,
         "output": outcome.output,
-        "health": [asdict(one) for one in outcome.health],
+        "health": [as_dict(one) for one in outcome.health],
         "elapsed_seconds": outcome.elapsed_seconds,
     }
 

@@ -7,10 +7,9 @@ the quieter ones (`unchanged`, `planned`, `reloaded`, `well`, ...) never leave t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
-from configvault.core.frozen import frozen
+from configvault.core.frozen import as_dict, frozen
 from configvault.core.model import HealthReport, ReloadReport, healthy
 from configvault.core.outcome import (
     CommandOutcome,
@@ -157,7 +156,7 @@ def _untaken(reload: ReloadReport | None, health: tuple[HealthReport, ...]) -> s
 def _stands(outcome: ProbationOutcome) -> Event:
     title = f"{outcome.snapshot} was watched for {outcome.seconds:.0f}s"
     undecided = [f"health check {one.name!r}: {one.note}" for one in outcome.health if one.note]
-    document = {"snapshot": outcome.snapshot, "health": [asdict(one) for one in outcome.health]}
+    document = {"snapshot": outcome.snapshot, "health": [as_dict(one) for one in outcome.health]}
     return Event("watched", INFO, ", undecided: ".join([title, *undecided]), document)
 
 
@@ -198,8 +197,8 @@ def _restored(outcome: RestoreOutcome) -> Event:
         "kept": outcome.kept,
         "recorded": documents.snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
         "changes": [documents.change(one) for one in outcome.changes],
-        "reload": asdict(outcome.reload) if outcome.reload else None,
-        "health": [asdict(one) for one in outcome.health],
+        "reload": as_dict(outcome.reload) if outcome.reload else None,
+        "health": [as_dict(one) for one in outcome.health],
         "without_setid": list(outcome.no_set_id),
         "aside": list(outcome.aside),
     }
@@ -207,13 +206,13 @@ def _restored(outcome: RestoreOutcome) -> Event:
 
 
 def _failed(outcome: FailureOutcome) -> Event:
-    return Event("failed", ERROR, f"{outcome.doing} failed: {outcome.message}", asdict(outcome))
+    return Event("failed", ERROR, f"{outcome.doing} failed: {outcome.message}", as_dict(outcome))
 
 
 def _degraded(outcome: DegradedOutcome) -> Event:
     if outcome.cleared:
-        return Event("well", INFO, f"no longer {outcome.reason}", asdict(outcome))
-    return Event("degraded", WARNING, f"{outcome.reason}: {outcome.message}", asdict(outcome))
+        return Event("well", INFO, f"no longer {outcome.reason}", as_dict(outcome))
+    return Event("degraded", WARNING, f"{outcome.reason}: {outcome.message}", as_dict(outcome))
 
 
 def _watched(outcome: WatchOutcome) -> Event:
@@ -222,7 +221,7 @@ def _watched(outcome: WatchOutcome) -> Event:
 
 
 def _looked(outcome: LookOutcome) -> Event:
-    return Event("looked", INFO, f"looked after {outcome.events} events", asdict(outcome))
+    return Event("looked", INFO, f"looked after {outcome.events} events", as_dict(outcome))
 
 
 def _lived(outcome: DaemonOutcome) -> Event:
@@ -232,8 +231,8 @@ def _lived(outcome: DaemonOutcome) -> Event:
 
 def _verified(outcome: VerifyOutcome) -> Event:
     if outcome.ok:
-        return Event("verified", INFO, "the vault is intact", asdict(outcome))
-    return Event("failed", ERROR, f"the vault is damaged: {outcome.message}", asdict(outcome))
+        return Event("verified", INFO, "the vault is intact", as_dict(outcome))
+    return Event("failed", ERROR, f"the vault is damaged: {outcome.message}", as_dict(outcome))
 
 
 def _drilled(outcome: DrillOutcome) -> Event:
@@ -247,7 +246,7 @@ def _drilled(outcome: DrillOutcome) -> Event:
 
 
 def _kept_up(outcome: UpkeepOutcome) -> Event:
-    document = asdict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
+    document = as_dict(outcome) | {"dropped": list(outcome.dropped), "pruned": list(outcome.pruned)}
     done = (
         f"housekeeping dropped {len(outcome.dropped)} rejected states, pruned {len(outcome.pruned)} snapshots"
     )
@@ -260,7 +259,7 @@ def _kept_up(outcome: UpkeepOutcome) -> Event:
 
 def _commanded(outcome: CommandOutcome) -> Event:
     """Return what is quiet: the command itself has sent the notifications."""
-    return Event("command", INFO, f"{outcome.command}: {outcome.kind} {outcome.ended}", asdict(outcome))
+    return Event("command", INFO, f"{outcome.command}: {outcome.kind} {outcome.ended}", as_dict(outcome))
 
 
 ROWS: Mapping[type, Callable[[Any], Event]] = {

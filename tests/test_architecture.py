@@ -31,7 +31,7 @@ LAYERS: dict[str, set[str]] = {
     # The root and the vault are what this program is: use cases call them directly.
     "root": {"core", "disk"},
     "vault": {"core", "disk"},
-    "validators": {"core", "calls"},
+    "validators": {"core", "disk", "calls"},
     "coze": {"core", "calls", "validators"},
     "service": {"core", "calls"},
     "host": {"core", "disk", "calls"},

@@ -306,19 +306,27 @@ class _Reader:
         stamps: dict[str, Stamp] = {}
         left_out: dict[str, str] = {}
         old, known = (previous.entries, previous.stamps) if previous else ({}, {})
-        reason_of, seen = self._names.reasons_in(prefix), self._walk.seen
+        walk, lstat = self._walk, os.stat
+        reason_of, seen = self._names.reasons_in(prefix), walk.seen
         for name in sorted(os.listdir(fd)):
             reason = reason_of(name)
-            if reason == IGNORED and self._names.is_litter(name, prefix) and _is_folder(fd, name):
-                reason = None
-            stamp = known.get(name)
-            if reason is None and stamp is not None and _stands(name, fd, stamp):
-                # A change of type, mode or owner would have changed ctime, and with it the stamp.
-                entries[name] = old[name]
-                stamps[name] = seen[prefix + name] = stamp
-                self._walk.files += 1
-            elif reason is None:
-                reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
+            if reason is not None:
+                if reason != IGNORED or not self._names.is_litter(name, prefix) or not _is_folder(fd, name):
+                    left_out[name] = reason
+                    continue
+            # What stands is most of what there is, so this is most of what a look costs.
+            elif (stamp := known.get(name)) is not None:
+                try:
+                    now = lstat(name, dir_fd=fd, follow_symlinks=False)
+                    if (now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns) == stamp:
+                        # A change of type, mode or owner would have changed ctime, and with it the stamp.
+                        entries[name] = old[name]
+                        stamps[name] = seen[prefix + name] = stamp
+                        walk.files += 1
+                        continue
+                except OSError:
+                    pass
+            reason = self.entry(fd, name, prefix, previous, depth, entries, stamps)
             if reason is not None:
                 left_out[name] = reason
         after = os.fstat(fd)
@@ -504,18 +512,11 @@ def _unchanged(
     """Return whether `previous` may stand for what was read; its stamps then say as much as these."""
     return (
         previous.attributes[1:] == attributes
-        and previous.entries.keys() == entries.keys()
-        and all(
-            previous.entries[name] is entry or _equal(previous.entries[name], entry)
-            for name, entry in entries.items()
-        )
+        # A folder equals itself alone.
+        and previous.entries == entries
         and previous.stamps == stamps
         and previous.left_out == left_out
     )
-
-
-def _equal(old: Entry | Folder, new: Entry | Folder) -> bool:
-    return isinstance(old, Entry) and old == new
 
 
 def _is_folder(fd: int, name: str) -> bool:
@@ -523,15 +524,6 @@ def _is_folder(fd: int, name: str) -> bool:
         return stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode)
     except OSError:
         return False
-
-
-def _stands(name: str, fd: int, stamp: Stamp) -> bool:
-    """Return whether what has that name in the folder `fd` has that stamp: asked of every file in every look."""
-    try:
-        seen = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    except OSError:
-        return False
-    return (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns) == stamp
 
 
 def _stamp(seen: os.stat_result) -> Stamp:

@@ -36,8 +36,8 @@ class Names:
         self._ignored = re.compile(f"{self._name.pattern}|{self._litter.pattern}", re.DOTALL)
         self._path = _compile(p.strip("/") for p in patterns if "/" in p)
         self._has_paths = any("/" in p for p in patterns)
-        # Most names occur in many folders and in every look.
-        self._reason = lru_cache(4096)(self._reason_of_name)
+        # The same names occur in every look: of so many files each is judged once in a process's life, at some 100 bytes.
+        self._reason = lru_cache(1 << 15)(self._reason_of_name)
 
     def reason_to_leave_out(self, name: str, prefix: str, *, is_folder: bool = False) -> str | None:
         """Return why `name` in the folder `prefix` (`""` or ending in `/`) is not captured, None if it is."""

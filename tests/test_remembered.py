@@ -69,6 +69,17 @@ def test_stamps_come_back(tmp_path: Path) -> None:
     assert (worked_out.id, worked_out.summary.census) == (tree.id, tree.summary.census)
 
 
+def test_odd_stamps_are_kept_or_left(tmp_path: Path) -> None:
+    """The largest inode and a time before 1970 come back; a time that no number of nanoseconds holds is no stamp at all."""
+    tree = folder({"a": "1", "b": "2", "c": "3"}, Blobs())
+    odd = {"a": Stamp((1 << 64) - 1, 1, -1, -(10**18)), "b": Stamp(1, 1, 10**19, 1), "c": Stamp(3, 1, 2, 2)}
+    path = str(tmp_path / "cache")
+    statcache.save(path, Folder(tree.mode, tree.uid, tree.gid, tree.entries, odd, {}))
+    found = statcache.load(path)
+    assert found is not None
+    assert found.stamps == {name: stamp for name, stamp in odd.items() if name != "b"}
+
+
 def test_damaged_stamps_are_none(tmp_path: Path) -> None:
     """A file that is not whole is no cache, wherever it was damaged, and neither is another program's."""
     path = tmp_path / "cache"

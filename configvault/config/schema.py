@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass, replace
+from dataclasses import MISSING, Field, fields, is_dataclass
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from configvault.config import convert, forms
 from configvault.core import units
+from configvault.core.frozen import replace
 from configvault.core.settings import Allowed, Settings
 
 Schema = dict[str, Any]

@@ -236,7 +236,7 @@ def _verified(outcome: VerifyOutcome) -> Event:
 
 
 def _drilled(outcome: DrillOutcome) -> Event:
-    document = asdict(outcome) | {"replicas": [asdict(one) for one in outcome.replicas], "ok": outcome.ok}
+    document = as_dict(outcome) | {"replicas": [as_dict(one) for one in outcome.replicas], "ok": outcome.ok}
     if outcome.ok:
         count = len(outcome.replicas)
         return Event(

@@ -11,7 +11,6 @@ encrypted, the refs and what is said of the latest snapshot are `sealed`.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -19,16 +18,17 @@ from datetime import datetime
 from typing import Any
 
 from configvault.core.frozen import as_dict, field, fields, frozen
+from configvault.core.pattern import pattern
 
 FORMAT = 1
 MANIFESTS, BUNDLES = "manifests/", "bundles/"
 # Names of refs of a thousand snapshots take 80 kB; what is larger than this is no manifest.
 MOST_MANIFEST_BYTES = 64 << 20
 
-_NUMBER = re.compile(r"([0-9]{8})\.json")
-_BUNDLE = re.compile(r"([0-9]{8})\.[0-9a-f]{16}\.bundle(\.age)?")
-_ID = re.compile(r"[0-9a-f]{40}")
-_REF = re.compile(r"refs/(heads/main|tags/[^\x00-\x20\x7f~^:?*\[\\]+|configvault/[^\x00-\x20\x7f~^:?*\[\\]+)")
+_NUMBER = pattern(r"([0-9]{8})\.json")
+_BUNDLE = pattern(r"([0-9]{8})\.[0-9a-f]{16}\.bundle(\.age)?")
+_ID = pattern(r"[0-9a-f]{40}")
+_REF = pattern(r"refs/(heads/main|tags/[^\x00-\x20\x7f~^:?*\[\\]+|configvault/[^\x00-\x20\x7f~^:?*\[\\]+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -51,6 +51,8 @@ def number_of(name: str) -> int | None:
 
 def digest(refs: Mapping[str, str]) -> str:
     """Return the SHA-256 of all refs, in order."""
+    import hashlib
+
     return hashlib.sha256("".join(f"{id_} {ref}\n" for ref, id_ in sorted(refs.items())).encode()).hexdigest()
 
 
@@ -145,6 +147,8 @@ def decode(body: bytes) -> Manifest:
     Raises:
         ValueError: it is none; says why.
     """
+    import hashlib
+
     try:
         found = json.loads(body)
         if not isinstance(found, dict) or found.get("configvault") != FORMAT:

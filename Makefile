@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages bench soak man dist deb pins clean
+.PHONY: help setup demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -93,8 +93,11 @@ dist: $(VENV)/.run ## sdist and wheel, the same bytes each time, into dist/
 deb: $(VENV)/.run ## a Debian package with units, completion and manual, into dist/
 	packages/deb.sh $(BIN)/python
 
-test-packages: $(VENV)/.dev ## build packages and image, install, upgrade and remove them (root, systemd, debootstrap)
+test-packages: $(VENV)/.dev ## build packages and image, install, upgrade and remove them (root, systemd, debootstrap, buildah)
 	$(PYTEST) tests/packages $(ARGS)
+
+test-image: $(VENV)/.dev ## build the image from the Dockerfile and protect a volume with it (root, debootstrap, buildah)
+	$(PYTEST) tests/packages/test_image.py $(ARGS)
 
 pins: ## resolve the requirements anew
 	PYTHON=$(PYTHON) requirements/pin.sh

@@ -1,4 +1,4 @@
-"""The image: the Dockerfile's own steps make it, and it works as the user it names."""
+"""The image: buildah makes it of the Dockerfile, and a container of it protects a volume, as the user it names."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import apart, image
-from harness.image import Image
+from harness.image import Container, Image
 
 PROJECT = Path(__file__).parents[2]
-REASON = apart.why_not("debootstrap", "chroot")
+REASON = apart.why_not("debootstrap", "buildah", "tar")
 pytestmark = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 
+USER = 10001
 CONFIG = """\
 root: /data/plugin
 vault: /var/lib/configvault
@@ -28,97 +30,100 @@ watch: {quiet: 200ms}
 """
 
 
-def test_the_steps_make_an_image_that_works(tmp_path: Path) -> None:
-    """Built step by step it tells its version, records, runs as nobody else than its user, and knows its health."""
-
-    def inside() -> None:
-        with (
-            tempfile.TemporaryDirectory(prefix="configvault-image-") as place,
-            image.memory(Path(place)) as memory,
-        ):
-            base = image.debian(memory, "bookworm")
-            libraries = image.wheels(PROJECT / "requirements" / "run.txt", tmp_path / "wheels")
-            made = image.build(PROJECT / "Dockerfile", base, libraries)
-            apart.own_network()
-            works(made)
-
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """The image, made once."""
     try:
-        apart.apart(inside)
+        return image.build(PROJECT, tmp_path_factory.mktemp("image"))
     except image.NoDebianError as error:
         pytest.skip(str(error))
 
 
-def works(made: Image) -> None:
-    """Go through what an operator does with a container of this image."""
-    assert made.user == "10001:10001"
-    assert one(made, "--version").startswith("configvault ")
-    root = made.root / "data" / "plugin"
-    root.mkdir(parents=True)
-    os.chown(root, 10001, 10001)
-    (made.root / "etc" / "configvault").mkdir()
-    (made.root / "etc" / "configvault" / "config.yaml").write_text(CONFIG)
-    write(root, "version: 1\n")
-    assert answered(made, "init")["outcome"] == "recorded"
-    write(root, "version: 2\n")
-    first = answered(made, "snapshot")["snapshot"]
-    assert first["actor"].startswith("configvault (uid 10001")
-    assert not healthy(made)
-    runs(made, root)
-    assert not healthy(made)
-    assert answered(made, "rollback", first["id"])["outcome"] == "rolled_back"
-    assert (root / "a.yaml").read_text() == "version: 2\n"
-    assert (root / "a.yaml").stat().st_uid == 10001
-    assert {path.stat().st_uid for path in (made.root / "var/lib/configvault").rglob("*")} == {10001}
+def test_it_protects_a_volume(built: Image, tmp_path: Path) -> None:
+    """With no rights of root a daemon in it records a change, refuses a broken one, and a rollback restores the volume."""
+    config = built.config()
+    assert config["User"] == f"{USER}:{USER}"
+    volumes = {"/data": tmp_path / "data", "/var/lib/configvault": tmp_path / "vault"}
+    for folder in volumes.values():
+        image.own(folder, USER)
+    root = image.own(tmp_path / "data" / "plugin", USER)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "config.yaml").write_text(CONFIG)
+
+    def inside() -> None:
+        apart.own_network()
+        box = Container.of(built, volumes | {"/etc/configvault": tmp_path / "etc"})
+        assert one(box, "--version").startswith("configvault ")
+        assert not healthy(box, config)
+        write(root, "version: 1\n")
+        with runs(box, config) as daemon:
+            said(daemon, '"daemon.ready"')
+            assert healthy(box, config)
+            write(root, "version: 2\n")
+            said(daemon, '"snapshot.recorded"')
+            write(root, "version: [\n")
+            said(daemon, '"change.rejected"')
+            done = answered(box, "rollback", "latest")
+            assert (done["outcome"], done["safety"][:9]) == ("rolled_back", "rejected_")
+            assert (root / "a.yaml").read_text() == "version: 2\n"
+            assert (root / "a.yaml").stat().st_uid == USER
+            assert [path.name for path in root.iterdir()] == ["a.yaml"]
+            # An engine sends this to the first process of the container, which buildah's isolation does not have.
+            os.kill(
+                answered(box, "status")["daemon"]["pid"], signal.Signals[config.get("StopSignal", "SIGTERM")]
+            )
+            said(daemon, '"daemon.stopped"')
+            assert daemon.wait() == 0
+        assert not healthy(box, config)
+
+    apart.apart(inside)
+    assert {path.lstat().st_uid for path in (tmp_path / "vault").rglob("*")} == {USER}
 
 
-def runs(made: Image, root: Path) -> None:
-    """Start what the image starts by itself: it is healthy, records a change, and ends well when it is told to."""
-    argv = made.argv(*made.entry, *made.command)
+@contextmanager
+def runs(box: Container, config: dict[str, Any]) -> Iterator[subprocess.Popen[str]]:
+    """Start what the image starts by itself."""
+    argv = box.argv([*config["Entrypoint"], *config["Cmd"]])
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
-        assert process.stderr is not None
         try:
-            said(process, '"daemon.ready"')
-            assert healthy(made)
-            write(root, "version: 3\n")
-            said(process, '"snapshot.recorded"')
-            process.send_signal(signal.Signals[made.stop_signal])
-            rest = process.stderr.read()
-            assert process.wait() == 0, rest
+            yield process
         finally:
-            process.kill()
+            process.terminate()
 
 
 def said(process: subprocess.Popen[str], text: str) -> None:
-    """Read what a daemon says until it says this; a test that never ends is ended by who started it."""
+    """Read what a daemon logs until this comes; a test that never ends is ended by who started it."""
     assert process.stderr is not None
     seen = []
     for line in process.stderr:
         seen.append(line)
         if text in line:
             return
-    raise AssertionError(f"never said: {text}; said:\n{''.join(seen)}")
+    raise AssertionError(f"never logged: {text}; but:\n{''.join(seen)}")
 
 
 def write(root: Path, text: str) -> None:
     """Write the only file, as the container's user would."""
-    (root / "a.yaml").write_text(text)
-    os.chown(root / "a.yaml", 10001, 10001)
+    (root / "b.tmp").write_text(text)
+    os.chown(root / "b.tmp", USER, USER)
+    (root / "b.tmp").rename(root / "a.yaml")
 
 
-def one(made: Image, *words: str) -> str:
-    """Run a command in a container and return what it prints."""
-    done = subprocess.run(
-        made.argv(*made.entry, *words), capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+def one(box: Container, *words: str) -> str:
+    """Run a command in the container, as `docker exec` does, and return what it prints."""
+    argv = box.argv(["configvault", *words])
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout
 
 
-def answered(made: Image, *words: str) -> Any:
-    """Run a command in a container and return its JSON."""
-    return json.loads(one(made, *words, "--json"))
+def answered(box: Container, *words: str) -> Any:
+    """Run a command in the container and return its JSON."""
+    return json.loads(one(box, *words, "--json"))
 
 
-def healthy(made: Image) -> bool:
-    """Return what the image's own check says."""
-    return subprocess.run(made.argv(*made.health), capture_output=True, check=False).returncode == 0
+def healthy(box: Container, config: dict[str, Any]) -> bool:
+    """Return what the image's own check answers."""
+    assert config["Healthcheck"]["Test"][0] == "CMD"
+    argv = box.argv(config["Healthcheck"]["Test"][1:])
+    return subprocess.run(argv, capture_output=True, check=False).returncode == 0

@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
 # Boot this machine's own systemd as PID 1 of throw-away namespaces, run one command in it, throw everything away.
 #
-#   boot_systemd.sh [--bind SRC[:DST]]... [--journal FILE] [--timeout SECONDS] -- COMMAND [ARG...]
+#   boot_systemd.sh [--bind SRC[:DST]]... [--root DIRECTORY] [--host-net] [--journal FILE] [--timeout SECONDS] -- COMMAND [ARG...]
 #
-# The guest sees the host's root file system under an overlay that lives in memory: nothing it does reaches the host,
-# but through what --bind names. /tmp, /run and /dev are its own; its network is a loopback of its own.
+# The guest sees the host's root file system, or DIRECTORY, under an overlay that lives in memory: nothing it does reaches
+# the host, but through what --bind names. /tmp, /run and /dev are its own; its network is a loopback of its own, unless
+# --host-net gives it the host's.
 # Exit status: the command's; 124 when it took longer than --timeout (300); 97 when systemd did not come up; 98 usage.
 set -euo pipefail
 
 die() { echo "boot_systemd.sh: $2" >&2; exit "$1"; }
 
-binds=() journal='' limit=300
+binds=() journal='' limit=300 lower=/ network=(--net)
 while [ $# -gt 0 ]; do
     case $1 in
         --bind) binds+=("$2"); shift 2 ;;
+        --root) lower=$(readlink -f "$2"); shift 2 ;;
+        --host-net) network=(); shift ;;
         --journal) journal=$2; shift 2 ;;
         --timeout) limit=$2; shift 2 ;;
         --) shift; break ;;
@@ -23,7 +26,7 @@ done
 [ $# -gt 0 ] || die 98 "no command"
 [ "$(id -u)" = 0 ] || die 98 "must be root"
 systemd=/lib/systemd/systemd
-[ -x $systemd ] || die 97 "no systemd here"
+[ -x "$lower$systemd" ] || die 97 "no systemd here"
 
 work=$(mktemp -d)
 guest= cgroup=
@@ -59,7 +62,7 @@ root=$work/memory/root
 mkdir "$work/memory"
 mount -t tmpfs -o mode=755 memory "$work/memory"
 mkdir "$work/memory/upper" "$work/memory/work" "$root"
-mount -t overlay -o "lowerdir=/,upperdir=$work/memory/upper,workdir=$work/memory/work" overlay "$root"
+mount -t overlay -o "lowerdir=$lower,upperdir=$work/memory/upper,workdir=$work/memory/work" overlay "$root"
 
 mount -t proc proc "$root/proc"
 # What the namespaces do not cover is the host's: look, do not touch.
@@ -115,9 +118,9 @@ for bind in "${binds[@]}"; do
 done > "$work/binds"
 (
     echo $BASHPID > "$cgroup/cgroup.procs"
-    export work systemd
+    export work systemd lower
     exec setpriv --pdeathsig KILL \
-        unshare --mount --uts --ipc --net --pid --cgroup --fork --kill-child bash "$work/init"
+        unshare --mount --uts --ipc "${network[@]}" --pid --cgroup --fork --kill-child bash "$work/init"
 ) > "$work/console" 2>&1 < /dev/null &
 guest=$!
 

@@ -14,6 +14,7 @@ from typing import Any
 from sites import Place
 
 from configvault import app, web
+from configvault.core import hints
 from configvault.core.figures import Figures
 from configvault.core.timeline import ServiceShown
 from configvault.daemon import serviceview
@@ -38,6 +39,10 @@ class Shown(Browser):
     def status(self) -> dict[str, Any]:
         """Return what the command line says."""
         return dict(self._shown_place.ok("status"))
+
+    def in_place(self, text: str) -> str:
+        """Name the configuration in commands, as the daemon does."""
+        return hints.in_place(text, str(self._shown_place.config))
 
     def alive(self) -> str | None:
         """Return what the test says."""

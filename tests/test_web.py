@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import re
+import shlex
 import socket
 import stat
 import subprocess
@@ -170,12 +172,12 @@ def test_history_can_be_filtered(pages: Pages) -> None:
     assert "Not understood" in page(pages, "/?page=x", 400).text
 
 
-def test_a_snapshot_says_how_to_go_back(pages: Pages) -> None:
+def test_a_snapshot_says_how_to_go_back(place: Place, pages: Pages) -> None:
     """A snapshot's page has its facts, its changes and the command to paste; references are taken, too."""
     newest = ids(pages)[0][0]
     for path in (f"/snapshots/{newest}", "/snapshots/latest", "/snapshots/pin:stable"):
         found = page(pages, path)
-        assert f"configvault rollback {newest} --dry-run" in found.text
+        assert f"configvault -c {place.config} rollback {newest} --dry-run" in found.text
         assert found.tags.count("pre") == 2
         assert "asked for by <b>ops</b>" in found.text
         assert META_PATH in found.text
@@ -183,12 +185,29 @@ def test_a_snapshot_says_how_to_go_back(pages: Pages) -> None:
     assert "Not found" in page(pages, "/snapshots/backup_20000101_000000", 404).text
 
 
-def test_a_refusal_shows_the_line_and_a_caret(pages: Pages) -> None:
+def test_a_refusal_shows_the_line_and_a_caret(place: Place, pages: Pages) -> None:
     """A refused state's page shows where, why, the line, a caret below the column, and what to do."""
     found = page(pages, f"/rejected/{ids(pages)[1]}")
     assert f"{META_PATH}:37:1" in found.text
     assert re.search(r"37 tools:\n *\^", found.text) or re.search(r"version: \[v0.3.1", found.text)
-    assert "configvault rollback latest" in found.text
+    assert f"configvault -c {place.config} rollback latest" in found.text
+
+
+def test_commands_on_pages_can_be_pasted(place: Place, pages: Pages) -> None:
+    """Each command on a page or in an error of the API names the configuration, and is understood as it stands."""
+    snapshots, refused = ids(pages)
+    paths = [f"/rejected/{refused}", f"/snapshots/{snapshots[0]}", f"/diff/{snapshots[1]}..live"]
+    bodies = [pages.get(path).body for path in (*paths, "/snapshots/nothing", "/rejected/nothing")]
+    commands = [
+        html.unescape(one) for body in bodies for one in re.findall(r"<code>(configvault [^<]*)<", body)
+    ]
+    commands.append(json.loads(pages.get("/api/snapshots/nothing").body)["error"]["hint"])
+    assert len(commands) >= 5
+    for command in commands:
+        words = shlex.split(command)
+        assert words[1:3] == ["-c", str(place.config)], command
+        done = place.process(*words[1:], *(["--dry-run"] if "rollback" in words else []))
+        assert done.code == 0, (command, done)
 
 
 def test_a_difference_is_side_by_side_without_secrets(place: Place, pages: Pages) -> None:

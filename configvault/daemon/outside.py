@@ -68,6 +68,10 @@ class Shown(Browser):
         with self.looking() as site:
             return status.document(status.status(site))
 
+    def in_place(self, text: str) -> str:
+        """Return a text whose commands name the configuration of this daemon."""
+        return self._site.in_place(text)
+
     def alive(self) -> str | None:
         """Return None while the worker gets on with its work."""
         until_s = self._worker.busy_until_s

@@ -142,7 +142,8 @@ class Application:
 
     def _failed(self, path: str, status: int, error: ConfigvaultError) -> Answer:
         if path.startswith("/api/"):
-            said = {"code": error.code, "kind": error.kind, "message": error.message, "hint": error.hint}
+            hint = self._source.in_place(error.hint) if error.hint else None
+            said = {"code": error.code, "kind": error.kind, "message": error.message, "hint": hint}
             return Answer.json({"error": said}, status)
         if path in access.OPEN:
             return Answer.text(status, f"{error.message}\n")

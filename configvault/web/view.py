@@ -42,6 +42,10 @@ class SiteView(Protocol):
         """Return a text without secrets."""
         ...
 
+    def in_place(self, text: str) -> str:
+        """Return a text whose commands name the configuration that they need."""
+        ...
+
     def timeline(self, wanted: Wanted) -> Timeline:
         """Return a page of the history."""
         ...

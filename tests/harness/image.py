@@ -92,7 +92,9 @@ def build(project: Path, folder: Path) -> Image:
     volume = f"--volume={wheels}:/wheels:ro"
     done = sh(*image.buildah("bud", *options, volume, "--tag", "configvault", project), check=False)
     if done.returncode:
-        raise AssertionError(f"buildah bud ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
+        raise AssertionError(
+            f"buildah bud ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}"
+        )
     return image
 
 

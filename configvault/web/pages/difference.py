@@ -47,7 +47,9 @@ def page(source: SiteView, rest: str, query: Query) -> Answer:
         left -= len(one.lines)
     nothing = None if found.files else el("p", "There is no difference.")
     more = el("p", counted(found.more, "and 1 more file", "and {n} more files")) if found.more else None
-    command = layout.command(f"configvault diff {found.old}" + ("" if found.new == "live" else f" {found.new}"))
+    command = layout.command(
+        source, f"configvault diff {found.old}" + ("" if found.new == "live" else f" {found.new}")
+    )
     between = words(
         "From {old} to {new}. Secrets are hidden.", old=layout.reference(found.old), new=_name(found.new)
     )

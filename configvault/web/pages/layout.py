@@ -84,7 +84,7 @@ def _troubles(said: Document, source: SiteView) -> list[Item]:
         text = words(
             "the rollback to {target} is undone at {until} unless confirmed", target=target, until=until
         )
-        items.append(("warn", "pending", [text, command("configvault confirm")]))
+        items.append(("warn", "pending", [text, command(source, "configvault confirm")]))
     if said.get("rejected"):
         link = el("a", Data(said["rejected"]), href=f"/rejected/{said['rejected']}")
         items.append(("bad", "live", words("was rejected: {link}", link=link)))
@@ -100,7 +100,7 @@ def _troubles(said: Document, source: SiteView) -> list[Item]:
     ]
     if len(left_out) > _MOST_LEFT_OUT:
         more = counted(len(left_out) - _MOST_LEFT_OUT, "and 1 more", "and {n} more")
-        items.append(("warn", "left out", [more, command("configvault status")]))
+        items.append(("warn", "left out", [more, command(source, "configvault status")]))
     return items
 
 
@@ -250,6 +250,12 @@ def _place(id_: str) -> str:
     return f"/{'rejected' if id_.startswith('rejected_') else 'snapshots'}/{id_}"
 
 
-def command(text: str) -> Markup:
-    """Return a command to paste, whole on the narrowest screen; one click marks all of it."""
-    return el("pre", el("code", Data(text)), class_="command", tabindex=0, aria_label="Command to paste")
+def command(source: SiteView, text: str) -> Markup:
+    """Return a command to paste, with the configuration that it needs, whole on the narrowest screen; one click marks all of it."""
+    return el(
+        "pre",
+        el("code", Data(source.in_place(text))),
+        class_="command",
+        tabindex=0,
+        aria_label="Command to paste",
+    )

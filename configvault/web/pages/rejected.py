@@ -39,10 +39,10 @@ def page(source: SiteView, rest: str, _query: Query) -> Answer:
         [_finding(source, found, one, files) for one in found.findings if one.severity is Severity.ERROR],
         el("h2", "What to do"),
         el("p", "Fix the file and save it: the daemon validates it again. Or restore the latest snapshot:"),
-        layout.command("configvault rollback latest"),
+        layout.command(source, "configvault rollback latest"),
         el("h2", "Changes since the snapshot before"),
         el("p", el("a", "Show the changed lines", href=f"/diff/before..{found.id}")) if changes else None,
-        table(changes, found.id),
+        table(source, changes, found.id),
         _warnings(source, found, found.findings, files),
         layout.neighbours(source.beside(found.id)),
     ]
@@ -68,7 +68,9 @@ def _finding(
     )
     hint = None
     if one.hint:
-        hint = el("p", el("strong", "Hint:"), Data(" " + language.sentence(source.hide(one.hint))))
+        hint = el(
+            "p", el("strong", "Hint:"), Data(" " + language.sentence(source.hide(source.in_place(one.hint))))
+        )
     message = Data(language.sentence(source.hide(one.message)) + " ")
     said = el("p", message, el("small", Data(f"({one.rule})")))
     return el("article", title, said, _excerpt(source, state, one, files), hint, class_="finding")

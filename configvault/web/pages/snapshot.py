@@ -22,12 +22,12 @@ def page(source: SiteView, rest: str, _query: Query) -> Answer:
         layout.facts(_facts(source, found)),
         el("h2", "Roll back to this snapshot"),
         el("p", "Show what a rollback would change:"),
-        layout.command(f"configvault rollback {found.id} --dry-run"),
+        layout.command(source, f"configvault rollback {found.id} --dry-run"),
         el("p", "Roll back:"),
-        layout.command(f"configvault rollback {found.id}"),
+        layout.command(source, f"configvault rollback {found.id}"),
         el("h2", "Changes"),
         _links(found),
-        table(changes, found.id),
+        table(source, changes, found.id),
         layout.neighbours(source.beside(found.id)),
     ]
     return html(layout.page(source, Data(found.id), content))
@@ -59,7 +59,7 @@ def _links(one: Snapshot) -> Markup:
     return el("p", lines, files, with_live, class_="links")
 
 
-def table(changes: Sequence[Change], id_: str) -> Markup:
+def table(source: SiteView, changes: Sequence[Change], id_: str) -> Markup:
     """Return changed paths of the state `id_`, and how each changed."""
     rows = [_row(one, id_) for one in changes[:MOST_CHANGES]]
     head = el("thead", el("tr", el("th", "Change", scope="col"), el("th", "Path", scope="col")))
@@ -67,7 +67,7 @@ def table(changes: Sequence[Change], id_: str) -> Markup:
     rest = None
     if more > 0:
         rest = el("p", counted(more, "and 1 more:", "and {n} more:"))
-        rest = el("div", rest, layout.command(f"configvault show {id_}"))
+        rest = el("div", rest, layout.command(source, f"configvault show {id_}"))
     if not rows:
         return el("p", "No changes.")
     return el("div", el("table", head, el("tbody", rows), class_="changes"), rest)

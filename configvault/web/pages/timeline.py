@@ -28,18 +28,18 @@ def page(source: SiteView, _rest: str, query: Query) -> Answer:
         ),
         chart.days(source.days(_DAYS)) if wanted == Wanted() else None,
         _filter(found, wanted),
-        entries if found.entries else _nothing(wanted),
+        entries if found.entries else _nothing(source, wanted),
         _pages(found, wanted),
     ]
     return html(layout.page(source, "History", content, state=layout.state_line(source)))
 
 
-def _nothing(wanted: Wanted) -> Markup:
+def _nothing(source: SiteView, wanted: Wanted) -> Markup:
     if wanted == Wanted(page=wanted.page, per_page=wanted.per_page):
         return el(
             "div",
             el("p", "There is no snapshot yet. Record the first one:"),
-            layout.command("configvault snapshot"),
+            layout.command(source, "configvault snapshot"),
         )
     return el("p", "Nothing matches this filter. ", el("a", "Show everything", href="/"))
 

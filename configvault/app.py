@@ -20,10 +20,12 @@ from configvault.core import language, metadata
 from configvault.core.errors import UsageError
 from configvault.core.frozen import frozen, replace
 from configvault.core.model import (
+    PATIENT,
     Change,
     Finding,
     Folder,
     HealthReport,
+    Patience,
     Probe,
     ReloadReport,
     Snapshot,
@@ -794,6 +796,7 @@ def check_health(
     *,
     log: AskLog | None = None,
     only: Sequence[str] = (),
+    patience: Patience = PATIENT,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HealthReport, ...]:
     """Ask what `health` says, or `only` the checks of these names; `vault` knows which plugins there should be."""
@@ -806,7 +809,7 @@ def check_health(
     named = _plugins(vault) if any(health.asks_for_plugins(check) for check in checks) else ()
     log = log or _service_log(settings, vault, _Loads())
     around = health.Surroundings(environ, lambda: named, log)
-    return health.run_checks(checks, stop or threading.Event(), around, progress=progress)
+    return health.run_checks(checks, stop or threading.Event(), around, patience=patience, progress=progress)
 
 
 def _plugins(vault: Vault | None) -> tuple[Plugin, ...]:

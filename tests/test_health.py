@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import jmespath
 import pytest
 
-from configvault.core.model import HealthReport, healthy
+from configvault.core.model import HealthReport, Patience, healthy
 from configvault.core.plugins import Plugin
 from configvault.core.settings import Expectation, HealthCheck, HealthStep
 from configvault.service import filling
@@ -49,6 +49,20 @@ def test_a_service_that_comes_up_late_passes() -> None:
         assert len(service.asked) == 3
         assert service.asked[0].startswith("GET /reload ")
         assert service.headers()["a"] == "b"
+
+
+def test_who_cannot_wait_does_not() -> None:
+    """However long a check may take to pass: with `once` it is asked once, and `most_s` ends the questions."""
+    with serving(answer(503)) as service:
+        question = HealthCheck("page", url=service.url, within=3600.0)
+        for patience in (Patience(once=True), Patience(most_s=0.05)):
+            (report,) = run_checks([question], threading.Event(), AROUND, pause_s=0.02, patience=patience)
+            assert (report.ok, report.error) == (
+                False,
+                f"127.0.0.1:{service.port} answered 503, wanted 200 or 204",
+            )
+            assert (len(service.asked) == 1) is patience.once
+            service.asked.clear()
 
 
 def test_a_check_that_never_passes_fails_with_its_last_reason() -> None:

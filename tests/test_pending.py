@@ -15,6 +15,7 @@ from harness import commands
 from service import answer
 from sites import Place, look, recorded
 
+from configvault.core.model import HealthReport, Patience
 from configvault.core.outcome import Outcome, RecoveryOutcome, RollbackEnd, RollbackOutcome
 from configvault.core.settings import Keep
 from configvault.usecases import confirm, upkeep
@@ -192,6 +193,30 @@ def test_unhealthy_while_it_waits(place: Place) -> None:
     assert heard == [outcome]
     assert text(place) == "a: 2"
     assert "health check" in place.ok("list")["snapshots"][0]["subject"]
+
+
+def test_a_check_does_not_put_off_the_deadline(place: Place) -> None:
+    """However long a service may take to be well, it is asked for no longer than the rollback waits."""
+    with service.serving(answer(), answer(body="well")) as host:
+        place.configure(
+            HEALTH.format(url=host.url, required="true").replace("100ms", "1h"),
+            reload=HTTP.format(url=host.url),
+        )
+        wait_for_confirmation(place)
+        with place.parts() as site:
+            asked: list[float] = []
+            check_health = site.check_health
+
+            def noting(*, patience: Patience) -> tuple[HealthReport, ...]:
+                asked.append(patience.most_s)
+                return check_health(patience=patience)
+
+            site.check_health = noting  # type: ignore[assignment]
+            due = confirm.due(site)
+            assert due is not None
+            left_s = (due - site.now()).total_seconds()
+            assert confirm.check(site) is None
+    assert 0 < asked[0] <= left_s
 
 
 def test_wanted_check_does_not_decide(place: Place) -> None:

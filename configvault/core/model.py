@@ -8,6 +8,7 @@ permission bits with set-id and sticky (0 to 0o7777). Times are aware datetimes.
 from __future__ import annotations
 
 import enum
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -392,6 +393,20 @@ class HealthReport:
     error: str | None
     note: str | None = field(default=None, compare=False)
     elapsed_seconds: float | None = field(default=None, compare=False)
+
+
+@frozen
+class Patience:
+    """How long somebody waits for a check to pass who cannot wait for as long as its `within` says.
+
+    `once`: the check is asked once, with its own time-out. `most_s`: no question goes on for longer.
+    """
+
+    once: bool = False
+    most_s: float = math.inf
+
+
+PATIENT = Patience()
 
 
 def healthy(reports: Iterable[HealthReport]) -> bool:

@@ -10,7 +10,7 @@ from configvault.calls import program, proxies
 from configvault.calls.http import CallError
 from configvault.core.backoff import BackOff
 from configvault.core.frozen import frozen
-from configvault.core.model import HealthReport
+from configvault.core.model import PATIENT, HealthReport, Patience
 from configvault.core.settings import HealthCheck, HealthStep, LogCheck
 from configvault.service import filling, steps
 from configvault.service.filling import Plugins
@@ -38,6 +38,7 @@ def run_checks(
     around: Surroundings,
     *,
     pause_s: float = 0.2,
+    patience: Patience = PATIENT,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[HealthReport, ...]:
     """Return how each check ended, in their order.
@@ -47,6 +48,7 @@ def run_checks(
         stop: ends the waiting; checks that have not passed then fail.
         around: what they are asked with.
         pause_s: the pause after the first failure; it doubles up to two seconds.
+        patience: for whoever cannot wait as long as the checks say.
         progress: called after each check with how many of how many are done.
     """
     if not checks:
@@ -54,7 +56,7 @@ def run_checks(
     from concurrent.futures import ThreadPoolExecutor, as_completed
 
     with ThreadPoolExecutor(min(len(checks), MOST_AT_ONCE), thread_name_prefix="health") as pool:
-        running = [pool.submit(_until_well, check, stop, around, pause_s) for check in checks]
+        running = [pool.submit(_until_well, check, stop, around, pause_s, patience) for check in checks]
         for done, _ in enumerate(as_completed(running), start=1):
             if progress is not None:
                 progress(done, len(running))
@@ -68,10 +70,11 @@ def asks_for_plugins(check: HealthCheck) -> bool:
 
 
 def _until_well(
-    check: HealthCheck, stop: threading.Event, around: Surroundings, pause_s: float
+    check: HealthCheck, stop: threading.Event, around: Surroundings, pause_s: float, patience: Patience
 ) -> HealthReport:
     started = time.monotonic()
-    deadline = started + check.within
+    within = check.timeout if patience.once else check.within
+    deadline = started + min(within, patience.most_s)
     wrong: str | None = None
     pauses = BackOff(pause_s, LONGEST_PAUSE_S)
     while True:
@@ -80,7 +83,7 @@ def _until_well(
         elapsed = time.monotonic() - started
         if error is None:
             return HealthReport(check.name, True, check.required, None, note, elapsed)
-        over = stop.is_set() or time.monotonic() >= deadline or check.log is not None
+        over = stop.is_set() or time.monotonic() >= deadline or check.log is not None or patience.once
         # A last question that was cut short tells less than the whole answer before it.
         wrong = wrong if wrong and over and left < check.timeout else error
         left = max(deadline - time.monotonic(), 0)

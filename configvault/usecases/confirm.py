@@ -17,7 +17,7 @@ from typing import Any
 
 from configvault.core.errors import BusyError, ConfigvaultError
 from configvault.core.frozen import replace
-from configvault.core.model import HealthReport
+from configvault.core.model import HealthReport, Patience
 from configvault.core.outcome import DeployOutcome, RollbackEnd, RollbackOutcome
 from configvault.usecases.loading import turned_out_ill
 from configvault.usecases.site import Site
@@ -62,12 +62,14 @@ def expire(site: Site) -> RollbackOutcome | None:
 def check(site: Site) -> RollbackOutcome | None:
     """Ask the service whether it is well, and undo the waiting rollback at once where a required check fails.
 
-    The questions are put without the lock: they may take their time. None where nothing was undone.
+    The questions are put without the lock: they may take their time, but no longer than the rollback waits.
+    None where nothing was undone.
     """
     pending = statefiles.pending(site.vault.state)
     if pending is None or not site.settings.health:
         return None
-    health = site.check_health()
+    left_s = max(0.0, (pending.until - site.now()).total_seconds())
+    health = site.check_health(patience=Patience(most_s=left_s))
     failed = [report for report in health if report.required and not report.ok]
     if not failed:
         return None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from configvault.core.errors import ConfigvaultError
 from configvault.core.frozen import frozen
 from configvault.core.leftout import IGNORED
-from configvault.core.model import Folder, Probe
+from configvault.core.model import Folder, Patience, Probe
 from configvault.core.settings import Settings
 from configvault.core.units import size_text
 from configvault.disk import lock
@@ -277,7 +277,8 @@ def _reload(site: Site) -> Checks:
 
 
 def _health(site: Site) -> Checks:
-    for report in site.check_health():
+    # Nothing was reloaded just now that would have to come up first.
+    for report in site.check_health(patience=Patience(once=True)):
         if report.ok:
             yield _ok("health", f"{report.name} passes")
         else:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from configvault.core.frozen import field, mutable, replace
-from configvault.core.model import Trigger
+from configvault.core.model import PATIENT, Patience, Trigger
 from configvault.vault.repository import Note
 
 if TYPE_CHECKING:
@@ -76,9 +76,16 @@ class CheckHealth(Protocol):
     """Asks the service whether it is well."""
 
     def __call__(
-        self, *, only: Sequence[str] = (), progress: Callable[[int, int], None] | None = None
+        self,
+        *,
+        only: Sequence[str] = (),
+        patience: Patience = PATIENT,
+        progress: Callable[[int, int], None] | None = None,
     ) -> tuple[HealthReport, ...]:
-        """Return how each check ended, or `only` those of these names; `progress` is told after each."""
+        """Return how each check ended, or `only` those of these names; `progress` is told after each.
+
+        A check is asked until it passes, for as long as its `within` says, unless `patience` is less.
+        """
         ...
 
 

@@ -173,7 +173,7 @@ class Real:
         site.now = lambda: self.now
         site.check_health = self._health
 
-    def _health(self) -> tuple[HealthReport, ...]:
+    def _health(self, **_: object) -> tuple[HealthReport, ...]:
         files = [path for path in self.root.rglob("*") if path.is_file() and not path.is_symlink()]
         well = not any(ILL in path.read_bytes() for path in files)
         return (HealthReport("well", well, True, None if well else "it is ill"),)

@@ -420,6 +420,7 @@ def _away(local: Forge, place: Watched, listen: str, away: Path) -> None:
     assert (said["error"], said["failing_since"], said["offered"]) == (None, None, commit_)
     printed = place.run("status").out
     assert f"{commit_[:12]} is deployed as {said['snapshot']}" in printed
+    assert f"answers: main is {commit_[:12]}" in place.run("doctor").out
 
 
 def asked_of(listen: str, path: str) -> str:

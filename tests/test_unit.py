@@ -71,6 +71,9 @@ def test_the_network_is_as_far_as_the_configuration_reaches(tmp_path: Path) -> N
     assert allowed("notify: [{url: 'https://10.1.2.3/x', on: failed}]") == ["IPAddressAllow=10.1.2.3"]
     assert allowed("replicas: [{url: 'git@backup.example:x.git'}]") == ["IPAddressAllow=any"]
     assert allowed("replicas: [{url: /srv/x.git}]") == []
+    assert allowed("source: {url: 'git@forge.example:x.git'}") == ["IPAddressAllow=any"]
+    assert allowed("source: {url: 'https://forge.example/x.git'}") == ["IPAddressAllow=any"]
+    assert allowed("source: {url: 'file:///srv/x.git'}") == []
     steps = (
         "health: [{name: a, steps: [{url: 'http://10.1.2.3/', save: {b: c}}, {url: 'http://10.1.2.4/{b}'}]}]"
     )

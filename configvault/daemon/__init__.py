@@ -1,7 +1,8 @@
 """`configvault run`: watch, validate, record, run what is scheduled, and notify systemd; or all of it once.
 
-Two threads of ours. The worker alone works on root and vault; the supervisor (the main thread) answers signals and
-systemd. watchdog's threads and the schedule's only put into the worker's inbox.
+The worker works on root and vault; the supervisor (the main thread) answers signals and systemd. watchdog's threads and the
+schedule's only put into the worker's inbox. Pushing to replicas and pulling from a source wait for networks, so they have threads
+of their own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The one worker: looks when woken, records what has settled, does the jobs, and tries again what did not work.
 
-Everything that takes the vault's lock happens in this thread. It never dies of what it meets: a failure is told, the
+What the daemon does with the vault's lock held happens in this thread, but for pulls (`source.py`), which exclude it like a
+command of somebody else's. It never dies of what it meets: a failure is told, the
 daemon counts as degraded, and the whole root is looked at again after a pause that grows.
 """
 

@@ -112,9 +112,12 @@ def _named_files(settings: Settings, config_path: str, text: str) -> Iterator[st
             is_log = settings.service_log is not None and value == settings.service_log.path
             yield os.path.dirname(value) if is_log else os.path.normpath(value)
     if any(
-        allowed.form in ("git-url", "replica-url") and _is_ssh(value) for allowed, value in _values(settings)
+        allowed.form in ("git-url", "replica-url", "source-url") and _is_ssh(value)
+        for allowed, value in _values(settings)
     ):
         yield os.path.expanduser("~root/.ssh")
+    if settings.source is not None and settings.source.url.startswith("file:///"):
+        yield os.path.normpath(settings.source.url.removeprefix("file://"))
 
 
 def _values(section: Any) -> Iterator[tuple[Allowed, str]]:
@@ -150,7 +153,7 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     """Return who is not on this host and is asked or told something, or comes to ask."""
     hosts = []
     for allowed, value in _values(settings):
-        if allowed.form in ("url", "url-template", "git-url", "replica-url"):
+        if allowed.form in ("url", "url-template", "git-url", "replica-url", "source-url"):
             if value != settings.reload.url or settings.reload.kind == "http":
                 hosts.append(_host(value))
         elif allowed.form in ("listen", "address") and value != "off" and not value.startswith("unix:"):

@@ -20,6 +20,7 @@ from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
 from configvault.vault import statefiles
+from configvault.vault.git import Git
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024
 LEAST_FREE_INODES = 1000
@@ -303,6 +304,19 @@ def _replicas(site: Site) -> Checks:
                 yield Checked("replica", Health.WARNING, f"{remote.name}: {warning}", "see docs/fleet.md")
 
 
+def _source(site: Site) -> Checks:
+    source = site.settings.source
+    if source is None or site.offered is None:
+        return
+    offered = site.offered(source.url)
+    try:
+        commit = offered.tip(Git(None, site.environ), source.ref)
+    except ConfigvaultError as error:
+        yield Checked("source", Health.PROBLEM, error.message, error.hint)
+    else:
+        yield _ok("source", f"{offered.name} answers: {source.ref} is {commit[:12]}")
+
+
 def _rules(site: Site) -> Checks:
     for rule, command in site.validator.lacking().items():
         said = f"{rule} is configured but has no effect: its library is not installed"
@@ -340,4 +354,5 @@ _CHECKS: dict[str, Callable[[Site], Checks]] = {
     "health": _health,
     "notify": _notify,
     "replica": _replicas,
+    "source": _source,
 }

@@ -411,6 +411,7 @@ class Reading:
     identity: str | None = None
     until: int | None = None
     timeout_s: float = 600.0
+    credentials: str | None = None
 
 
 def replica_hosts(
@@ -447,7 +448,11 @@ def replica_hosts(
     from configvault.core.replicas import is_host
     from configvault.replica import store
 
-    one = replace(one, identity=reading.identity or one.identity)
+    one = replace(
+        one,
+        identity=reading.identity or one.identity,
+        credentials=reading.credentials or one.credentials,
+    )
     found = [host for host in store.hosts(store.resolve(one, ""), environ) if is_host(host)]
     wanted = set(names)
     # Of the host that this is: what its vault knows that it stored.
@@ -458,6 +463,23 @@ def replica_hosts(
         for host in found
         if not wanted or host in wanted
     }
+
+
+def stores(
+    url: str,
+    names: Iterable[str],
+    settings: Settings | None,
+    environ: Mapping[str, str],
+    credentials: str | None = None,
+) -> dict[str, Store]:
+    """Return the hosts in the object store at `url` (`names`: only these), reached with `credentials` if there are any.
+
+    Raises:
+        ConfigvaultError: it is no store, or cannot be asked.
+    """
+    if not is_store(url):
+        raise UsageError(f"{url} is no object store", "name s3://, gs://, az:// or file+bundle:///PATH")
+    return replica_hosts(url, names, settings, environ, Reading(credentials=credentials))  # type: ignore[return-value]
 
 
 def _blame_owners(changes: Sequence[Change], _state: Folder) -> str:

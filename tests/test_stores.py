@@ -149,6 +149,34 @@ def test_full_bundles_come_now_and_then(
     assert (look(new.root), refs(new.vault)) == (look(host.root), refs(host.vault))
 
 
+def test_a_store_is_thinned(
+    host: Host, replica: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies before the kept full bundles goes, by a command of its own; hosts go on, and recover."""
+    monkeypatch.setattr("configvault.replica.store.store.MOST_PARTS", 2)
+    for number in range(3, 8):
+        host.record(text=f"x: {number}\n")
+        assert pushed(host)["reason"] is None
+    prune = ("prune-store", "--from", replica["url"])
+    assert len(host.ok(*prune, "-n")["hosts"][0]["removed"]) == 8
+    assert numbers(replica) == [1, 2, 3, 4, 5, 6, 7]
+    assert host.ok(*prune)["hosts"][0]["from"] == 5
+    assert numbers(replica) == [5, 6, 7]
+    assert host.ok(*prune)["hosts"][0]["removed"] == []
+    host.record(text="x: 8\n")
+    assert pushed(host)["reason"] is None
+    new = fresh(tmp_path, replica)
+    new.ok("recover")
+    assert (look(new.root), refs(new.vault)) == (look(host.root), refs(host.vault))
+    objects(replica).remove("web-1/manifests/00000007.json")
+    ran = host.run(*prune, "--keep-full", "1", "--json")
+    assert (ran.code, "manifest 7 is missing" in ran.json["hosts"][0]["error"], numbers(replica)) == (
+        6,
+        True,
+        [5, 6, 8],
+    )
+
+
 # --- what networks and servers do
 
 PASSING = {
@@ -477,6 +505,30 @@ def test_only_what_is_signed_is_believed(tmp_path: Path, replica: dict[str, Any]
     again = fresh(tmp_path, replica, "again", signing={"trusted": [trusted]})
     ran = again.run("recover")
     assert (ran.code, "is not signed" in ran.err) == (9, True), ran.err
+
+
+def test_fleet_status_asks_little(host: Host, replica: dict[str, Any], proxy: Proxy, tmp_path: Path) -> None:
+    """`fleet status` costs one list of hosts, and a list and one small object a host; who is damaged or away is named."""
+    other = Host(tmp_path / "other", "web-2", replicas=[replica])
+    other.record(text="x: 2\n")
+    assert pushed(other)["reason"] is None
+    proxy.asked.clear()
+    flags = ("--from", replica["url"], "--json")
+    ran = host.run("fleet", "status", *flags)
+    assert ran.code == 0, ran.err
+    assert (
+        sorted("list" if asked.is_list else "object" for asked in proxy.asked) == ["list"] * 3 + ["object"] * 2
+    )
+    assert not any(asked.is_bundle for asked in proxy.asked)
+    found = {one["host"]: one for one in ran.json["hosts"]}
+    assert found["web-1"]["latest"]["id"] == host.ids()[0]
+    assert [one["hosts"] for one in ran.json["groups"]] == [["web-1", "web-2"]]
+    ran = host.run("fleet", "status", *flags, "--host", "web-1", "--host", "web-9")
+    assert (ran.code, ran.json["hosts"][1]["error"]) == (6, "no replica holds it")
+    assert host.run("fleet", "diff", "web-1", "web-2", "--from", replica["url"]).out.strip() == ""
+    proxy.fault = lambda asked: "hang" if "web-2" in asked.path else None
+    ran = host.run("fleet", "status", *flags, "--within", "1s")
+    assert (ran.code, [one["error"] for one in ran.json["hosts"]]) == (6, [None, "it did not answer within 1s"])
 
 
 def test_hosts_are_listed(host: Host, replica: dict[str, Any], tmp_path: Path) -> None:

@@ -6,14 +6,18 @@ A host that cannot be looked at is part of the answer.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections import defaultdict
+import queue
+import threading
+import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Protocol
 
-from configvault.core import compare
-from configvault.core.errors import ConfigvaultError, UnknownReferenceError
+from configvault.core import compare, units
+from configvault.core.errors import ConfigvaultError, FaultError, UnknownReferenceError
 from configvault.core.frozen import field, frozen
 from configvault.core.model import Change, Entry, Folder, Snapshot
 from configvault.core.replicas import Glance
@@ -21,6 +25,7 @@ from configvault.vault.git import Git
 from configvault.vault.repository import Vault
 
 AT_ONCE = 8
+WITHIN_S = 600.0
 # Files and folders of one host; what many hosts have is small, and a tree that holds itself is not.
 MOST_ENTRIES = 200_000
 
@@ -49,7 +54,10 @@ class FleetReplica(Protocol):
 
 @frozen
 class Member:
-    """One host: its latest snapshot and that one's state, or why it could not be looked at."""
+    """One host: its latest snapshot and that one's state, or why it could not be looked at.
+
+    There is no state where the replica was only asked, and no snapshot where it is encrypted; it was taken at `seen_at` then.
+    """
 
     host: str
     url: str
@@ -57,15 +65,16 @@ class Member:
     state: Folder | None = None
     read: Callable[[str], bytes] = field(default=lambda _: b"", repr=False)
     trouble: str | None = None
+    seen_at: datetime | None = None
 
 
 @frozen
 class Group:
-    """Hosts whose states are equal; `changes` is how they differ from the largest group."""
+    """Hosts whose states are equal; `changes` is how they differ from the largest group, None where that was not fetched."""
 
     name: str
     hosts: tuple[str, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] | None
 
 
 @frozen
@@ -77,11 +86,67 @@ class Version:
 
 
 def look(
-    sources: Mapping[str, FleetReplica], place: str, environ: Mapping[str, str], at_once: int = AT_ONCE
+    sources: Mapping[str, FleetReplica],
+    place: str,
+    environ: Mapping[str, str],
+    at_once: int = AT_ONCE,
+    *,
+    glance: bool = False,
+    within_s: float = WITHIN_S,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Member]:
-    """Fetch the latest snapshot of each host into folders below `place`; what is there already is brought up to date."""
-    with ThreadPoolExecutor(max(1, min(at_once, len(sources))), thread_name_prefix="fleet") as pool:
-        return list(pool.map(lambda pair: _member(pair[0], pair[1], place, environ), sources.items()))
+    """Fetch the latest snapshot of each host into folders below `place`; what is there already is brought up to date.
+
+    Args:
+        sources: the replica of each host.
+        place: where to.
+        environ: what git inherits.
+        at_once: how many hosts to ask at a time.
+        glance: where a replica says of a snapshot what is asked without fetching it, fetch nothing.
+        within_s: after this, who has not answered yet counts as not answering.
+        progress: is told how many of how many have answered.
+    """
+    waiting = deque(sources.items())
+    answers: queue.SimpleQueue[Member] = queue.SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                host, source = waiting.popleft()
+            except IndexError:
+                return
+            answers.put((glance and _glanced(host, source)) or _member(host, source, place, environ))
+
+    # Daemons, and no pool: one that hangs is left behind, and does not keep the program from ending.
+    for number in range(max(1, min(at_once, len(sources)))):
+        threading.Thread(target=work, name=f"fleet-{number}", daemon=True).start()
+    until_s = time.monotonic() + within_s
+    found: dict[str, Member] = {}
+    with contextlib.suppress(queue.Empty):
+        while len(found) < len(sources):
+            member = answers.get(timeout=max(until_s - time.monotonic(), 0.0))
+            found[member.host] = member
+            if progress is not None:
+                progress(len(found), len(sources))
+    waiting.clear()
+    late = f"it did not answer within {units.duration_text(within_s)}"
+    return [found.get(host) or Member(host, source.name, trouble=late) for host, source in sources.items()]
+
+
+def _glanced(host: str, source: FleetReplica) -> Member | None:
+    """Return what a replica says of a host without fetching anything, None where it says nothing."""
+    try:
+        seen = source.glance()
+    except ConfigvaultError as error:
+        return Member(host, source.name, trouble=error.message)
+    except Exception as error:  # the boundary of this thread
+        return Member(host, source.name, trouble=FaultError(error).message)
+    if seen is None:
+        return None
+    if seen.id is None or seen.commit is None or seen.tree is None:
+        return Member(host, source.name, seen_at=seen.taken_at)
+    snapshot = Snapshot(seen.id, seen.commit, seen.tree, None, seen.taken_at, "", "", host, seen.subject)
+    return Member(host, source.name, snapshot, seen_at=seen.taken_at)
 
 
 def _member(host: str, source: FleetReplica, place: str, environ: Mapping[str, str]) -> Member:
@@ -124,10 +189,18 @@ def groups(members: Iterable[Member]) -> list[Group]:
         Group(
             _letters(number),
             tuple(member.host for member in found),
-            compare.changes(ordered[0][0].state, _state(found[0])),
+            _differs(ordered[0], found),
         )
         for number, found in enumerate(ordered)
     ]
+
+
+def _differs(first: list[Member], other: list[Member]) -> tuple[Change, ...] | None:
+    """Return how a group differs from the first one."""
+    if first is other:
+        return ()
+    states = [next((one.state for one in group if one.state is not None), None) for group in (first, other)]
+    return compare.changes(states[0], states[1]) if states[0] is not None and states[1] is not None else None
 
 
 def versions(members: Iterable[Member], path: str) -> list[Version]:

@@ -125,6 +125,11 @@ COMMANDS = (
         "  configvault export good --format configmap --name coze-plugins | kubectl apply --server-side -f -\n"
         "  configvault export ./backend/conf/plugin --format secret --name coze-plugins | kubectl apply --server-side -f -",
     ),
+    Command(
+        "prune-store", "prune_store", "remove old bundles from an object store, with a login that may delete",
+        "  configvault prune-store --from s3://my-backups/configvault -n\n"
+        "  configvault prune-store --from s3://my-backups/configvault --host web-1 --keep-full 3",
+    ),
     Command("replicate", "replicate", "push to the replicas now", "  configvault replicate"),
     Command(
         "recover", "recover", "rebuild the vault and the root from a replica",

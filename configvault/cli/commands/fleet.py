@@ -61,6 +61,18 @@ def _flags() -> argparse.ArgumentParser:
     where.add_argument(
         "--at-once", metavar="N", default="8", help="fetch from N replicas at a time (default: 8)"
     )
+    where.add_argument(
+        "--within",
+        metavar="TIME",
+        default="10m",
+        help="do not wait longer than this in all for answers (default: 10m)",
+    )
+    where.add_argument(
+        "--identity",
+        metavar="FILE",
+        default=None,
+        help="the file with the secret key of age, if a store is encrypted",
+    )
     return flags
 
 
@@ -84,11 +96,37 @@ def _looked(context: Context, args: argparse.Namespace) -> Iterator[list[Member]
         wanted = [args.first, args.second]
     sources: dict[str, FleetReplica] = {}
     for url in args.urls or _configured(settings):
-        sources |= app.replica_hosts(url, wanted, settings, context.environ)
+        reading = app.Reading(os.path.abspath(args.identity)) if args.identity else None
+        sources |= app.replica_hosts(url, wanted, settings, context.environ, reading)
     if not args.at_once.isdigit() or not int(args.at_once):
         raise UsageError(f"--at-once {args.at_once!r} is not a number of 1 or more", "--at-once 8")
     with _place(args.cache) as place:
-        yield fleet.look(dict(sorted(sources.items())), place, context.environ, int(args.at_once))
+        found = fleet.look(
+            dict(sorted(sources.items())),
+            place,
+            context.environ,
+            int(args.at_once),
+            glance=args.action == "status",
+            within_s=_within(args.within),
+            progress=None if context.json else context.output.progress("asking"),
+        )
+        yield [
+            *found,
+            *(
+                fleet.Member(host, "", trouble="no replica holds it")
+                for host in dict.fromkeys(wanted)
+                if host not in sources
+            ),
+        ]
+
+
+def _within(text: str) -> float:
+    from configvault.core import times
+
+    try:
+        return times.parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"--within: {error}", "configvault fleet status --within 5m") from None
 
 
 def _hosts(args: argparse.Namespace) -> list[str]:
@@ -130,19 +168,37 @@ def _status(context: Context, args: argparse.Namespace, members: list[Member]) -
             {
                 "hosts": [_document(member, group_of, now) for member in members],
                 "groups": [
-                    {"name": one.name, "hosts": list(one.hosts), "differs": len(one.changes)} for one in groups
+                    {
+                        "name": one.name,
+                        "hosts": list(one.hosts),
+                        "differs": None if one.changes is None else len(one.changes),
+                    }
+                    for one in groups
                 ],
             }
         )
         return
     rows = []
     for member in members:
+        if member.snapshot is None and member.seen_at is not None:
+            rows.append((member.host, "encrypted", _age(member.seen_at, now), "", ""))
+            continue
         if member.snapshot is None:
             rows.append((member.host, "", "", "", f"error: {member.trouble}"))
             continue
         group = group_of[member.host]
         differs = f"{group.name}: differs in {len(group.changes)}" if group.changes else group.name
-        rows.append((member.host, member.snapshot.id, _age(member, now), differs, member.snapshot.subject))
+        if group.changes is None:
+            differs = f"{group.name}: differs"
+        rows.append(
+            (
+                member.host,
+                member.snapshot.id,
+                _age(member.snapshot.taken_at, now),
+                differs,
+                member.snapshot.subject,
+            )
+        )
     context.output.table(("host", "latest", "age", "state", "what changed"), rows)
 
 
@@ -150,21 +206,21 @@ def _document(member: Member, group_of: dict[str, Any], now: datetime) -> dict[s
     from configvault.core.rendering import documents
 
     latest = member.snapshot
+    taken_at = latest.taken_at if latest else member.seen_at
     return {
         "host": member.host,
         "url": member.url,
         "latest": documents.snapshot(latest) if latest else None,
-        "age_seconds": (now - latest.taken_at).total_seconds() if latest else None,
+        "age_seconds": (now - taken_at).total_seconds() if taken_at else None,
         "group": group_of[member.host].name if latest else None,
         "error": member.trouble,
     }
 
 
-def _age(member: Member, now: datetime) -> str:
+def _age(taken_at: datetime, now: datetime) -> str:
     from configvault.core.times import format_duration
 
-    assert member.snapshot is not None
-    return format_duration(max((now - member.snapshot.taken_at).total_seconds(), 0))
+    return format_duration(max((now - taken_at).total_seconds(), 0))
 
 
 def _find(context: Context, args: argparse.Namespace, members: list[Member]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
-from configvault.core.frozen import replace
+from configvault.core.frozen import frozen, replace
 from configvault.core.replicas import VAULTS, Examined, Glance, Trouble, Why
 from configvault.core.stores import (
     BUNDLES,
@@ -65,6 +65,15 @@ class Nothing:
 
     def write(self, state: StoreState) -> None:
         """Keep nothing."""
+
+
+@frozen
+class Thinned:
+    """What was removed from a store: the names, their bytes, and the number of the first manifest that is kept."""
+
+    removed: tuple[str, ...]
+    bytes: int
+    first: int
 
 
 class Store:
@@ -494,6 +503,34 @@ class Store:
             yield
         except IntegrityError as error:
             raise UntrustedError(self.name, [f"{what}: {error.message}"]) from None
+
+    def prune(self, keep: int, *, dry_run: bool = False) -> Thinned:
+        """Remove what lies before the newest `keep` full bundles: a full one has all of the history before it.
+
+        Nothing is removed where the chain that a recovery would use is not whole. It needs the right to read and delete,
+        which no push has.
+
+        Raises:
+            UntrustedError: the chain is not whole.
+            StoreError: it cannot be asked, or does not permit it.
+        """
+        found = self._walked()
+        if not found:
+            return Thinned((), 0, 0)
+        host, listing = self.address.host, chain.look(self.objects, self.address.host)
+        first = found[0].number
+        for _ in range(keep - 1):
+            if first - 1 not in listing.manifests:
+                break
+            first = chain.read(self.objects, self.name, host, first - 1).base
+        there = [*listing.manifests.values(), *listing.bundles.values()]
+        gone = sorted(
+            (one for one in there if (number_of(one.name) or 0) < first),
+            key=lambda one: number_of(one.name) or 0,
+        )
+        for one in () if dry_run else gone:
+            self.objects.remove(one.name)
+        return Thinned(tuple(one.name for one in gone), sum(one.size for one in gone), first)
 
     def _walked(self) -> tuple[Manifest, ...]:
         """Return the chain, empty where the store holds nothing of this host."""

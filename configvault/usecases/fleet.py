@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Protocol
 
 from configvault.core import compare, units
-from configvault.core.errors import ConfigvaultError, FaultError, UnknownReferenceError
+from configvault.core.errors import ConfigvaultError, InternalError, UnknownReferenceError
 from configvault.core.frozen import field, frozen
 from configvault.core.model import Change, Entry, Folder, Snapshot
 from configvault.core.replicas import Glance
@@ -140,7 +140,7 @@ def _glanced(host: str, source: FleetReplica) -> Member | None:
     except ConfigvaultError as error:
         return Member(host, source.name, trouble=error.message)
     except Exception as error:  # the boundary of this thread
-        return Member(host, source.name, trouble=FaultError(error).message)
+        return Member(host, source.name, trouble=InternalError(error).message)
     if seen is None:
         return None
     if seen.id is None or seen.commit is None or seen.tree is None:

@@ -23,7 +23,7 @@ from configvault.replica.store.objects import AbsentError, Found, Objects
 Check = Callable[[bytes, str | None], str | None]
 
 
-class UntrustedError(IntegrityError):
+class ChainError(IntegrityError):
     """What a store shows is not what was stored; `damages` says where, one line each."""
 
     def __init__(self, store: str, damages: Sequence[str], hint: str | None = None) -> None:
@@ -66,19 +66,19 @@ def read(objects: Objects, shown: str, host: str, number: int) -> Manifest:
     """Return one manifest.
 
     Raises:
-        UntrustedError: it is missing, or is none of this host and number.
+        ChainError: it is missing, or is none of this host and number.
         StoreError: the store cannot be asked.
     """
     name = f"{host}/{manifest_name(number)}"
     try:
         found = decode(objects.read(name, MOST_MANIFEST_BYTES))
     except AbsentError:
-        raise UntrustedError(shown, [f"manifest {number} is missing"]) from None
+        raise ChainError(shown, [f"manifest {number} is missing"]) from None
     except ValueError as error:
-        raise UntrustedError(shown, [f"manifest {number} is damaged: {error}"]) from None
+        raise ChainError(shown, [f"manifest {number} is damaged: {error}"]) from None
     if (found.host, found.number) != (host, number):
         said = f"manifest {number} is another one: number {found.number} of {found.host[:100]!r}"
-        raise UntrustedError(shown, [said])
+        raise ChainError(shown, [said])
     return found
 
 
@@ -103,7 +103,7 @@ def walk(
         newest: the number to end with.
 
     Raises:
-        UntrustedError: it names everything that is missing, damaged, withheld or not signed.
+        ChainError: it names everything that is missing, damaged, withheld or not signed.
         StoreError: the store cannot be asked.
     """
     last = read(objects, shown, host, newest)
@@ -112,7 +112,7 @@ def walk(
     for number in range(newest - 1, last.base - 1, -1):
         try:
             found = read(objects, shown, host, number)
-        except UntrustedError as error:
+        except ChainError as error:
             damages += error.damages
             # Without it nothing says what came before.
             break
@@ -132,7 +132,7 @@ def walk(
             said = f"{there.size} bytes instead of {bundle.size}"
             damages.append(f"bundle {bundle.name.removeprefix(BUNDLES)} is damaged: {said}")
     if damages:
-        raise UntrustedError(shown, damages)
+        raise ChainError(shown, damages)
     return tuple(chain)
 
 

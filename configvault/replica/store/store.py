@@ -34,7 +34,7 @@ from configvault.core.stores import (
 from configvault.replica.store import bundles, chain
 from configvault.replica.store.address import FOLDER, StoreAddress
 from configvault.replica.store.bundles import Git
-from configvault.replica.store.chain import Check, Listing, UntrustedError
+from configvault.replica.store.chain import ChainError, Check, Listing
 from configvault.replica.store.objects import DeniedError, ExistsError, Found, Objects, StoreError
 
 MAIN = "refs/heads/main"
@@ -139,7 +139,7 @@ class Store:
             return self._push(git, stop or self._stop or threading.Event())
         except StoreError as error:
             return error.trouble
-        except UntrustedError as error:
+        except ChainError as error:
             return Trouble(Why.DAMAGED, error.message.partition(": ")[2], error.hint)
         except ConfigvaultError as error:
             return Trouble(Why.REFUSED, error.message, error.hint)
@@ -192,7 +192,7 @@ class Store:
 
         Raises:
             StoreError: it cannot be asked, or holds something else.
-            UntrustedError: it does not show what this host stored.
+            ChainError: it does not show what this host stored.
         """
         known = self._memory.read()
         listing = self._listed(known.base - 1 if known is not None else 0)
@@ -235,10 +235,10 @@ class Store:
         if gone:
             which = f"manifest {gone[0]} is" if len(gone) == 1 else f"manifests {gone[0]} to {gone[-1]} are"
             said = f"an older state is shown: {which} withheld or removed, this host stored {known.number}"
-            raise UntrustedError(self.name, [said], hint)
+            raise ChainError(self.name, [said], hint)
         if not self._is_same(listing.manifests[known.number], known):
             said = f"manifest {known.number} is not the one that this host stored: somebody else writes under the name {self.address.host}"
-            raise UntrustedError(self.name, [said], "set a different `host` in the configuration of each host")
+            raise ChainError(self.name, [said], "set a different `host` in the configuration of each host")
 
     def _is_same(self, there: Found, known: StoreState) -> bool:
         """Return whether a listed manifest is the one that is known; read only where the list does not say."""
@@ -360,7 +360,7 @@ class Store:
         """Check what the store shows without fetching a bundle.
 
         Raises:
-            UntrustedError: it names everything that is missing, damaged, withheld or not signed.
+            ChainError: it names everything that is missing, damaged, withheld or not signed.
             StoreError: it cannot be asked.
         """
         known = self._known()
@@ -406,7 +406,7 @@ class Store:
         found = chain.read(self.objects, self.name, self.address.host, listing.newest)
         fault = self._check(found.payload(), found.signature) if self._check is not None else None
         if fault:
-            raise UntrustedError(self.name, [f"manifest {found.number} {fault}"])
+            raise ChainError(self.name, [f"manifest {found.number} {fault}"])
         if found.sealed is not None and self.address.identity is not None:
             [found] = self._opened([found])
         latest = found.latest
@@ -423,7 +423,7 @@ class Store:
         found = self._chain = self._opened(found)
         refs = refs_of(found)
         if digest(refs) != found[-1].refs_sha256:
-            raise UntrustedError(self.name, [f"manifest {found[-1].number} names other refs than it says"])
+            raise ChainError(self.name, [f"manifest {found[-1].number} names other refs than it says"])
         return refs
 
     @property
@@ -435,7 +435,7 @@ class Store:
         """Fetch every bundle that a recovery needs and compare it with its manifest; raises like `receive`."""
         found = self._walked()
         if not found:
-            raise UntrustedError(self.name, ["it holds nothing of this host"])
+            raise ChainError(self.name, ["it holds nothing of this host"])
         with tempfile.TemporaryDirectory(prefix="configvault-bundle-") as folder:
             for manifest in found:
                 if manifest.bundle is not None:
@@ -447,7 +447,7 @@ class Store:
         """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.
 
         Raises:
-            UntrustedError: a bundle is not what was stored; nothing has been handed to the vault then.
+            ChainError: a bundle is not what was stored; nothing has been handed to the vault then.
             ConfigvaultError: it could not be done.
         """
         self._receive(git, force=False)
@@ -495,14 +495,14 @@ class Store:
         self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
         if chain.hash_of(path) != (bundle.sha256, bundle.size):
             short = bundle.name.rpartition("/")[2]
-            raise UntrustedError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
+            raise ChainError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
 
     @contextlib.contextmanager
     def _naming(self, what: str) -> Iterator[None]:
         try:
             yield
         except IntegrityError as error:
-            raise UntrustedError(self.name, [f"{what}: {error.message}"]) from None
+            raise ChainError(self.name, [f"{what}: {error.message}"]) from None
 
     def prune(self, keep: int, *, dry_run: bool = False) -> Thinned:
         """Remove what lies before the newest `keep` full bundles: a full one has all of the history before it.
@@ -511,7 +511,7 @@ class Store:
         which no push has.
 
         Raises:
-            UntrustedError: the chain is not whole.
+            ChainError: the chain is not whole.
             StoreError: it cannot be asked, or does not permit it.
         """
         found = self._walked()
@@ -557,7 +557,7 @@ class Store:
             try:
                 refs, latest = unsealed(manifest, self._identity().open(manifest.sealed))
             except ValueError as error:
-                raise UntrustedError(self.name, [f"manifest {manifest.number} is damaged: {error}"]) from None
+                raise ChainError(self.name, [f"manifest {manifest.number} is damaged: {error}"]) from None
             opened.append(replace(manifest, refs=refs, latest=latest))
         return tuple(opened)
 

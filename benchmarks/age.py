@@ -227,6 +227,7 @@ def run(bench: Bench) -> Iterator[Row]:
         (place / "root").mkdir(parents=True)
         places[snapshots] = Ours(place / "root", place / "ours")
         fill(places[snapshots].config, places[snapshots].environ, snapshots)
+        places[snapshots].command("snapshot")
     for name, argv in COMMANDS.items():
         contenders = [
             Contender(str(snapshots), lambda ours=ours, argv=argv: _processor_s(ours, argv))

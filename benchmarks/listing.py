@@ -29,6 +29,9 @@ def run(bench: Bench) -> Iterator[Row]:
     (place / "root").mkdir(parents=True)
     ours = Ours(place / "root", place / "ours")
     fill(ours.vault, count)
+    # As every vault has it that a daemon or a command has recorded in: what the configuration says is known.
+    (ours.root / "a.txt").write_text(f"{count - 1}\n")
+    ours.command("snapshot")
     libraries = Contender(
         LIBRARIES, lambda: ours_.run([sys.executable, "-c", "import argparse, json, yaml"], ours.environ)
     )

@@ -9,7 +9,7 @@ from sites import Place
 from configvault.cli import words
 from configvault.cli.output import Output, width
 from configvault.core.model import Finding, Severity
-from configvault.core.plugins import places_of_secrets
+from configvault.core.plugins import distinct
 
 CHINESE = META.replace("name_for_human: Tide tables", "name_for_human: 潮汐表")
 
@@ -51,7 +51,7 @@ def test_list_shows_the_reason(place: Place) -> None:
 )
 def test_a_name_that_says_nothing_new_is_left_out(name: str, title: str, said: str) -> None:
     """The same name in other letters is not repeated, and what looks like a secret is not shown."""
-    assert places_of_secrets(name, title) == said
+    assert distinct(name, title) == said
 
 
 def test_wide_characters_keep_columns_straight(capsys: pytest.CaptureFixture[str]) -> None:

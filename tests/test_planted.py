@@ -19,7 +19,8 @@ NAMES = (
     "encrypt_key", "EncodingAESKey", "apiv3key", "credential", "authorization", "cookie", "salt", "mnemonic", "seed_phrase", "psk",
     "密码", "口令", "密钥", "秘钥", "密匙", "私钥", "访问令牌", "授权码", "登录密码", "數據庫密碼", "金鑰", "パスワード", "データベースのパスワード", "トークン",
     "비밀번호", "토큰", "пароль", "токен", "contraseña", "contrasena", "clave", "senha", "mot_de_passe", "mdp", "Passwort", "wachtwoord",
-    "şifre", "ｐａｓｓｗｏｒｄ",
+    "şifre", "ｐａｓｓｗｏｒｄ", "backup_code", "consumer_key", "product_key", "activation_code", "xsrf", "masterauth", "鉴权码", "验证码", "激活码",
+    "認証キー", "ключ_доступа", "şifresi", "sekret", "jelszó", "zugangsdaten", "schluessel",
 )  # fmt: skip
 SPACED = (
     "pass word",

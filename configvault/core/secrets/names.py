@@ -14,15 +14,17 @@ from configvault.core.pattern import pattern
 # Names in other scripts; one counts where a name ends with it (`访问令牌`), so that `密码长度` (its length) does not.
 FOREIGN_NAMES = (
     "密码", "口令", "密钥", "秘钥", "密匙", "私钥", "令牌", "凭证", "凭据", "授权码", "通行码", "暗号", "密语", "助记词",
-    "签名密钥", "盐值", "密碼", "金鑰", "密鑰", "私鑰", "權杖", "憑證", "授權碼", "助記詞",
-    "パスワード", "暗証番号", "秘密鍵", "合言葉", "トークン", "認証コード", "シークレット", "アクセスキー", "apiキー",
+    "签名密钥", "盐值", "密碼", "金鑰", "密鑰", "私鑰", "權杖", "憑證", "授權碼", "助記詞", "鉴权码", "校验码", "验证码", "驗證碼", "激活码", "通行证",
+    "认证信息", "认证密文",
+    "パスワード", "暗証番号", "秘密鍵", "合言葉", "トークン", "認証コード", "シークレット", "アクセスキー", "apiキー", "認証キー", "認証情報", "暗号鍵",
     "비밀번호", "암호", "토큰", "비밀키", "패스워드", "시크릿", "인증키",
-    "пароль", "пароля", "токен", "секрет", "секретный ключ", "пин-код", "пінкод", "ключ api", "api-ключ", "парола",
-    "κωδικός", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "पासवर्ड", "รหัสผ่าน", "hasło", "şifre",
+    "пароль", "пароля", "токен", "секрет", "секретный ключ", "пин-код", "пінкод", "ключ api", "api-ключ", "парола", "ключ доступа", "парольная фраза",
+    "κωδικός", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "पासवर्ड", "รหัสผ่าน", "hasło", "şifre", "şifresi", "jelszó", "jelszava",
 )  # fmt: skip
 _FOREIGN_TAIL = pattern(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
 
-FOREIGN_STEMS = (*FOREIGN_NAMES, "contrase", "lösenord", "schlüssel", "mật", "clé")
+_OF_WORDS = (name.replace(" ", "_") for name in FOREIGN_NAMES if " " in name)
+FOREIGN_STEMS = (*FOREIGN_NAMES, *_OF_WORDS, "contrase", "lösenord", "schlüssel", "mật", "clé")
 
 # Every secret's name has one of these in it, its words joined and in small letters, or one of the short ones.
 STEMS = (
@@ -30,7 +32,8 @@ STEMS = (
     "sessionid", "connectionstring", "connstr", "seedphrase", "seedwords", "recovery", "backupphrase", "backupcodes", "mnemonic",
     "pincode", "pinnumber", "contrasen", "kennwort", "wachtwoord", "losenord", "adgangskode", "salasana", "geheim", "segreto",
     "segredo", "matkhau", "katasandi", "credencial", "parola", "clave", "senha", "heslo", "haslo", "sifre", "jeton", "schlussel",
-    "cleapi", "cleprivee", "clesecrete", "pepper", "walletphrase", "walletwords", "secretwords", "pkey",
+    "cleapi", "cleprivee", "clesecrete", "sekret", "jelszo", "parool", "zugangsdaten", "schluessel", "backupcode", "activationcode",
+    "csrf", "xsrf", "pepper", "walletphrase", "walletwords", "secretwords", "pkey",
 )  # fmt: skip
 SHORT_STEMS = ("pw", "otp", "sk", "ak", "pat", "sid", "pin", "salt", "seed", "psk", "psw", "cred", "mdp")
 SHORT = (
@@ -51,19 +54,20 @@ REFERENCE_NAME = pattern(
 _SECRET = pattern(
     r"passw|passphrase|passcode|passkey|pswd|pword|pwd|secret(?!ar)|token(?!i)|credential|cookie|authorization|bearer"
     r"|signature|jwt|connectionstring|connstr|keypass|storepass|seedphrase|seedwords|recovery(?:phrase|codes?|key)"
-    r"|backup(?:phrase|codes)|mnemonic|pincode|pinnumber"
+    r"|backup(?:phrase|codes?)|activationcode|masterauth|mnemonic|pincode|pinnumber"
     r"|(?:api|access|private|priv|sign|signing|encrypt|encryption|service|master|session|client|app|account|shared|auth"
     r"|subscription|licen[cs]e|deploy|ssh|aes|hmac|rsa|webhook|user|storage|admin|pay|mch|apiv[0-9]|server|send|integration"
-    r"|routing|ingest|license|shared?access|preshared|wallet)key(?!s?(?:id|name)$)"
+    r"|routing|ingest|license|shared?access|preshared|wallet|consumer|product|activation|pgp|gpg)key(?!s?(?:id|name)$)"
     # The same in other languages, without their accents.
     r"|contrasen|passwort|kennwort|wachtwoord|losenord|adgangskode|salasana|motdepasse|geheim|segreto|secreto|segredo"
-    r"|matkhau|katasandi|credencial|palavrapasse|clavesecreta|claveprivada|claveapi|cleapi|cleprivee|clesecrete|schlussel$"
+    r"|matkhau|katasandi|credencial|palavrapasse|clavesecreta|claveprivada|claveapi|cleapi|cleprivee|clesecrete|schlu?e?ssel$"
+    r"|sekret(?!ar)|jelszo|parool|zugangsdaten"
     r"|(?<!by)(?<!com)(?<!sur)(?<!over)(?<!under)(?<!tres)pass$|[a-z]{2}pw$"
 )
 _SECRET_WORDS = frozenset(
     {
         "pass", "pw", "otp", "totp", "auth", "ak", "sk", "pat", "sessionid", "sid", "psk", "cred", "creds", "psw", "pkey",
-        "mdp", "senha", "clave", "parola", "heslo", "haslo", "sifre", "jeton", "authcode", "privkey",
+        "mdp", "senha", "clave", "parola", "heslo", "haslo", "sifre", "jeton", "authcode", "privkey", "csrf", "xsrf",
     }
 )  # fmt: skip
 # These say so only as the last word: `salt`, `user_pin`, not `salt_lake_city` or `pin_color`.
@@ -139,7 +143,7 @@ def is_secret(name: str) -> bool:
     """Return whether the value under `name` is to be hidden."""
     if not name.isascii():
         name = _readable(name)
-        if _FOREIGN_TAIL.sub("", name.lower()).endswith(FOREIGN_NAMES):
+        if _FOREIGN_TAIL.sub("", name.lower().replace("_", " ")).endswith(FOREIGN_NAMES):
             return True
         name = _plain(name)
     words = [word.lower() for word in _WORD.findall(name)]

@@ -174,6 +174,28 @@ def test_what_is_known_to_be_clean_is_not_read() -> None:
     assert blobs.reads == []
 
 
+def test_what_is_known_is_bounded_by_bytes() -> None:
+    """Of large files that are gone nothing is kept, few as they are; of those that are there everything, however much."""
+    mine, blobs = validator(ValidateSettings(profile="generic"), {}), Blobs()
+
+    def read(files: dict[str, Content]) -> int:
+        blobs.reads.clear()
+        mine.validate(State(folder({"bad.yaml": "c: [", **files}, blobs), blobs.read))
+        return len({blob for blob in blobs.reads if len(blobs[blob]) > 1000})
+
+    def large(number: int) -> str:
+        return f'{{"{number}": "{"x" * (1 << 20)}"}}'
+
+    for number in range(40):
+        assert read({"a.json": large(number)}) == 1
+    assert read({"a.json": large(39)}) == 0
+    assert read({"a.json": large(0)}) == 1
+    there: dict[str, Content] = {f"{number}.json": large(number) for number in range(40)}
+    read(there)
+    assert read(there) == 0
+    assert read({**there, "0.json": large(99)}) == 1
+
+
 def test_a_name_from_elsewhere_is_looked_at_each_time() -> None:
     """What a file is known by may come from a link to it: its folder being clean under its own name says nothing."""
     mine, blobs = validator(ValidateSettings(profile="generic"), {}), Blobs()

@@ -51,6 +51,8 @@ class Run:
         self._reported_before = reported_before
         self.reported: Reported = {}
         self.is_settled = True
+        # The bytes of the files of which something was worked out that was not known.
+        self.learned = 0
 
     def guard(self, path: str, act: Callable[[], _T]) -> _T | None:
         """Return what `act` returns; if it fails, say so of `path` and return None."""
@@ -102,6 +104,7 @@ class Run:
             if result is None:
                 return None
             self._known[key] = result
+            self.learned += entry.size
         found = self._known[key]
         if isinstance(found, TooCostlyError):
             self.report.add(path, [_too_costly(found)])

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Profile = Callable[[Run], None]
 _KNOWN_AT_LEAST = 1000
+_LEARNED_AT_LEAST = 16 << 20
 # Only to tell old warnings from new ones: past this time all count as new.
 _AGAIN_S = 30.0
 
@@ -47,6 +48,8 @@ class Validator:
         self._profile = profile
         self._environ = environ
         self._known: Known = {}
+        # What is known of a file takes at most as much as the file: so the bytes of files are counted.
+        self._learned, self._most_learned = 0, _LEARNED_AT_LEAST
         self._reported: Reported = {}
         self.clean: set[str] = set()
         self._codecs = codecs or {}
@@ -78,6 +81,7 @@ class Validator:
         self.is_settled = run.is_settled and not any(
             one.rule in memory.PASSING for one in report.verdict().findings
         )
+        self._learned += run.learned
         self._forget(state.tree)
         return report.verdict()
 
@@ -94,9 +98,13 @@ class Validator:
 
     def _forget(self, tree: Folder) -> None:
         """Keep no more than is known of twice as much as `tree` holds, or a long life would remember everything."""
-        if len(self._known) > _KNOWN_AT_LEAST + 2 * tree.count(*FILES):
-            blobs = {entry.blob for _, entry in tree.files()}
-            self._known = {key: found for key, found in self._known.items() if key[1] in blobs}
+        many = len(self._known) > _KNOWN_AT_LEAST + 2 * tree.count(*FILES)
+        if many or self._learned > self._most_learned:
+            sizes = {entry.blob: entry.size for _, entry in tree.files()}
+            self._known = {key: found for key, found in self._known.items() if key[1] in sizes}
+            # Of a large tree much stays: it is gone through again only once as much has come again.
+            self._learned = sum(sizes[blob] for _, blob in self._known)
+            self._most_learned = max(_LEARNED_AT_LEAST, 2 * self._learned)
         if len(self.clean) > _KNOWN_AT_LEAST + 2 * tree.count("folder"):
             self.clean &= {entry.id for _, entry in tree.walk() if isinstance(entry, Folder)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import typing
 from collections.abc import Callable
@@ -14,11 +15,20 @@ from outcomes import NAMED, NOON, RECORDED, REJECTED, REJECTED_STATE, ROLLED, SN
 from service import Service, answer, hang, serving
 
 from configvault.core import language
-from configvault.core.outcome import Outcome
+from configvault.core.outcome import (
+    CommandOutcome,
+    DeployEnd,
+    DeployOutcome,
+    Outcome,
+    ProbationOutcome,
+    Recording,
+    RollbackEnd,
+)
 from configvault.core.rendering import events
+from configvault.core.rendering.called import CALLED, ENDS, called
 from configvault.core.secrets.redactor import Redactor
 from configvault.core.settings import EVENTS, NOTIFY_FORMATS, NotifySettings
-from configvault.observers import formats, notify
+from configvault.observers import formats, lines, metrics, notify
 from configvault.observers.notify import About, Notifier
 
 
@@ -55,6 +65,31 @@ def webhook(service: Service, **more: object) -> NotifySettings:
 def test_every_outcome_has_its_row() -> None:
     """A new type of outcome cannot be forgotten: log, metrics and notifications are made from its row."""
     assert set(typing.get_args(Outcome)) == set(events.ROWS)
+
+
+def test_every_outcome_is_called_something() -> None:
+    """An outcome without a part is found: its names and level, its notification, its line in the log, its counter."""
+    there = [set(rows) for rows in (CALLED, events.ROWS, lines.ROWS, metrics.ROWS)]
+    assert there == [set(typing.get_args(Outcome))] * 4
+    assert {of: set(rows) for of, rows in ENDS.items()} == {
+        one: set(one) for one in (Recording, RollbackEnd, DeployEnd)
+    }
+    assert {type(outcome) for outcome, _ in NAMED} >= set(CALLED) - {
+        CommandOutcome,
+        DeployOutcome,
+        ProbationOutcome,
+    }
+    assert {
+        row.name for rows in ENDS.values() for row in rows.values() if row.level in ("warning", "error")
+    } <= set(EVENTS)
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome, _ in NAMED], ids=lambda one: type(one).__name__)
+def test_log_and_notification_have_one_level(outcome: Outcome) -> None:
+    """How bad something is does not depend on who says it."""
+    written = lines.line(outcome)
+    assert (written.level, written.event) == (events.event(outcome).level, called(outcome).log)
+    assert re.fullmatch(r"[a-z]+\.[a-z_]+", written.event)
 
 
 @pytest.mark.parametrize(("outcome", "name"), NAMED)

@@ -1,11 +1,11 @@
-"""What the log says of each outcome: one line, a fixed `noun.past_participle`, values as keywords with units."""
+"""What the log says of each outcome: one line with values as keywords; event and level come from `called`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from configvault.core.model import Change, Finding, HealthReport, ReloadReport, healthy
+from configvault.core.model import Change, Finding, HealthReport, ReloadReport
 from configvault.core.outcome import (
     CommandOutcome,
     DaemonOutcome,
@@ -23,15 +23,14 @@ from configvault.core.outcome import (
     RecoveryOutcome,
     ReloadOutcome,
     RestoreOutcome,
-    RollbackEnd,
     RollbackOutcome,
     RolloutOutcome,
     Undoing,
     UpkeepOutcome,
     VerifyOutcome,
-    Watching,
     WatchOutcome,
 )
+from configvault.core.rendering.called import called
 
 # More than this of a kind are counted, not named.
 _MOST_NAMED = 10
@@ -47,32 +46,31 @@ class Line(NamedTuple):
 
 def line(outcome: Outcome) -> Line:
     """Return what to say of `outcome`."""
-    said = ROWS[type(outcome)](outcome)
-    return Line(said.level, said.event, {k: v for k, v in said.values.items() if v not in (None, (), [], {})})
+    by = called(outcome)
+    values = ROWS[type(outcome)](outcome)
+    return Line(by.level, by.log, {k: v for k, v in values.items() if v not in (None, (), [], {})})
 
 
-def _record(outcome: RecordOutcome) -> Line:
+def _record(outcome: RecordOutcome) -> dict[str, Any]:
     values: dict[str, Any] = {"trigger": outcome.trigger}
     if outcome.outcome is Recording.REJECTED:
         assert outcome.rejected is not None
         values |= {"id": outcome.rejected.id, "repeated": outcome.repeated or None}
-        return Line("warning", "change.rejected", values | _findings(outcome.findings))
+        return values | _findings(outcome.findings)
     values["id"] = outcome.snapshot.id if outcome.snapshot else None
     if outcome.outcome is Recording.UNCHANGED:
-        # What was asked for by the clock is said to be done, what events asked for is not worth a line.
-        return Line("info" if outcome.trigger == "schedule" else "debug", "root.compared", values)
+        return values
     assert outcome.snapshot is not None
     values |= {"subject": outcome.snapshot.subject, **_changes(outcome.changes)}
-    return Line("info", "snapshot.recorded", values | _findings(outcome.findings))
+    return values | _findings(outcome.findings)
 
 
-def _postponed(outcome: PostponedOutcome) -> Line:
-    values = {
+def _postponed(outcome: PostponedOutcome) -> dict[str, Any]:
+    return {
         "trigger": outcome.trigger,
         "paths": list(outcome.paths[:_MOST_NAMED]),
         "message": outcome.message,
     }
-    return Line("debug", "record.postponed", values)
 
 
 def _changes(changes: tuple[Change, ...]) -> dict[str, Any]:
@@ -89,14 +87,7 @@ def _findings(findings: tuple[Finding, ...]) -> dict[str, Any]:
     return {"findings": named, "more_findings": more or None}
 
 
-def _rollback(outcome: RollbackOutcome) -> Line:
-    event, level = {
-        RollbackEnd.ROLLED_BACK: ("rollback.done", "info"),
-        RollbackEnd.UNCHANGED: ("rollback.unchanged", "info"),
-        RollbackEnd.PLANNED: ("rollback.planned", "debug"),
-        RollbackEnd.UNDONE: ("rollback.undone", "error"),
-        RollbackEnd.RELOAD_FAILED: ("reload.failed", "error"),
-    }[outcome.outcome]
+def _rollback(outcome: RollbackOutcome) -> dict[str, Any]:
     values = {
         "trigger": "rollback",
         "target": outcome.target.id,
@@ -105,18 +96,10 @@ def _rollback(outcome: RollbackOutcome) -> Line:
         "foreign": outcome.foreign,
     }
     values |= _changes(outcome.changes) | _taken(outcome.reload, outcome.health) | _undoing(outcome.undoing)
-    return Line(level, event, values)
+    return values
 
 
-def _deploy(outcome: DeployOutcome) -> Line:
-    event, level = {
-        DeployEnd.DEPLOYED: ("deploy.done", "info"),
-        DeployEnd.UNCHANGED: ("deploy.unchanged", "info"),
-        DeployEnd.PLANNED: ("deploy.planned", "debug"),
-        DeployEnd.REJECTED: ("deploy.rejected", "warning"),
-        DeployEnd.UNDONE: ("deploy.undone", "error"),
-        DeployEnd.RELOAD_FAILED: ("reload.failed", "error"),
-    }[outcome.outcome]
+def _deploy(outcome: DeployOutcome) -> dict[str, Any]:
     values: dict[str, Any] = {
         "trigger": outcome.trigger,
         "source": str(outcome.source),
@@ -124,12 +107,12 @@ def _deploy(outcome: DeployOutcome) -> Line:
         "recorded": outcome.deployed.id if outcome.deployed else None,
     }
     if outcome.outcome is DeployEnd.REJECTED:
-        return Line(level, event, values | _findings(outcome.findings))
+        return values | _findings(outcome.findings)
     values |= _changes(outcome.changes)
     if outcome.change is not None:
         values["safety"] = outcome.change.safety
         values |= _taken(outcome.change.reload, outcome.change.health) | _undoing(outcome.change.undoing)
-    return Line(level, event, values)
+    return values
 
 
 def _taken(reload: ReloadReport | None, health: tuple[HealthReport, ...]) -> dict[str, Any]:
@@ -166,32 +149,27 @@ def _undoing(undoing: Undoing | None) -> dict[str, Any]:
     }
 
 
-def _reload(outcome: ReloadOutcome) -> Line:
-    well = outcome.reload.ok and healthy(outcome.health)
-    values = {"id": outcome.snapshot} | _taken(outcome.reload, outcome.health)
-    return Line("info" if well else "error", "reload.done" if well else "reload.failed", values)
+def _reload(outcome: ReloadOutcome) -> dict[str, Any]:
+    return {"id": outcome.snapshot} | _taken(outcome.reload, outcome.health)
 
 
-def _probation(outcome: ProbationOutcome) -> Line:
-    checks = _checks(outcome.health)
-    values = {"id": outcome.snapshot, "watched_s": round(outcome.seconds, 3)} | checks
-    return Line("warning" if checks["undecided_checks"] else "info", "change.watched", values)
+def _probation(outcome: ProbationOutcome) -> dict[str, Any]:
+    return {"id": outcome.snapshot, "watched_s": round(outcome.seconds, 3)} | _checks(outcome.health)
 
 
-def _rollout(outcome: RolloutOutcome) -> Line:
-    values = _checks(outcome.health) | {
+def _rollout(outcome: RolloutOutcome) -> dict[str, Any]:
+    return _checks(outcome.health) | {
         "revision": outcome.revision or "previous",
         "error": outcome.error,
         "elapsed_s": round(outcome.elapsed_seconds, 3),
     }
-    return Line("info" if outcome.ok else "error", "rollout.done" if outcome.ok else "rollout.failed", values)
 
 
-def _recovery(outcome: RecoveryOutcome) -> Line:
-    return Line("warning", "recovery.done", {"message": outcome.words})
+def _recovery(outcome: RecoveryOutcome) -> dict[str, Any]:
+    return {"message": outcome.words}
 
 
-def _restore(outcome: RestoreOutcome) -> Line:
+def _restore(outcome: RestoreOutcome) -> dict[str, Any]:
     values = {
         "cause": outcome.cause.value,
         "target": outcome.target.id,
@@ -200,74 +178,58 @@ def _restore(outcome: RestoreOutcome) -> Line:
         "without_setid": list(outcome.no_set_id) or None,
         "aside": list(outcome.aside) or None,
     }
-    return Line(
-        "warning", "restore.done", values | _changes(outcome.changes) | _taken(outcome.reload, outcome.health)
-    )
+    return values | _changes(outcome.changes) | _taken(outcome.reload, outcome.health)
 
 
-def _failure(outcome: FailureOutcome) -> Line:
-    values = {"kind": outcome.kind, "message": outcome.message, "hint": outcome.hint}
-    return Line("error", f"{outcome.doing}.failed", values)
+def _failure(outcome: FailureOutcome) -> dict[str, Any]:
+    return {"kind": outcome.kind, "message": outcome.message, "hint": outcome.hint}
 
 
-def _degraded(outcome: DegradedOutcome) -> Line:
-    values = {"reason": outcome.reason, "message": outcome.message, "hint": outcome.hint}
-    if outcome.cleared:
-        return Line("info", "daemon.recovered", values)
-    return Line("warning", "daemon.degraded", values)
+def _degraded(outcome: DegradedOutcome) -> dict[str, Any]:
+    return {"reason": outcome.reason, "message": outcome.message, "hint": outcome.hint}
 
 
-def _watch(outcome: WatchOutcome) -> Line:
-    level = "info" if outcome.what is Watching.STARTED else "warning"
-    return Line(level, f"watch.{outcome.what.value}", {"message": outcome.message})
+def _watch(outcome: WatchOutcome) -> dict[str, Any]:
+    return {"message": outcome.message}
 
 
-def _look(outcome: LookOutcome) -> Line:
-    values = {
+def _look(outcome: LookOutcome) -> dict[str, Any]:
+    return {
         "events": outcome.events,
         "everywhere": outcome.everywhere,
         "settled_seconds": outcome.settled_seconds,
     }
-    return Line("debug", "root.looked_at", values)
 
 
-def _daemon(outcome: DaemonOutcome) -> Line:
-    return Line("info", f"daemon.{outcome.phase.value}", {"message": outcome.message})
+def _daemon(outcome: DaemonOutcome) -> dict[str, Any]:
+    return {"message": outcome.message}
 
 
-def _verify(outcome: VerifyOutcome) -> Line:
-    values = {"message": outcome.message, "elapsed_s": outcome.elapsed_seconds}
-    return Line("info", "vault.verified", values) if outcome.ok else Line("error", "vault.damaged", values)
+def _verify(outcome: VerifyOutcome) -> dict[str, Any]:
+    return {"message": outcome.message, "elapsed_s": outcome.elapsed_seconds}
 
 
-def _drill(outcome: DrillOutcome) -> Line:
+def _drill(outcome: DrillOutcome) -> dict[str, Any]:
     replicas = [{"replica": one.url, "ok": one.ok, "message": one.words} for one in outcome.replicas]
-    values = {"message": outcome.message, "replicas": replicas, "elapsed_s": outcome.elapsed_seconds}
-    return (
-        Line("info", "replicas.drilled", values)
-        if outcome.ok
-        else Line("error", "replicas.drill_failed", values)
-    )
+    return {"message": outcome.message, "replicas": replicas, "elapsed_s": outcome.elapsed_seconds}
 
 
-def _upkeep(outcome: UpkeepOutcome) -> Line:
-    values = {
+def _upkeep(outcome: UpkeepOutcome) -> dict[str, Any]:
+    return {
         "packed": outcome.packed,
         "dropped": list(outcome.dropped[:_MOST_NAMED]),
         "pruned": list(outcome.pruned[:_MOST_NAMED]),
         "cut_commits": outcome.cut,
         "refused": outcome.refused,
     }
-    return Line("info", "vault.kept_up", values)
 
 
-def _command(outcome: CommandOutcome) -> Line:
-    """Return the line that the command would have written, with who gave it."""
-    values = {**outcome.values, "command": outcome.command, "by": outcome.actor}
-    return Line(outcome.level, outcome.event, values)
+def _command(outcome: CommandOutcome) -> dict[str, Any]:
+    """Return what the command would have written, with who gave it."""
+    return {**outcome.values, "command": outcome.command, "by": outcome.actor}
 
 
-ROWS: dict[type, Callable[[Any], Line]] = {
+ROWS: dict[type, Callable[[Any], dict[str, Any]]] = {
     RecordOutcome: _record,
     PostponedOutcome: _postponed,
     RollbackOutcome: _rollback,

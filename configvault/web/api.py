@@ -71,11 +71,11 @@ def index(_source: SiteView, _rest: str, _query: Query) -> Answer:
 
 
 DOCUMENTS = {
-    "/api/status": "what configvault status --json prints",
+    "/api/status": "as `configvault status --json` prints it",
     "/api/snapshots": "a page of the history: limit, page, plugin, actor, path, since, until, q",
-    "/api/snapshots/ID": "what configvault show ID --json prints",
+    "/api/snapshots/ID": "as `configvault show ID --json` prints it",
     "/api/rejected": "a page of the rejected states, as the history",
-    "/api/report": "what configvault report --json prints: since",
+    "/api/report": "as `configvault report --json` prints it: since",
 }
 
 

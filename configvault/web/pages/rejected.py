@@ -1,4 +1,4 @@
-"""One rejected state: why, with the lines around each fault, and what to do."""
+"""One rejected state: why, with the line of each fault, and what to do."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from configvault.web.pages.snapshot import table
 from configvault.web.view import SiteView
 
 _WIDEST = 100
-_AROUND = 3
-# Files that are shown around their findings.
+# Files that are looked up for a link to them.
 _MOST_FILES = 20
 
 
@@ -79,28 +78,22 @@ def _finding(
 def _excerpt(
     source: SiteView, state: RejectedState, one: Finding, files: dict[str, FileShown | None]
 ) -> Markup | None:
-    """Return the line with those around it, and a caret below its column that is not read out."""
-    if one.line is None:
+    """Return the line, and a caret below its column that is not read out.
+
+    Only the excerpt: whoever found the fault has hidden in it what slipped to where an id, a type or a key belongs. In
+    the lines around no name tells what is secret.
+    """
+    if one.line is None or one.excerpt is None:
         return None
     file = _file(source, state.id, one.path, files)
-    if file is None or not 0 < one.line <= len(file.lines):
-        lines = [(one.line, source.hide(one.excerpt))] if one.excerpt is not None else []
-    else:
-        first = max(1, one.line - _AROUND)
-        lines = list(enumerate(file.lines[first - 1 : one.line + _AROUND], first))
-    if not lines:
-        return None
-    column = one.column or 1
-    start = max(0, column - 1 - _WIDEST // 2) if any(len(text) > _WIDEST for _, text in lines) else 0
-    shown: list[Markup] = []
-    for number, text in lines:
-        line = text[start : start + _WIDEST].replace("\t", " ").replace("\n", " ")
-        gutter = el("span", Data(f"{number:>5} "), class_="gutter", aria_hidden="true")
-        row = join(gutter, Data(line + "\n"))
-        shown.append(el("strong", row) if number == one.line else row)
-        if number == one.line and one.column:
-            pointer = " " * 6 + " " * (column - 1 - start) + "^\n"
-            shown.append(el("span", Data(pointer), class_="caret", aria_hidden="true"))
+    column, text = one.column or 1, source.hide(one.excerpt)
+    start = max(0, column - 1 - _WIDEST // 2) if len(text) > _WIDEST else 0
+    line = text[start : start + _WIDEST].replace("\t", " ").replace("\n", " ")
+    gutter = el("span", Data(f"{one.line:>5} "), class_="gutter", aria_hidden="true")
+    shown = [el("strong", join(gutter, Data(line + "\n")))]
+    if one.column:
+        pointer = " " * 6 + " " * (column - 1 - start) + "^\n"
+        shown.append(el("span", Data(pointer), class_="caret", aria_hidden="true"))
     link = el("a", "Show the file", href=f"/files/{state.id}/{layout.quoted(one.path)}#L{one.line}")
     pre = el("pre", shown, class_="excerpt", tabindex=0, aria_label=f"{one.path}:{one.line}")
     return join(pre, el("p", link) if file is not None else None)

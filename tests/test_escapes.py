@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from plugins import GOOD
 from sites import Place
 
+from configvault.cli.output import printable
 from configvault.core.escapes import one_line, one_part
 from configvault.observers import formats
 from configvault.vault import messages
+from configvault.web.markup import el, escape
 from configvault.who.changed import Writer, _wrote
 
 
 def notification(path: str) -> dict[str, object]:
     """Return what a notification is made of, with a finding in the file `path`."""
-    finding = {"severity": "error", "path": path, "line": 1, "message": "broken"}
+    finding = {"severity": "error", "path": path, "line": 1, "message": "broken", "rule": "yaml-syntax"}
     return {
         "event": "rejected", "level": "error", "title": f"refused {path}", "at": "", "host": "h", "root": "/r", "outcome": {"findings": [finding]},
     }  # fmt: skip
@@ -57,9 +62,75 @@ def test_trailers_of_others_are_one_harmless_line() -> None:
     )
     assert "\x1b" not in text
     assert text.count("\nConfigvault-Id:") == 1
-    record = b"c\0t\0\x002024-01-01T00:00:00+00:00\0sub\x1b[2Jject\n\nConfigvault-Id: i\nConfigvault-Trigger: \x1b[31mchange\n\x1e"
+    record = b"c\0t\0\x002024-01-01T00:00:00+00:00\0sub\x1b[2Jject\n\nConfigvault-Id: backup_20240101_000000\nConfigvault-Trigger: \x1b[31mchange\n\x1e"
     (snapshot,) = messages.snapshots(record)
     assert "\x1b" not in snapshot.trigger + snapshot.subject
+
+
+HOSTILE = st.text(
+    st.sampled_from(
+        "ab潮 <>@&\"'()\\,:;=\n\r\t\x00\x07\x1b\x7f\x85\u202e\u2028\u2066\ufeff\udc80{}|*_`[]#%$!/-"
+    ),
+    max_size=30,
+)
+
+
+def texts(sent: object) -> Iterator[str]:
+    """Yield every text in a document."""
+    if isinstance(sent, str):
+        yield sent
+    elif isinstance(sent, dict | list):
+        for one in sent.values() if isinstance(sent, dict) else sent:
+            yield from texts(one)
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=HOSTILE, actor=HOSTILE, host=HOSTILE, title=HOSTILE)
+@pytest.mark.parametrize("format_", ["slack", "feishu", "dingtalk", "wecom"])
+def test_nothing_speaks_through_a_chat(format_: str, path: str, actor: str, host: str, title: str) -> None:
+    """Whatever names, actors and hosts are made of, a message has the lines that the program gives it, and no markup."""
+    told = notification(path) | {"host": host, "title": title}
+    outcome = told["outcome"]
+    assert isinstance(outcome, dict)
+    outcome["actor"] = actor
+    sent = json.loads(formats.body(format_, told))
+    assert sum(text.count("\n") for text in texts(sent)) <= 2 * (2 + bool(actor))
+    for text in texts(sent):
+        assert all(char.isprintable() for char in text.replace("\n", ""))
+        assert not set(text) & set("<>" if format_ == "slack" else "<>@")
+
+
+@settings(max_examples=300, deadline=None)
+@given(subject=HOSTILE, actor=HOSTILE, reason=HOSTILE)
+def test_nothing_speaks_through_a_commit(subject: str, actor: str, reason: str) -> None:
+    """No subject, actor or reason adds a trailer to a commit, or a line."""
+    made = {"Id": "backup_20240101_000000", "Actor": actor, "Reason": reason}
+    written = messages.write(subject, "", made)
+    record = "c\0t\0\x002024-01-01T00:00:00+00:00\0" + written + "\x1e"
+    found = list(messages.parse_log(record.encode("utf-8", "surrogateescape")))
+    assert len(found) == 1
+    assert set(found[0][5]) <= set(made)
+    assert found[0][5]["Id"] == made["Id"]
+    assert "\x1b" not in written
+
+
+@settings(max_examples=300, deadline=None)
+@given(title=HOSTILE)
+def test_nothing_speaks_through_an_actor(title: str) -> None:
+    """No title of a process ends its part of the actor."""
+    said = _wrote(Writer(7, 1000, None, title))
+    assert said.isprintable()
+    assert said.count("(") == said.count(")") <= 1
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=HOSTILE)
+def test_nothing_speaks_through_a_page_or_a_terminal(text: str) -> None:
+    """In a page a text is text, in an attribute as well; on a terminal it is one line that moves nothing."""
+    assert not set(escape(text)) & set("<>\"'\x00\x1b\u202e")
+    assert el("a", text, title=text).count("<") == 2
+    # Bytes that are no UTF-8 are printed as they are.
+    assert printable(text).replace("\udc80", "").isprintable()
 
 
 def test_what_is_printable_stays() -> None:

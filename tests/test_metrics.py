@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import typing
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from outcomes import NAMED, NOON, RECORDED, REJECTED, ROLLED
@@ -16,6 +18,7 @@ from configvault.core.figures import SOURCE_HELD, Figures, ReplicaFigures, Sourc
 from configvault.core.outcome import Outcome
 from configvault.observers import metrics as metrics_of
 from configvault.observers.metrics import Metrics
+from configvault.usecases.figures import Sizes
 from configvault.usecases.pull import Held
 
 ALL = Figures(
@@ -182,3 +185,30 @@ def test_a_log_cannot_make_up_labels_without_end() -> None:
         == 500
     )
     assert value(found, "coze_plugin_requests_total", plugin_name="p1", operation="get", status="error") == 1
+
+
+def test_the_size_of_a_vault_costs_what_changed(tmp_path: Path) -> None:
+    """What folders take is what `du` says of their files, after any change of names; a folder without one is not read again."""
+    for number in range(3):
+        (tmp_path / f"{number}" / "in").mkdir(parents=True)
+        (tmp_path / f"{number}" / "in" / "a").write_bytes(b"x" * 10_000)
+    sizes = Sizes()
+
+    def of_files() -> int:
+        return sum(one.lstat().st_blocks * 512 for one in tmp_path.rglob("*") if not one.is_dir())
+
+    assert sizes.below(str(tmp_path)) == of_files() > 0
+    (tmp_path / "0" / "in" / "b").write_bytes(b"x" * 50_000)
+    (tmp_path / "1" / "in" / "a").unlink()
+    shutil.rmtree(tmp_path / "2")
+    for changed in ("0/in", "1/in", "."):
+        os.utime(tmp_path / changed, ns=(1, 1))
+    before = sizes.below(str(tmp_path))
+    assert before == of_files()
+    # Nobody can see this one without reading its folder, whose time says that it need not be read.
+    (tmp_path / "0" / "in" / "hidden").write_bytes(b"x" * 90_000)
+    os.utime(tmp_path / "0" / "in", ns=(1, 1))
+    assert sizes.below(str(tmp_path)) == before
+    (tmp_path / "0" / "in" / "seen").write_bytes(b"")
+    assert sizes.below(str(tmp_path)) == of_files() > before
+    assert sizes.below(str(tmp_path / "missing")) == 0

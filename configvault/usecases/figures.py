@@ -43,6 +43,7 @@ class Gatherer:
     def __init__(self) -> None:
         """Know nothing yet."""
         self._history = _History()
+        self._sizes = Sizes()
         self._live_is_latest: bool | None = None
         self._rejected_since: datetime | None = None
         self._said: str | None = None
@@ -60,7 +61,7 @@ class Gatherer:
         latest = site.vault.latest()
         tip = latest.commit if latest else None
         if tip != self._history.tip or tip is None:
-            self._history = _counted(site, tip, self._history)
+            self._history = _counted(site, tip, self._history, self._sizes)
         if (said := site.vault.refs.read(MARKS)) != self._said:
             # Commands have the service load something, too, and only the vault hears of it.
             self._said, newest = said, next(loadings(site, 1), None)
@@ -116,7 +117,7 @@ def _source(site: Site) -> SourceFigures | None:
     )
 
 
-def _counted(site: Site, tip: str | None, before: _History) -> _History:
+def _counted(site: Site, tip: str | None, before: _History, sizes: Sizes) -> _History:
     """Count what is on record, or only what came since `before`. Costs the names of the snapshots and what is new."""
     if tip is None or site.vault.refs.read(MAIN) is None:
         return _History()
@@ -134,13 +135,50 @@ def _counted(site: Site, tip: str | None, before: _History) -> _History:
     active: Mapping[str, int] = {}
     if site.settings.validate.profile == "coze":
         active = Counter(plugin.type for plugin in plugins.active(state, site.vault.objects.read))
-    return _History(tip, dict(counts), dict(active), files, _bytes_below(site.vault.path))
+    return _History(tip, dict(counts), dict(active), files, sizes.below(site.vault.path))
 
 
-def _bytes_below(path: str) -> int:
-    total = 0
-    for folder, _, names in os.walk(path):
-        for name in names:
+class Sizes:
+    """What folders take on disk. Costs one `stat` a folder, and the files of those whose names changed since the last time."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._known: dict[str, _Size] = {}
+
+    def below(self, path: str) -> int:
+        """Return the bytes of all files below `path`; one that was written in place counts as when it was named."""
+        found: dict[str, _Size] = {}
+        folders = [path]
+        while folders:
+            folder = folders.pop()
+            # What is packed meanwhile is gone.
             with contextlib.suppress(OSError):
-                total += os.lstat(os.path.join(folder, name)).st_blocks * 512
-    return total
+                changed_ns = os.stat(folder).st_mtime_ns
+                size = self._known.get(folder)
+                if size is None or size.changed_ns != changed_ns:
+                    size = _size(folder, changed_ns)
+                found[folder] = size
+                folders += size.folders
+        self._known = found
+        return sum(size.own_bytes for size in found.values())
+
+
+@frozen
+class _Size:
+    """What the files of one folder take, and which folders are in it, when its names had last changed."""
+
+    changed_ns: int
+    own_bytes: int
+    folders: tuple[str, ...]
+
+
+def _size(folder: str, changed_ns: int) -> _Size:
+    total, folders = 0, []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+                continue
+            with contextlib.suppress(OSError):
+                total += entry.stat(follow_symlinks=False).st_blocks * 512
+    return _Size(changed_ns, total, tuple(folders))

@@ -87,20 +87,29 @@ class Files:
         """Give a new file to write to; on disk and under its name afterwards, or gone."""
         path = self._path(name)
         folder = os.path.dirname(path)
-        aside = os.path.join(folder, f"{_ASIDE}{secrets.token_hex(8)}")
         with self._named(name):
             self._require()
             self._make(folder)
-            fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            # Without a name where the file system can do that: then a push that is killed leaves nothing behind.
+            try:
+                fd, aside = os.open(folder, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600), None
+            except OSError:
+                aside = os.path.join(folder, f"{_ASIDE}{secrets.token_hex(8)}")
+                fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 yield fd
                 os.fsync(fd)
                 # link(2) never replaces, and an NFS server carries it out once.
-                os.link(aside, path)
+                if aside is None:
+                    # Only with a folder does Python ask for linkat(2), which follows the link in /proc.
+                    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+                else:
+                    os.link(aside, path)
                 durable.sync_folder(folder)
             finally:
                 os.close(fd)
-                os.unlink(aside)
+                if aside is not None:
+                    os.unlink(aside)
 
     def _make(self, folder: str) -> None:
         """Make the folders on the way to `folder` that are not there, each on disk in the one around it."""

@@ -101,6 +101,34 @@ def test_both_colour_schemes_can_be_read(browser: Browser, pages: Pages, sort: s
     assert len(grounds) == 2
 
 
+# WCAG 2.2 AA, and axe's own rules of good practice.
+AXE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(found =>
+  found.violations.map(one => [one.id, one.nodes.map(node => node.html.slice(0, 200)).join(' | ')]))"""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """Return the source of axe-core."""
+    path = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.exists():
+        pytest.skip("axe-core is not installed (npm install --no-save axe-core)")
+    return path.read_text()
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("language", ["en", "zh-CN"])
+def test_axe_finds_nothing(browser: Browser, pages: Pages, axe: str, sort: str, language: str) -> None:
+    """No page violates a rule of WCAG 2.2 AA that a program can check, in either language and colour scheme."""
+    browser.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": language})
+    try:
+        for scheme, size in (("light", DESK), ("dark", PHONE)):
+            browser.open(f"http://{pages.address}{paths(pages)[sort]}", *size, scheme=scheme)
+            browser.ask(axe + ";0")
+            assert browser.ask(AXE) == []
+    finally:
+        browser.call("Network.setExtraHTTPHeaders", headers={})
+
+
 # Every element that has text of its own whose colour is too near to what lies behind it.
 CONTRAST = """(() => {
   const parts = c => c.match(/[\\d.]+/g).map(Number);

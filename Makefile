@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
+.PHONY: help setup docs demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -98,6 +98,14 @@ test-packages: $(VENV)/.dev ## build packages and image, install, upgrade and re
 
 test-image: $(VENV)/.dev ## build the image from the Dockerfile and protect a volume with it (root, debootstrap, buildah)
 	$(PYTEST) tests/packages/test_image.py $(ARGS)
+
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.run
+	$(BIN)/python -m venv $(VENV)/docs
+	$(VENV)/docs/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r requirements/docs.txt
+	@touch $@
+
+docs: $(VENV)/.docs ## the documents as a site, into build/docs/
+	$(VENV)/docs/bin/sphinx-build -W --keep-going -q -b html docs build/docs
 
 pins: ## resolve the requirements anew
 	PYTHON=$(PYTHON) requirements/pin.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml anew in throw-away environments and write down exactly what came: run.txt, dev.txt, mutants.txt.
+# Resolve pyproject.toml anew in throw-away environments and write down exactly what came: run.txt, dev.txt, docs.txt, mutants.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
@@ -15,6 +15,7 @@ frozen() {
 
 frozen run "" > "$work/run.txt"
 frozen dev "[dev]" > "$work/dev.txt"
+frozen docs "[docs]" > "$work/docs.txt"
 frozen mutants "[dev,mutants]" > "$work/mutants.txt"
 {
     echo '# What configvault runs on, exactly; made by `make pins` from pyproject.toml.'
@@ -30,3 +31,8 @@ frozen mutants "[dev,mutants]" > "$work/mutants.txt"
     echo '-r dev.txt'
     LC_ALL=C comm -13 "$work/dev.txt" "$work/mutants.txt"
 } > requirements/mutants.txt
+{
+    echo '# What `make docs` needs besides, exactly; made by `make pins` from pyproject.toml.'
+    echo '-r run.txt'
+    LC_ALL=C comm -13 "$work/run.txt" "$work/docs.txt"
+} > requirements/docs.txt

@@ -15,7 +15,7 @@ from configvault.cli.commands import COMMANDS
 PROJECT = Path(__file__).parent.parent
 ARCHITECTURE = (PROJECT / "ARCHITECTURE.md").read_text()
 README = (PROJECT / "README.md").read_text()
-DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md")]
+DOCUMENTS = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/*.md"), *PROJECT.glob("docs/zh/*.md")]
 
 
 def test_every_library_has_its_reason() -> None:
@@ -33,6 +33,28 @@ def test_every_room_is_in_the_picture() -> None:
     rooms = {path.stem for path in (PROJECT / "configvault").iterdir() if path.suffix == ".py" or path.is_dir()}
     missing = {room for room in rooms if not room.startswith("__") and not re.search(rf"\b{room}\b", picture)}
     assert missing == set()
+
+
+@pytest.mark.parametrize("document", sorted(PROJECT.glob("docs/**/*.md")), ids=lambda path: path.name)
+def test_links_in_documents_lead_somewhere(document: Path) -> None:
+    """A relative link is a file, and its anchor a heading of it."""
+    for place, anchor in re.findall(r"\]\(((?!\w+:)[^)#\s]*)(?:#([^)\s]*))?\)", document.read_text()):
+        target = (document.parent / place) if place else document
+        assert target.exists(), place
+        if anchor and target.suffix == ".md":
+            heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}, anchor
+
+
+def test_every_document_is_on_the_site() -> None:
+    """The front page leads to each of them."""
+    index = (PROJECT / "docs" / "index.md").read_text()
+    shown = {
+        path.relative_to(PROJECT / "docs").with_suffix("").as_posix() for path in PROJECT.glob("docs/**/*.md")
+    }
+    generated = {name for name in shown if name.startswith("reference/")}
+    listed = set(re.findall(r"^[\w./-]+$", index, re.MULTILINE))
+    assert shown - generated - {"index", "benchmarks/results"} <= listed
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from harness import stores
 from harness.stores import Asked, Proxy
-from hosts import Host, git, refs
+from hosts import Host, bare, git, refs
 from sites import look
 
 from configvault.core.settings import ReplicaSettings
@@ -544,3 +545,21 @@ def test_hosts_are_listed(host: Host, replica: dict[str, Any], tmp_path: Path) -
     replaced(replica, "web-2/manifests/00000001.json", b"{}")
     ran = host.run("recover", "--list", "--json")
     assert (ran.code, "manifest 1 is damaged" in ran.json["hosts"][1]["error"]) == (6, True)
+
+
+def test_without_a_store_no_library_of_it_is_loaded(tmp_path: Path) -> None:
+    """A git replica, and a folder that is not encrypted, load neither obstore nor pyrage, which need not be installed."""
+    (tmp_path / "store").mkdir()
+    replicas = [{"url": str(bare(tmp_path / "r.git"))}, {"url": f"file+bundle://{tmp_path}/store"}]
+    host = Host(tmp_path / "host", replicas=replicas)
+    host.record(text="x: 1\n")
+    script = (
+        "import sys; from configvault.cli.main import run; import os;"
+        "sys.modules['obstore'] = sys.modules['pyrage'] = None;"
+        f"code = run(['--config', {str(host.config)!r}, 'replicate', '-q'], dict(os.environ)); sys.exit(code)"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    host.configure(replicas=[{"url": "s3://bucket/x"}])
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ran.returncode, "obstore" in ran.stdout + ran.stderr) == (6, True)

@@ -31,6 +31,8 @@ _BEGINNINGS = {
     "url": r"^[Hh][Tt][Tt][Pp][Ss]?://",
     "source-url": r"^(https|ssh|file)://|^[^\s/:-][^\s/:]*:[^:]",
     "git-url": r"^(ssh|https?|file|git)://|^/|^[^\s/:-][^\s/:]*:[^:]",
+    "replica-url": r"^(ssh|https?|file|git|s3|gs|az|file\+bundle)://|^/|^[^\s/:-][^\s/:]*:[^:]",
+    "recipient": r"^\s*(age1|ssh-)",
     "public-key": r"^\s*(ssh|ecdsa|sk)-",
 }
 

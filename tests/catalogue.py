@@ -26,7 +26,7 @@ LOCALE = PACKAGE / "locale"
 # Rooms whose sentences people read where something is wrong.
 SPOKEN = ("validators", "coze")
 # Titles of notifications.
-EVENTS_MODULE = "core/rendering/events.py"
+TITLES = ("core/rendering/called.py", "core/rendering/events.py")
 # In the pages: what is told to the browser, and what only looks things up.
 _NOT_SHOWN = {"Data", "quoted", "get", "el_attribute", "partition", "rpartition", "startswith", "strftime", "removeprefix", "path", "command", "compile", "text", "Answer"}  # fmt: skip
 _SHOWN_ATTRIBUTES = {"aria_label", "title", "placeholder", "state"}
@@ -85,7 +85,8 @@ def of_sentences() -> set[str]:
     """Return the sentences of findings and their hints."""
     found = {
         text
-        for text in _templates(ast.parse((PACKAGE / EVENTS_MODULE).read_text()))
+        for module in TITLES
+        for text in _templates(ast.parse((PACKAGE / module).read_text()))
         if _is_sentence(text) and not text.startswith("{")
     }
     for room in SPOKEN:

@@ -189,9 +189,9 @@ reload:
         ("watch: {rescan: 99999d}", "watch.rescan: '99999d' is not usable: it must be 3650d or less"),
         ("watch: {rescan: 500ms}", "watch.rescan: '500ms' is not usable: it must be 1s or more"),
         ("watch: {quiet: 2s, max_wait: 1s}", "watch.max_wait: 1s is less than watch.quiet, 2s"),
-        ("watch: {ignore: '*.swp'}", "watch.ignore: '*.swp' stands where a list is due"),
-        ("watch: [1]", "watch: a list stands where `key: value` lines are due"),
-        ("watch: {quiet: [1]}", "watch.quiet: a list stands where one value is due"),
+        ("watch: {ignore: '*.swp'}", "watch.ignore: expected a list, found '*.swp'"),
+        ("watch: [1]", "watch: expected `key: value` lines, found a list"),
+        ("watch: {quiet: [1]}", "watch.quiet: expected one value, found a list"),
         ("watch: {quiet: }", "watch.quiet: is empty"),
         ("watch: {quiet: !env X}", "watch.quiet: the YAML tag '!env' is not supported"),
         ("validate: {max_file_size: 10 apples}", "validate.max_file_size: '10 apples' is not usable: it is not a size"),
@@ -199,7 +199,7 @@ reload:
         ("validate: {profile: cozy}", "validate.profile: 'cozy' is not usable: use one of coze, generic"),
         ("validate: {rules: {a: fatal}}", "validate.rules.a: 'fatal' is not usable: use one of error, warning, off"),
         ("validate: {commands: [[]]}", "validate.commands[0].argv: names no program to run"),
-        ("validate: {commands: ['nginx -t']}", "validate.commands[0]: 'nginx -t' stands where"),
+        ("validate: {commands: ['nginx -t']}", "validate.commands[0]: expected"),
         ("validate: {commands: [{argv: [''] }]}", "validate.commands[0].argv[0]: the program to run is an empty"),
         ("changes: {reload: maybe}", "changes.reload: 'maybe' is not usable: use true or false"),
         ("changes: {on_reload_failure: undo}", "use one of report, restore"),
@@ -213,7 +213,7 @@ reload:
         ("reload: {kind: htpp}", f"reload.kind: 'htpp' is not usable: use one of {', '.join(KINDS)}"),
         ("reload: {kind: command}", "reload.command: is required where reload.kind is command"),
         ("reload: {command: [x]}", "reload.command: is not used where reload.kind is http, set reload.kind to command"),
-        ("reload: {kind: command, command: reload x}", "stands where a list of words such as"),
+        ("reload: {kind: command, command: reload x}", "expected a list of words such as"),
         ("reload: {url: 'ftp://host/'}", "reload.url: 'ftp://host/' is not usable: use a URL such as"),
         ("reload: {url: 'http:///x'}", "use a URL such as"),
         ("reload: {url: 'http://h:99999/'}", "use a URL such as"),
@@ -222,8 +222,8 @@ reload:
         ("reload: {expect: {status: 99}}", "reload.expect.status: '99' is not usable: it must be 100 or more"),
         ("reload: {expect: {status: [200, 600]}}", "reload.expect.status[1]: '600' is not usable: it must be 599"),
         ("reload: {expect: {json: 'a ==='}}", "reload.expect.json: 'a ===' is not usable: it is no JMESPath"),
-        ("health: [{name: a}]", "health[0]: exactly one of url, command, steps and log is due"),
-        ("health: [{name: a, url: 'http://h', command: [x]}]", "health[0]: exactly one of url, command, steps and log is due"),
+        ("health: [{name: a}]", "health[0]: must have exactly one of url, command, steps and log"),
+        ("health: [{name: a, url: 'http://h', command: [x]}]", "health[0]: must have exactly one of url, command, steps and log"),
         ("health: [{name: a, command: [x], expect: {status: 201}}]", "health[0]: method, headers, body, save and expect belong to a url"),
         ("health: [{name: a, log: {errors_below: 5}}]", "health[0].log.errors_below: '5' is not usable: use a share"),
         ("health: [{name: a, log: {errors_below: 5%}}]", "health[0].log: needs the service's log"),
@@ -243,10 +243,10 @@ reload:
             "health: [{name: a, command: [x]}, {name: a, command: [y]}]",
             "health[1].name: is the same as health[0].name",
         ),
-        ("health: {name: a}", "health: a section stands where a list is due"),
+        ("health: {name: a}", "health: expected a list, found a section"),
         ("notify: [{url: 'http://h', on: [rejekted]}]", "notify[0].on[0]: 'rejekted' is not usable: use one of recorded"),
         ("notify: [{url: 'http://h'}]", "notify[0].on: lists no outcome"),
-        ("notify: [{on: failed}]", "notify[0]: exactly one of url and command is due"),
+        ("notify: [{on: failed}]", "notify[0]: must have exactly one of url and command"),
         ("replicas: [{timeout: 1s}]", "replicas[0].url: is required and missing"),
         ("replicas: [{url: 'ext::sh -c x'}]", "use ssh://, https://"),
         ("replicas: [{url: --upload-pack=x}]", "use ssh://, https://"),
@@ -260,8 +260,8 @@ reload:
         ("timezone: Mars/Base", "timezone: 'Mars/Base' is not usable: use local or an IANA name"),
         ("timezone: ../../etc/passwd", "timezone: '../../etc/passwd' is not usable: use local or an IANA name"),
         ("? [a]\n: b", "a key must be a word"),
-        ("root: /b", "root: stands twice, first on line 1"),
-        ("watch: {quiet: 1s, quiet: 2s}", "watch.quiet: stands twice, first on line 3"),
+        ("root: /b", "root: is set twice, first on line 1"),
+        ("watch: {quiet: 1s, quiet: 2s}", "watch.quiet: is set twice, first on line 3"),
     ],
 )  # fmt: skip
 def test_each_fault_names_its_key_and_what_is_allowed(faults: Faults, text: str, fault: str) -> None:
@@ -461,7 +461,7 @@ def test_a_folder_or_huge_file_is_no_configuration(tmp_path: Path) -> None:
 
 def test_a_loop_of_aliases_ends(faults: Faults) -> None:
     """A mapping that contains itself is a fault, not a crash."""
-    assert faults("watch: &a\n  quiet: *a\n") == ["config.yaml:4: watch.quiet: a section stands where one value is due"]  # fmt: skip
+    assert faults("watch: &a\n  quiet: *a\n") == ["config.yaml:4: watch.quiet: expected one value, found a section"]  # fmt: skip
 
 
 def test_shown_settings_hold_no_secret(load: Load, tmp_path: Path) -> None:

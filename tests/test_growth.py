@@ -82,7 +82,7 @@ def test_a_chain_of_schemas_takes_a_step_each() -> None:
     decoded = decode(root)
     with budget.of_a_file() as own:
         references = References(root, decoded)
-        assert not list(references.faults())
+        assert not list(references.violations())
         assert not list(Walk(references, CHECKS).visit(root, KINDS["document"], ""))
     assert own.steps < 2_000
 

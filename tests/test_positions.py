@@ -28,7 +28,7 @@ def test_slips_of_the_indentation() -> None:
     """Where a slip breaks the file, no finding advises quotes, and at least 19 of 20 point at the line or its neighbour."""
     far = broken = 0
     for number, by in SLIPS:
-        faults = yamlread.read(slipped(number, by)).faults
+        faults = yamlread.read(slipped(number, by)).violations
         for one in faults[:1]:
             broken += 1
             assert "quotes" not in (one.hint or ""), (number, by, one)
@@ -48,13 +48,13 @@ def test_slips_beside_the_latest_snapshot(number: int, by: int) -> None:
 
 def test_a_second_colon_needs_quotes() -> None:
     """A value with a colon is advised to be quoted, as before."""
-    fault = yamlread.read("a: b: c\n").faults[0]
+    fault = yamlread.read("a: b: c\n").violations[0]
     assert "quotes" in (fault.hint or "")
 
 
 def test_a_control_character_is_reported_where_it_is() -> None:
     """Letters of several bytes before it do not move the place of a control character."""
-    fault = yamlread.read("标题: 潮汐表潮汐表\nb: 1\nc: x\x01y\n").faults[0]
+    fault = yamlread.read("标题: 潮汐表潮汐表\nb: 1\nc: x\x01y\n").violations[0]
     assert (fault.rule, fault.line, fault.column) == ("yaml-syntax", 3, 5)
 
 
@@ -81,7 +81,7 @@ def test_a_lone_conflict_marker(marker: str) -> None:
 )  # fmt: skip
 def test_escapes_are_those_of_the_service(text: str, accepted: bool) -> None:
     """What yaml.v3 knows as an escape in double quotes is taken, what only libyaml knows is not."""
-    assert (yamlread.read(text).faults == []) is accepted
+    assert (yamlread.read(text).violations == []) is accepted
 
 
 def test_binary_is_decoded() -> None:

@@ -46,7 +46,7 @@ class Tree:
         if name.startswith("/") or ".." in parts or "\0" in name:
             raise self.hostile(name, "leads out of the directory")
         if len(parts) > DEEPEST:
-            raise self.hostile(name[:80] + "…", f"lies more than {DEEPEST} folders deep")
+            raise self.hostile(name[:80] + "…", f"is more than {DEEPEST} folders deep")
         return None if any(is_forbidden(part) for part in parts) else parts
 
     def hostile(self, name: str, why: str) -> HostileError:
@@ -131,7 +131,7 @@ class Tree:
             for depth in range(1, len(parts) if entry is not None else len(parts) + 1):
                 parent = "/".join(parts[:depth])
                 if self._entries.get(parent) is not None:
-                    raise self.hostile(path, f"lies in {parent!r}, which is a file there")
+                    raise self.hostile(path, f"is in {parent!r}, which is a file there")
                 top.setdefault(parent, {})
             if entry is not None:
                 folder = "/".join(parts[:-1])

@@ -84,7 +84,7 @@ def _reload(reload: ReloadSettings, report: Report, kinds: Mapping[str, Sequence
 def _health(health: HealthCheck, key: str, report: Report, settings: Settings) -> None:
     ways = [health.url is not None, bool(health.command), bool(health.steps), health.log is not None]
     if sum(ways) != 1:
-        report(key, "exactly one of url, command, steps and log is due")
+        report(key, "must have exactly one of url, command, steps and log")
         return
     plain = HealthCheck(health.name)
     asked = any(
@@ -167,7 +167,7 @@ def _notify(notify: NotifySettings, key: str, report: Report) -> None:
 
 def _one_way(url: str | None, command: Sequence[str], key: str, report: Report) -> None:
     if bool(url) == bool(command):
-        report(key, "exactly one of url and command is due")
+        report(key, "must have exactly one of url and command")
 
 
 def _unique(key: str, values: Sequence[str], name: str, report: Report) -> None:

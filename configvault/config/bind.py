@@ -128,7 +128,7 @@ class Binder:
         if _is_null(node):
             return []
         if not isinstance(node, yaml.MappingNode):
-            self.add_fault(key, f"{self._described(node)} stands where `key: value` lines are due")
+            self.add_fault(key, f"expected `key: value` lines, found {self._described(node)}")
             return []
         pairs: dict[str, yaml.Node] = {}
         for name_node, value in node.value:
@@ -139,7 +139,7 @@ class Binder:
             name = str(name_node.value)
             if name in pairs:
                 first = self._lines[_join(key, name)]
-                self._faults.append((line, _join(key, name), f"stands twice, first on line {first}"))
+                self._faults.append((line, _join(key, name), f"is set twice, first on line {first}"))
                 continue
             self._lines[_join(key, name)] = line
             pairs[name] = value
@@ -171,7 +171,7 @@ class Binder:
             return MISSING if one is MISSING else (one,)
         if not isinstance(node, yaml.SequenceNode):
             due = "a list of words such as [systemctl, reload, coze]" if allowed.form == "argv" else "a list"
-            self.add_fault(key, f"{self._described(node, allowed)} stands where {due} is due")
+            self.add_fault(key, f"expected {due}, found {self._described(node, allowed)}")
             return MISSING
         values = []
         for index, child in enumerate(node.value):
@@ -241,7 +241,7 @@ class Binder:
 
     def _scalar(self, hint: Any, allowed: Allowed, node: yaml.Node, key: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
-            self.add_fault(key, f"{self._described(node)} stands where one value is due")
+            self.add_fault(key, f"expected one value, found {self._described(node)}")
             return MISSING
         if node.tag not in _TAGS:
             self.add_fault(key, f"the YAML tag {node.tag!r} is not supported, write a plain value")

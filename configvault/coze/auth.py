@@ -91,7 +91,7 @@ def _payload(auth: Mapping, sub_type: str, label: str) -> Iterator[Violation]:
     try:
         payload = jsonread.parse(text, [])
     except (ValueError, RecursionError) as error:
-        what = "missing or empty" if not text.strip() else f"no valid JSON{_where(error)}"
+        what = "missing or empty" if not text.strip() else f"not valid JSON{_where(error)}"
         hint = (
             "quote the whole text in '…' and its names and values in \"…\"; look at the end of what was pasted"
         )

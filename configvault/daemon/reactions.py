@@ -115,7 +115,7 @@ class Reactions:
 
     def _failed(self, snapshot: Snapshot, state: Folder) -> None:
         """Say that the service did not take `snapshot`, and put the last good one back where that is wanted."""
-        self._standing.degrade("reload", f"the service did not take {snapshot.id}", "configvault reload")
+        self._standing.degrade("reload", f"the service failed to load {snapshot.id}", "configvault reload")
         restore = self.site.settings.changes.on_reload_failure == "restore"
         if (
             not restore
@@ -126,7 +126,7 @@ class Reactions:
         outcome = self._counted(snapshot.tree, lambda: restore_good(self.site, snapshot, state))
         if outcome is None:
             self._standing.degrade(
-                _HELD_RELOAD, "there is no good snapshot to put back", "configvault list --good"
+                _HELD_RELOAD, "there is no good snapshot to restore", "configvault list --good"
             )
         elif outcome.reload is not None and outcome.reload.ok and healthy(outcome.health):
             self._took()

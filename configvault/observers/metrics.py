@@ -129,7 +129,7 @@ class Metrics:
             "configvault_failures", "Things that the daemon could not do.", ["doing"], registry=registry
         )
         self._restores = Counter(
-            "configvault_restores", "Snapshots put back by the daemon itself.", ["cause"], registry=registry
+            "configvault_restores", "Automatic restores by the daemon.", ["cause"], registry=registry
         )
         self._verifications = Counter(
             "configvault_verifications", "Checks of the vault by result.", ["result"], registry=registry

@@ -75,7 +75,7 @@ def _restore(
 def _reason(cause: RestoreCause, kept: str | None) -> str:
     if cause is RestoreCause.INVALID:
         return f"live was invalid and is kept as {kept}"
-    return f"the service did not take {kept}"
+    return f"the service failed to load {kept}"
 
 
 def _last_good(site: Site, failed: Snapshot) -> Snapshot | None:

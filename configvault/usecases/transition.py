@@ -435,7 +435,7 @@ def _undone(site: Site, journal: Journal, snapshot: Snapshot | None, stage: Stag
         journal.any_owner,
         journal.allow_setid,
     )
-    return undo(site, way, stage, "the service did not take it")
+    return undo(site, way, stage, "the service failed to load it")
 
 
 def target_of(site: Site, journal: Journal, snapshot: Snapshot | None) -> Snapshot:

@@ -46,7 +46,7 @@ def _pointed(one: Violation, ranges: list[tuple[int, int]]) -> Violation:
     # What breaks a file stands before where it can be read no further.
     earlier = [last for _, last in ranges if last < one.line]
     line = max(earlier) if earlier else ranges[0][0]
-    return one._replace(line=line, column=1, message=f"{message}; it could not be read on at line {one.line}")
+    return one._replace(line=line, column=1, message=f"{message}; parsing stopped at line {one.line}")
 
 
 def _named(ranges: Iterable[tuple[int, int]]) -> Iterator[str]:

@@ -33,7 +33,7 @@ def check(text: Text) -> list[Violation]:
     try:
         parse(text.text, repeated)
     except json.JSONDecodeError as error:
-        message = f"no valid JSON: {_problem(error, text.text)}"
+        message = f"not valid JSON: {_problem(error, text.text)}"
         return [Violation("json-syntax", error.lineno, error.colno, message, _HINT)]
     except _RefusedError as error:
         return [_constant(text.text, str(error))]
@@ -95,7 +95,7 @@ def _constant(text: str, constant: str) -> Violation:
     match = next((m for m in _STRING_OR_CONSTANT.finditer(text) if m[0] == constant), None)
     at = match.start() if match else 0
     line, start = text.count("\n", 0, at) + 1, text.rfind("\n", 0, at) + 1
-    return Violation("json-syntax", line, at - start + 1, f"no valid JSON: {constant} is no JSON value", _HINT)
+    return Violation("json-syntax", line, at - start + 1, f"not valid JSON: {constant} is no JSON value", _HINT)
 
 
 def _problem(error: json.JSONDecodeError, text: str) -> str:

@@ -29,7 +29,7 @@ def check(text: str) -> list[Violation]:
         ]
     except ValueError:
         # int() takes no more than 4300 digits, and dates have their own bounds.
-        return [Violation("toml-syntax", None, None, "no valid TOML: a number or date out of range", None)]
+        return [Violation("toml-syntax", None, None, "not valid TOML: a number or date out of range", None)]
     return []
 
 

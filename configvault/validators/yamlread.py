@@ -134,9 +134,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> Violation:
         return violation("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
     said = f"{problem} {context}".strip()
     if where is not None and (slip := indentation.slip(text, where.line, where.column, problem)) is not None:
-        return violation("yaml-syntax", At(slip.line, slip.column), f"no valid YAML: {said}", slip.hint)
+        return violation("yaml-syntax", At(slip.line, slip.column), f"not valid YAML: {said}", slip.hint)
     hint = next((advice for part, advice in _HINTS if part in said), "fix the line, or restore the file")
-    return violation("yaml-syntax", where, f"no valid YAML: {said}", hint)
+    return violation("yaml-syntax", where, f"not valid YAML: {said}", hint)
 
 
 def place(text: str, index: int) -> At:
@@ -245,7 +245,7 @@ class _Builder:
         for match in _ESCAPES.finditer(written) if "\\/" in written else ():
             if match[1] == "/":
                 where = place(self._text, start.index + match.start())
-                message = r"no valid YAML: the service's reader does not know the escape \/"
+                message = r"not valid YAML: the service's reader does not know the escape \/"
                 raise _RefusedError(violation("yaml-syntax", where, message, "write / without the backslash"))
 
     def _start(self, event: Any, is_mapping: bool) -> None:

@@ -205,7 +205,7 @@ class _Tour:
 
     def take(self, daemon: _Daemon) -> None:
         """Take all steps."""
-        self._say("configvault run &", "The daemon watches a plugin directory; nobody calls it from here on.")
+        self._say("configvault run &", "From here on the daemon watches a plugin directory by itself.")
         first = daemon.wait("snapshot.recorded", "startup")
         daemon.wait("daemon.ready")
         self._heard(f"recorded {first['id']}: {first['subject']}")

@@ -20,7 +20,7 @@ from hosts import Host, bare
 from scenes import State, World
 
 from configvault import app
-from configvault.usecases import notes, record
+from configvault.usecases import labels, record
 from configvault.usecases.site import Site
 from configvault.vault import maintenance
 
@@ -75,7 +75,7 @@ def replicated(place: Path) -> World:
     maintenance.pack(site.vault)
     (world.root / "odd.yaml").unlink()
     pinned = _recorded(site, world, PINNED_DAYS)
-    notes.pin(_at(site, PINNED_DAYS), pinned, "stable")
+    labels.pin(_at(site, PINNED_DAYS), pinned, "stable")
     world.states["pinned"] = scenes.state_of(world.root)
     _recorded(site, world, PINNED_DAYS - 1)
     scenes.to_new(world)

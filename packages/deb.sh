@@ -95,6 +95,10 @@ install -m 755 /dev/stdin "$root/DEBIAN/prerm" <<'SCRIPT'
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
     systemctl --quiet disable --now configvault.service || true
+    # Those that are enabled would leave links to a unit that is gone.
+    for link in /etc/systemd/system/*.wants/configvault@*.service; do
+        [ ! -L "$link" ] || systemctl --quiet disable --now "${link##*/}" || true
+    done
     systemctl stop 'configvault@*.service' || true
 fi
 find /usr/lib/configvault -name __pycache__ -prune -exec rm -rf {} +

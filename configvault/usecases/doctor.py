@@ -14,7 +14,6 @@ from configvault.core.frozen import frozen
 from configvault.core.leftout import IGNORED
 from configvault.core.model import Folder, Patience, Probe
 from configvault.core.settings import Settings
-from configvault.core.units import size_text
 from configvault.disk import lock
 from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
@@ -181,7 +180,9 @@ def _space(site: Site) -> Checks:
         bytes_, inodes = free.f_bavail * free.f_frsize, free.f_favail
         if bytes_ < LEAST_FREE_BYTES:
             remedy = "free space on that file system"
-            yield Checked("space", Health.PROBLEM, f"only {size_text(bytes_)} are free for the {what}", remedy)
+            yield Checked(
+                "space", Health.PROBLEM, f"only {bytes_ // 1024**2} MiB are free for the {what}", remedy
+            )
         elif free.f_files and inodes < LEAST_FREE_INODES:
             yield Checked(
                 "space", Health.PROBLEM, f"only {inodes} inodes are free for the {what}", "remove files there"

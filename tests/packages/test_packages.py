@@ -177,7 +177,11 @@ def test_install_start_upgrade_remove(deb: Path, tmp_path: Path) -> None:
         grep -q 'profile: generic' /etc/configvault/config.yaml
         expect list "$(configvault list --json)" "$list"
 
+        mkdir -p /srv/two && install_config /srv/two /var/lib/configvault-two two
+        configvault unit install --now @two
         dpkg --remove configvault
+        [ -z "$(find /etc/systemd/system -name 'configvault*' -type l)" ]
+        expect state "$(property configvault@two ActiveState)" inactive
         expect state "$(property configvault ActiveState)" inactive
         [ ! -e /usr/lib/configvault ] && [ ! -e /usr/bin/configvault ]
         [ -e /etc/configvault/config.yaml ]

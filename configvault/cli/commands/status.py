@@ -46,7 +46,7 @@ def _words(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
     else:
         yield f"latest  {found.latest.id}  {printable(found.latest.subject)}  ({printable(found.latest.actor)})"
     yield from _live(found, hint)
-    yield f"loaded  {found.loaded or 'unknown: no reload has run yet'}"
+    yield f"loaded  {found.loaded or 'unknown: no reload has succeeded yet'}"
     yield f"good    {found.good or 'none yet'}"
     yield from _daemon(found, hint)
     for replica in found.replicas:

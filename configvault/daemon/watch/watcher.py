@@ -9,6 +9,7 @@ import enum
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,9 @@ class Watcher:
         self._identity = identity(self.path)
         logging.getLogger(_LIBRARY).addHandler(self._log)
         logging.getLogger(_LIBRARY).propagate = False
+        # Of folders made at once it may add a watch twice, which does no harm; the warning would fill the journal with
+        # all watches there are.
+        warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
         observer = self._observer = InotifyObserver()
         # Started with nothing to watch: what fails then leaves no thread behind that nobody can stop.
         observer.start()

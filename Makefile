@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup docs demo test check format model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
+.PHONY: help setup docs demo test check format canary model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -64,6 +64,9 @@ messages: $(VENV)/.dev ## bring the catalogues of messages up to date; prints wh
 
 mutants: $(VENV)/.mutants ## change the program a little, many times: which changes does no test notice? (ARGS='--sample 50 root/')
 	$(BIN)/python tests/mutants.py --jobs $(JOBS) $(ARGS)
+
+canary: $(VENV)/.dev ## changes that make a plugin fail, and noise, 20 times each: is every verdict right? (RUNS=100)
+	CANARY_RUNS=$(or $(RUNS),20) $(PYTEST) -n $(JOBS) tests/test_canary.py $(ARGS)
 
 test-crash: $(VENV)/.dev ## kill, fill the disk, cut the power at every state-changing call (long)
 	$(PYTEST) -n $(JOBS) --dist worksteal tests/crash $(ARGS)

@@ -629,7 +629,8 @@ def directory(
     path: str, ignore: tuple[str, ...], validate: ValidateSettings, environ: Mapping[str, str]
 ) -> tuple[Root, LazyValidator]:
     """Return any directory as a root without a vault, and who validates it."""
-    return Root(path, Names(ignore), _limits(validate)), LazyValidator(validate, environ)
+    root = Root(path, Names(ignore), _limits(validate), configured=False)
+    return root, LazyValidator(validate, environ)
 
 
 def _limits(validate: ValidateSettings) -> Limits:

@@ -36,6 +36,10 @@ class Coze:
     _random: random.Random = field(default_factory=lambda: random.Random(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def make_noise(self, share: float, seed: int) -> None:
+        """Have this share of all requests fail, by chance that `seed` decides."""
+        self.noise, self._random = share, random.Random(seed)
+
     @property
     def url(self) -> str:
         """Return its address."""

@@ -1,8 +1,12 @@
-"""A bad change is undone because the service's own log says so; noise is no reason."""
+"""A bad change is undone because the service's own log says so; noise is no reason.
+
+`make canary` repeats each run 20 times, every time with other noise.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ from harness.daemon import Daemon
 from plugins import GOOD, TIDES, TIDES_PATH
 from sites import Place
 
+RUNS = range(int(os.environ.get("CANARY_RUNS", "1")))
 BAD = TIDES.replace("https://tides.example.org/api", BROKEN)
 CHECK = "{name: no plugin fails, log: {errors_below: 20%%, over: %s, at_least: 20}, within: 5s}"
 
@@ -39,11 +44,11 @@ def directory(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("run", range(2))
+@pytest.mark.parametrize("run", RUNS)
 def test_a_change_that_makes_a_plugin_fail_is_undone(tmp_path: Path, run: int) -> None:
     """With `changes.reload`, the last good snapshot comes back as soon as the log shows the errors, and not before."""
     with coze(directory(tmp_path), tmp_path / "log") as service:
-        service.noise = 0.02
+        service.make_noise(0.02, run)
         here = place(tmp_path, service, more="changes: {reload: true, on_reload_failure: restore}\n")
         first = here.init()
         here.ok("reload")
@@ -71,10 +76,11 @@ def test_a_change_that_makes_a_plugin_fail_is_undone(tmp_path: Path, run: int) -
             daemon.process.wait()
 
 
-def test_noise_is_no_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", RUNS)
+def test_noise_is_no_reason(tmp_path: Path, run: int) -> None:
     """A change that fails as little as before stays when the time of the check is over."""
     with coze(directory(tmp_path), tmp_path / "log") as service:
-        service.noise = 0.05
+        service.make_noise(0.05, run)
         here = place(tmp_path, service, "3s", "changes: {reload: true, on_reload_failure: restore}\n")
         here.init()
         daemon = Daemon(here.config)
@@ -93,9 +99,11 @@ def test_noise_is_no_reason(tmp_path: Path) -> None:
             daemon.process.wait()
 
 
-def test_a_rollback_to_a_bad_snapshot_is_undone_before_its_deadline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("run", RUNS)
+def test_a_rollback_to_a_bad_snapshot_is_undone_before_its_deadline(tmp_path: Path, run: int) -> None:
     """With `--confirm` the command itself watches the log where no daemon does, and undoes the rollback at once."""
     with coze(directory(tmp_path), tmp_path / "log") as service:
+        service.make_noise(0.02, run)
         here = place(tmp_path, service)
         here.write({TIDES_PATH: BAD})
         bad = here.init()

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from plugins import GOOD
 from service import answer, serving
 from sites import Place
+from test_metrics import metrics
 
 from configvault.service.log import lines
 from configvault.service.log.analysis import OTHERS, Analysis, Durations, Loaded
-from configvault.service.log.requests import Parser, moment
+from configvault.service.log.requests import FIELDS, LONGEST_ERROR, LONGEST_NAME, Parser, moment
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
 
@@ -104,6 +105,43 @@ def test_no_line_stops_the_count(texts: list[str]) -> None:
     assert sum(one.requests for one in analysis.plugins().values()) + parser.skipped + parser.others <= sum(
         len(text.splitlines()) or 1 for text in texts
     )
+
+
+NASTY = st.sampled_from(
+    [
+        "\ud800",
+        "\udcff",
+        "\x1b[31m",
+        "a\nb",
+        "转换",
+        "x" * 100_000,
+        -1,
+        1e999,
+        float("nan"),
+        10**30,
+        True,
+        [],
+        {"a": [1]},
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries({"plugin_name": NASTY}, optional=dict.fromkeys(FIELDS[2:], NASTY)), min_size=1
+    )
+)
+def test_whatever_a_log_says_can_be_printed(said: list[dict[str, object]]) -> None:
+    """Half characters, escape codes, huge and impossible values get into no output that cannot hold them."""
+    parser = Parser()
+    found = list(parser.requests([json.dumps(one) for one in said]))
+    scraped = metrics()
+    scraped.requested([(plugin, operation, failed, ms) for _, plugin, operation, failed, ms, _, _ in found])
+    scraped.render("text/plain")[1].decode()
+    for _, plugin, operation, _, _, error, _ in found:
+        text = f"{plugin}{operation}{error}".encode().decode()
+        assert len(text) <= 2 * LONGEST_NAME + LONGEST_ERROR
 
 
 @given(st.lists(st.integers(0, 100_000), min_size=1))

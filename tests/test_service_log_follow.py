@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,9 @@ import pytest
 from test_service_log import NOON, line
 
 from configvault.core.settings import LogCheck
+from configvault.service.log import recent as recent_of
 from configvault.service.log.follow import Tail
-from configvault.service.log.recent import Count, Recent
+from configvault.service.log.recent import MOST_PARTS, Count, Recent
 from configvault.service.log.requests import Parser
 from configvault.service.log.verdict import Watch, verdict
 
@@ -106,6 +108,51 @@ def test_the_end_of_a_large_log(tmp_path: Path) -> None:
     assert recent.counts(NOON.timestamp() - 100) == {"tides": (101, 0)}
     recent.update(NOON.timestamp() + 50)
     assert recent.counts(0) == {"tides": (52, 0)}
+
+
+def test_a_half_line_that_is_no_text(tmp_path: Path) -> None:
+    """What of a half line is no UTF-8 does not shift the place where reading goes on."""
+    path = tmp_path / "log"
+    append(path, line(at=NOON))
+    with path.open("ab") as file:
+        file.write(b"\xff" * 600)
+    recent = Recent(str(path), Parser(), 90)
+    recent.update(NOON.timestamp())
+    append(path, "\n" + line(at=NOON))
+    recent.update(NOON.timestamp())
+    assert (recent.trouble, recent.counts(0)) == (None, {"tides": (2, 0)})
+
+
+def test_times_of_a_log_cost_no_memory(tmp_path: Path) -> None:
+    """Requests of the future count as made now, those of long ago not at all, and a long window has few parts."""
+    path = tmp_path / "log"
+    append(path, "".join(line(at=NOON + timedelta(days=n)) for n in range(200)))
+    append(path, "".join(line(at=NOON - timedelta(days=30 + n)) for n in range(200)))
+    recent = Recent(str(path), Parser(), 90)
+    recent.update(NOON.timestamp())
+    assert recent.counts(NOON.timestamp()) == {"tides": (200, 0)}
+    assert recent.counts(0) == recent.counts(NOON.timestamp())
+    day = Recent(str(path), Parser(), 2 * 86400)
+    assert 2 * 86400 / day.part_s <= MOST_PARTS
+
+
+def test_nothing_beside_a_log_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe, a link to nowhere and a file that unpacks to too much in the place of a rotated log are left alone."""
+    path = tmp_path / "log"
+    append(path, line(at=NOON))
+    os.mkfifo(tmp_path / "log.2")
+    (tmp_path / "log.3").symlink_to("nowhere")
+    with gzip.open(tmp_path / "log.1.gz", "wb", 9) as file:
+        file.write(bytes(3 << 20) + line(at=NOON).encode())
+    monkeypatch.setattr(recent_of, "MOST_UNPACKED_BYTES", 2 << 20)
+    recent = Recent(str(path), Parser(), 90)
+    recent.update(NOON.timestamp())
+    assert recent.counts(0) == {"tides": (1, 0)}
+    (tmp_path / "folder").mkdir()
+    assert Watch(str(tmp_path / "folder"), {}, 60, lambda: None, lambda: NOON).ask(BELOW) == (
+        f"the service's log cannot be read: {tmp_path / 'folder'}: Is a directory",
+        None,
+    )
 
 
 # --- verdicts

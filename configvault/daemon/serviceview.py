@@ -49,7 +49,7 @@ def _analysis(log: ServiceLogSettings | None, loaded: Iterable[Loading]) -> tupl
     told = [Loaded(one.of, one.loaded_at.timestamp()) for one in loaded if one.of != "live"]
     analysis, parser = Analysis(loaded=told), Parser(log.fields)
     try:
-        lines, _ = back(log.path, os.path.getsize(log.path), 0, parser, MOST_BYTES)
+        lines, _, _ = back(log.path, os.path.getsize(log.path), 0, parser, MOST_BYTES)
     except OSError as error:
         return None, f"{log.path}: {error.strerror}"
     analysis.add(parser.requests(lines))

@@ -117,9 +117,15 @@ class Root:
     `seen` are the stamps of all that it met where it was made to begin a restore from, else nothing.
     """
 
-    def __init__(self, path: str, names: Names, limits: Limits | None = None) -> None:
-        """Take the configured path (a link here is the operator's own and is followed), the name rules, the bounds."""
+    def __init__(
+        self, path: str, names: Names, limits: Limits | None = None, *, configured: bool = True
+    ) -> None:
+        """Take the path (a link here is the operator's own and is followed), the name rules, the bounds.
+
+        `configured`: it is the root of the configuration, and not any other directory.
+        """
         self.path = path
+        self.what = "root" if configured else "directory"
         self.names = names
         self.limits = limits or Limits()
         self.folders: Mapping[str, Identity] = {}
@@ -134,11 +140,13 @@ class Root:
         try:
             return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
+            hint = "make it a directory that this user may read"
+            if isinstance(error, FileNotFoundError):
+                hint = "mount or create it, or roll back to a snapshot: configvault rollback latest"
+            if self.what == "directory":
+                hint = "name a directory that this user may read"
             raise ConfigvaultError(
-                f"cannot read the root {self.path}: {error.strerror}",
-                "mount or create it, or roll back to a snapshot: configvault rollback latest"
-                if isinstance(error, FileNotFoundError)
-                else "make it a directory that this user may read",
+                f"cannot read the {self.what} {self.path}: {error.strerror}", hint
             ) from error
 
     def exists(self) -> bool:
@@ -282,7 +290,7 @@ class Root:
         except OSError as error:
             name = os.fsdecode(error.filename) if error.filename else self.path
             raise ConfigvaultError(
-                f"cannot read {name!r} in the root {self.path}: {error.strerror}",
+                f"cannot read {name!r} in the {self.what} {self.path}: {error.strerror}",
                 "give this user the right to read it, or add it to watch.ignore",
             ) from error
         finally:

@@ -73,6 +73,11 @@ def run(context: Context, args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     from configvault.core import configmap
 
+    if args.format not in OBJECTS and _is_directory(args.reference):
+        raise UsageError(
+            f"the directory {args.reference} can only be made a ConfigMap or a Secret",
+            f"configvault export {args.reference} --format configmap",
+        )
     if args.format in OBJECTS:
         for flag, text in (("--name", args.name), ("--namespace", args.namespace)):
             if text is not None and not configmap.is_name(text):
@@ -107,11 +112,6 @@ def _directory(context: Context, args: argparse.Namespace) -> int:
     from configvault.core.settings import ValidateSettings, WatchSettings
     from configvault.usecases import export
 
-    if args.format not in OBJECTS:
-        raise UsageError(
-            f"the directory {args.reference} can only be made a ConfigMap or a Secret",
-            f"configvault export {args.reference} --format configmap",
-        )
     path = os.path.abspath(args.reference)
     root, _ = app.directory(path, WatchSettings().ignore, ValidateSettings(), context.environ)
     made = export.of_directory(root)

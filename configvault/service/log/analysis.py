@@ -13,7 +13,6 @@ from configvault.service.log.requests import Bare, Request
 
 SLOW_MS = 5000.0
 KEPT = 5  # last errors, and slowest requests
-LONGEST_ERROR = 300
 # Whatever a log holds, no more of a kind is told apart.
 MOST_PLUGINS = 100
 MOST_LOADED = 20
@@ -176,7 +175,7 @@ class Analysis:
         plugin = plugin if plugin in self._plugins else OTHERS
         kept = self._errors.setdefault(plugin, deque(maxlen=KEPT))
         one = Request(*bare)
-        one = one._replace(error=(one.error or f"status {one.status}")[:LONGEST_ERROR])
+        one = one._replace(error=one.error or f"status {one.status}")
         kept.append(one)
         self.last_errors.append(one)
 

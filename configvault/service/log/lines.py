@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
@@ -91,12 +93,17 @@ def _read(file: IO[bytes], damaged: Callable[[], None]) -> bytes:
 
 
 def rotated(path: str) -> list[str]:
-    """Return `path` and what was rotated out of it, the oldest first."""
+    """Return `path` and the files that were rotated out of it, the oldest first; empty where there are none."""
     folder, name = os.path.split(path)
-    beside = [
-        os.path.join(folder, other)
-        for other in os.listdir(folder or ".")
-        if other.startswith(name) and re.fullmatch(_ROTATED, other[len(name) :])
-    ]
-    beside.sort(key=lambda one: os.stat(one).st_mtime)
-    return [*beside, path] if os.path.exists(path) else beside
+    beside: list[tuple[float, str]] = []
+    # A log that cannot be listed may be readable all the same.
+    with contextlib.suppress(OSError):
+        for other in os.listdir(folder or "."):
+            if other.startswith(name) and re.fullmatch(_ROTATED, other[len(name) :]):
+                # It may be gone by now; a pipe of that name would wait for a writer.
+                with contextlib.suppress(OSError):
+                    found = os.stat(os.path.join(folder, other))
+                    if stat.S_ISREG(found.st_mode):
+                        beside.append((found.st_mtime, os.path.join(folder, other)))
+    files = [one for _, one in sorted(beside)]
+    return [*files, path] if os.path.exists(path) else files

@@ -15,6 +15,7 @@ FIELDS = ("component", "plugin_name", "operation_id", "status_code", "duration_m
 COMPONENT = "plugin"
 ERROR_FROM = 400
 LONGEST_NAME = 120
+LONGEST_ERROR = 300
 LONGEST_MS = 1e12
 # A year within these can be printed in every zone; a time beyond them is a mistake of the log, and not known.
 EARLIEST_YEAR, LATEST_YEAR = 1971, 9998
@@ -81,17 +82,27 @@ class Parser:
             what = get(operation)
             stamp = get(time) or get("timestamp")
             # Many lines bear the same second, which is then read once.
-            if stamp != self._stamp:
+            if stamp is not self._stamp and (type(stamp) is not str or stamp != self._stamp):
                 self._stamp, self._at = stamp, moment(stamp)
             yield (
                 self._at,
-                name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME],
-                what[:LONGEST_NAME] if type(what) is str else "",
+                name if len(name) <= LONGEST_NAME and name.isascii() else _text(name, LONGEST_NAME),
+                _text(what, LONGEST_NAME) if type(what) is str else "",
                 code >= ERROR_FROM if code is not None else bool(said),
                 took,
-                said if said is None or type(said) is str else json.dumps(said),
+                said if said is None else _text(said, LONGEST_ERROR),
                 code,
             )
+
+
+def _text(value: object, most: int) -> str:
+    """Return the beginning of what a line says; half of a character, which no output can hold, is replaced."""
+    if type(value) is not str:
+        try:
+            value = json.dumps(value)
+        except (ValueError, RecursionError):
+            value = "?"
+    return value[:most] if value.isascii() else value[:most].encode("utf-8", "replace").decode()
 
 
 def moment(stamp: object) -> float | None:

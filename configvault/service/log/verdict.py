@@ -43,7 +43,10 @@ class Watch:
         with self._turn:
             now = self._now().timestamp()
             loaded = self._loaded_at()
-            self._recent.update(now)
+            try:
+                self._recent.update(now)
+            except OSError as error:
+                return f"the service's log cannot be read: {error.filename}: {error.strerror}", None
             if self._recent.trouble is not None:
                 return f"the service's log cannot be read: {self._recent.trouble}", None
             return verdict(check, self._recent.counts, loaded.timestamp() if loaded else None, now)
@@ -67,7 +70,7 @@ def verdict(
     filling = loaded_at is not None and loaded_at > start
     if loaded_at is not None and filling:
         # What ended in the same second may have been asked before.
-        start = loaded_at + 1
+        start = math.floor(loaded_at) + 1
     after = _with_all(counts(start, None))
     requests = after[ALL][0]
     wrong = []

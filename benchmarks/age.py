@@ -26,7 +26,8 @@ from configvault.usecases import record
 from configvault.usecases.site import Site
 from configvault.vault import marks as marks_of
 from configvault.vault import messages
-from configvault.vault.repository import IDENTITY, MAIN, REJECTED, TAGS
+from configvault.vault.refs import MAIN, REJECTED, TAGS
+from configvault.vault.repository import IDENTITY
 
 AGES, QUICK_AGES = [100, 20_000, 50_000], [100, 1_000]
 FILES = 40

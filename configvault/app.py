@@ -38,7 +38,7 @@ from configvault.disk import durable
 from configvault.root.capture import Limits, Root
 from configvault.root.names import Names
 from configvault.usecases.site import Offered, Ran, Remote, Site
-from configvault.vault import statefiles
+from configvault.vault import ownership, statefiles
 from configvault.vault.opening import create_vault, exists, open_vault, require_adoptable
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from configvault.service.log.analysis import Analysis
     from configvault.service.log.reading import Read
     from configvault.validators import Rule, Validator
+    from configvault.vault.rebuild import Rebuilt
     from configvault.vault.repository import Vault
     from configvault.vault.signing import Signer
     from configvault.vault.verdicts import Kept
@@ -264,6 +265,8 @@ def open_site(
     command: str = "configvault",
     wait_s: float = 30.0,
     stop: threading.Event | None = None,
+    damaged: bool = False,
+    root_of_vault: str | None = None,
 ) -> Site:
     """Return everything that protects the root of `settings`.
 
@@ -274,11 +277,18 @@ def open_site(
         command: who holds the lock, for those who wait.
         wait_s: how long to wait for the lock.
         stop: ends reloads and health checks early.
+        damaged: open a vault that has lost refs, or protects another root, all the same: to examine it, or repair it.
+        root_of_vault: the root that the vault protects, where this is not the one of `settings`.
 
     Raises:
         NoVaultError: there is no vault and `create` is false, or something else lies there.
+        ConfigError: the vault protects another root.
+        IntegrityError: its refs are lost.
     """
     vault = create_vault(settings.vault, environ) if create else open_vault(settings.vault, environ)
+    if not damaged:
+        ownership.require_root(vault.state, root_of_vault or settings.root, write=create)
+        vault.require_refs()
     # Once a command, for two milliseconds: an older git would fail somewhere in the middle, or answer otherwise.
     vault.git.require_version()
     vault.sign = _signer(settings, environ)
@@ -307,6 +317,30 @@ def open_site(
         signers=partial(allowed_signers, settings, environ),
         rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
     )
+
+
+def adopt_root(settings: Settings, environ: Mapping[str, str], command: str, wait_s: float) -> None:
+    """Let the vault of `settings`, if there is one, protect their root from now on: what it protected has moved there."""
+    from configvault.disk import lock
+
+    if not exists(settings.vault):
+        return
+    vault = open_vault(settings.vault, environ)
+    with lock.hold(statefiles.path(vault.state, statefiles.LOCK), command, wait_s):
+        ownership.adopt(vault.state, settings.root)
+
+
+def rebuild_refs(settings: Settings, environ: Mapping[str, str], command: str, wait_s: float) -> Rebuilt:
+    """Make the refs of the vault of `settings` again from its commits."""
+    from configvault.disk import lock
+    from configvault.vault import rebuild
+
+    vault = open_vault(settings.vault, environ)
+    try:
+        with lock.hold(statefiles.path(vault.state, statefiles.LOCK), command, wait_s):
+            return rebuild.rebuild(vault)
+    finally:
+        vault.close()
 
 
 def _offered(settings: Settings, stop: threading.Event | None, url: str) -> Offered:
@@ -589,7 +623,7 @@ def known_references(
     """
     from itertools import islice
 
-    from configvault.vault.repository import REJECTED, TAGS
+    from configvault.vault.refs import REJECTED, TAGS
 
     settings = config.load(config_path(path, environ), environ)
     vault = open_vault(settings.vault, environ)

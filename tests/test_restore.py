@@ -13,7 +13,7 @@ from configvault.core import gitformat
 from configvault.core.model import METADATA_NAME
 from configvault.usecases.site import Site
 from configvault.vault.objects import from_bytes
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 
 Row = tuple[int, str, str]
 FILE, FOLDER, LINK = 0o100644, 0o40000, 0o120000

@@ -76,8 +76,16 @@ class Context:
         language.prefer(settings.language)
         return settings
 
-    def site(self, settings: Settings | None = None, *, create: bool = False, keep: bool = False) -> Site:
-        """Return the site of the configuration, or of `settings`; `keep` as in `settings()`.
+    def site(
+        self,
+        settings: Settings | None = None,
+        *,
+        create: bool = False,
+        keep: bool = False,
+        damaged: bool = False,
+        root_of_vault: str | None = None,
+    ) -> Site:
+        """Return the site of the configuration, or of `settings`; `keep` as in `settings()`, the others as for `app.open_site`.
 
         Raises:
             NoVaultError: there is no vault yet and `create` is false.
@@ -86,7 +94,12 @@ class Context:
 
         open_ = app.open_or_create if create else app.open_site
         site = open_(
-            settings or self.settings(keep=keep), self.environ, command=self.command, wait_s=self.wait_s
+            settings or self.settings(keep=keep),
+            self.environ,
+            command=self.command,
+            wait_s=self.wait_s,
+            damaged=damaged,
+            root_of_vault=root_of_vault,
         )
         self._site = site
         site.in_place = self.hint

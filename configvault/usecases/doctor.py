@@ -18,7 +18,7 @@ from configvault.disk import lock
 from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
-from configvault.vault import statefiles
+from configvault.vault import ownership, statefiles
 from configvault.vault.git import Git
 
 LEAST_FREE_BYTES = 100 * 1024 * 1024
@@ -54,6 +54,7 @@ def examine(site: Site, config_path: str, only: Collection[str] = ()) -> tuple[C
 
 
 def _run(site: Site, config_path: str, only: Collection[str]) -> Checks:
+    failed: set[str] = set()
     if not only:
         yield from _config(site.settings, config_path)
     for name, check in _CHECKS.items():
@@ -62,7 +63,10 @@ def _run(site: Site, config_path: str, only: Collection[str]) -> Checks:
         try:
             yield from check(site)
         except ConfigvaultError as error:
-            yield Checked(name, Health.PROBLEM, error.message, error.hint)
+            # What is wrong with the vault stops several of them.
+            if error.message not in failed:
+                yield Checked(name, Health.PROBLEM, error.message, error.hint)
+            failed.add(error.message)
         except OSError as error:
             yield Checked(name, Health.PROBLEM, f"{error.filename or name}: {error.strerror}", None)
 
@@ -136,6 +140,8 @@ def _foreign(state: Folder) -> int:
 
 
 def _vault(site: Site) -> Checks:
+    ownership.require_root(site.vault.state, site.settings.root)
+    site.vault.require_refs(every=True)
     path = site.vault.path
     found = os.stat(path)
     if not os.access(site.vault.state, os.W_OK | os.X_OK) or os.statvfs(path).f_flag & os.ST_RDONLY:

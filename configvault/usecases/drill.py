@@ -22,7 +22,7 @@ from configvault.usecases import export
 from configvault.usecases.site import Remote, Site
 from configvault.vault import maintenance, statefiles
 from configvault.vault.opening import create_vault
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 
 
 def drill(site: Site) -> DrillOutcome:

@@ -19,7 +19,7 @@ from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
 from configvault.vault import statefiles
 from configvault.vault.marks import REF as MARKS
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 from configvault.vault.statefiles import DaemonState
 
 # Past so many new snapshots all are counted.

@@ -15,7 +15,7 @@ from configvault.core.frozen import frozen
 from configvault.core.model import METADATA_NAME, Change, Entry, RejectedState, Snapshot
 from configvault.usecases import references, scan
 from configvault.usecases.site import Site
-from configvault.vault.repository import REJECTED, TAGS
+from configvault.vault.refs import REJECTED, TAGS
 from configvault.vault.stage import Stage
 
 Listed = Snapshot | RejectedState

@@ -21,7 +21,7 @@ from configvault.core.timeline import (
 )
 from configvault.usecases import references
 from configvault.usecases.site import Site
-from configvault.vault.repository import REJECTED, TAGS
+from configvault.vault.refs import REJECTED, TAGS
 
 # A browser has to lay all of it out; who wants more uses the command line.
 MOST_ROWS = 2000

@@ -16,7 +16,7 @@ from configvault.usecases.verify import signed_commits
 from configvault.usecases.writing import writing
 from configvault.vault import maintenance, signatures
 from configvault.vault.git import Git
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 from configvault.vault.stage import Stage
 
 # What a recovery records itself above what it fetched: what was there, where that is kept as a snapshot, and itself.

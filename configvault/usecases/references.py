@@ -11,7 +11,7 @@ from configvault.core.pattern import pattern
 from configvault.usecases import scan
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
-from configvault.vault.repository import TAGS
+from configvault.vault.refs import TAGS
 
 FORMS = "an id or a prefix of it, a commit (7 digits or more), latest, previous, good, pin:NAME, rejected_…"
 _LIST = "configvault list"

@@ -7,7 +7,7 @@ from datetime import timedelta
 from configvault.core.model import RejectedState, Trigger
 from configvault.usecases.site import Site
 from configvault.vault import maintenance, statefiles
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 
 _FEWEST = 2
 

@@ -19,7 +19,7 @@ from configvault.disk import lock
 from configvault.usecases.site import Remote, Site
 from configvault.vault import statefiles
 from configvault.vault.objects import from_bytes
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 from configvault.vault.statefiles import VAULT_ID, ReplicaState
 
 ATTEMPTS = 4

@@ -36,7 +36,7 @@ from configvault.usecases.recording import keep_live
 from configvault.usecases.rounds import Restored
 from configvault.usecases.scan import Live
 from configvault.usecases.site import Site
-from configvault.vault.repository import MAIN
+from configvault.vault.refs import MAIN
 from configvault.vault.stage import Stage
 from configvault.vault.statefiles import JOURNAL, PENDING, UNDONE, Journal, Pending, end_pending
 

@@ -19,7 +19,7 @@ from configvault.usecases import export
 from configvault.usecases.site import Site
 from configvault.vault import maintenance, messages, signatures
 from configvault.vault.marks import REF as MARKS
-from configvault.vault.repository import MAIN, REJECTED, TAGS
+from configvault.vault.refs import MAIN, REJECTED, TAGS
 
 RESTORED = 10
 # Of the pinned ones only the newest: each costs a restore of everything.
@@ -65,6 +65,7 @@ def verify(site: Site, allowed: str = "", *, restore: bool = False) -> Verified:
         DamagedError: it names all that is damaged.
     """
     damages: list[str] = []
+    site.vault.require_refs(every=True)
     _gather(damages, lambda: maintenance.check(site.vault))
     snapshots: list[Snapshot] = []
     _gather(damages, lambda: snapshots.extend(site.vault.log()))

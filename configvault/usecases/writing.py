@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from configvault.disk import lock
 from configvault.usecases.after_crash import after_crash
 from configvault.usecases.site import Site
-from configvault.vault import statefiles
+from configvault.vault import ownership, statefiles
 
 
 @contextlib.contextmanager
@@ -21,4 +21,5 @@ def writing(site: Site) -> Iterator[None]:
     path = statefiles.path(site.vault.state, statefiles.LOCK)
     with lock.hold(path, site.command, site.wait_s) as ended_well:
         after_crash(site, ended_well=ended_well)
+        ownership.note_root(site.vault.state, site.settings.root)
         yield

@@ -105,6 +105,8 @@ def _fill(vault: Vault, marker: str) -> None:
             os.unlink(os.path.join(vault.path, name))
     maintenance.init(vault)
     statefiles.REDACTION_KEY.write(vault.state, os.urandom(32))
+    # From now on an empty vault and one that has lost its refs differ.
+    statefiles.TIP.write(vault.state, statefiles.Tip())
     durable.sync_file_system(vault.path)
     durable.write(marker, FORMAT.encode())
     durable.sync_folder(os.path.dirname(vault.path))

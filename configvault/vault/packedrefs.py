@@ -9,6 +9,7 @@ annotated tag leads to; the first line says `sorted` unless a git before 2.15 wr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 # Where in a line its name begins.
@@ -18,6 +19,8 @@ _WINDOW = 256
 # A file of this size is read as a whole.
 _SMALL = 2048
 _CHUNK = 1 << 20
+_LINES = re.compile(rb"(?:#[^\n\0]*\n)?(?:[0-9a-f]{40} [^\n\0]+\n|\^[0-9a-f]{40}\n)*")
+_LINE = re.compile(rb"(?:[0-9a-f]{40} [^\n\0]+|\^[0-9a-f]{40})\n")
 
 
 class Packed:
@@ -32,9 +35,14 @@ class Packed:
 
     @classmethod
     def opened(cls, fd: int) -> Packed:
-        """Return the refs in the file that is open as `fd`."""
+        """Return the refs in the file that is open as `fd`.
+
+        Raises:
+            ValueError: it ends as no such file does: a small one is looked at as a whole.
+        """
         size = os.fstat(fd).st_size
         text = os.pread(fd, _SMALL, 0)
+        _check_end(fd, size, text)
         first = text.partition(b"\n")[0]
         start = len(first) + 1 if first.startswith(b"#") else 0
         if start and b" sorted" in first and size > len(text):
@@ -139,6 +147,20 @@ class Packed:
             return self._line(middle, low, 4 * window)
         after = len(text) if -1 in (end, following) else following + 1
         return base + begin, base + after, text[begin + _NAME : end if end >= 0 else len(text)]
+
+
+def _check_end(fd: int, size: int, text: bytes) -> None:
+    """Refuse what a power cut or a full disk leaves: half a line, or zeros."""
+    if size <= len(text):
+        is_whole = _LINES.fullmatch(text) is not None
+    else:
+        last = os.pread(fd, _WINDOW, max(size - _WINDOW, 0))
+        begin = last.rfind(b"\n", 0, -1) + 1
+        # Of a line that is longer than this only the end is looked at.
+        ends = _LINE.fullmatch(last[begin:]) is not None if begin else last.endswith(b"\n")
+        is_whole = ends and text[:1] in (b"#", *(bytes([one]) for one in b"0123456789abcdef"))
+    if not is_whole:
+        raise ValueError("it ends in the middle of a line, or holds what is no ref")
 
 
 def _name(line: bytes) -> bytes:

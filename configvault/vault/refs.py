@@ -18,6 +18,11 @@ from configvault.vault.packedrefs import Packed
 
 _OBJECT_ID = pattern("[0-9a-f]{40}")
 _LONGEST = 4096
+MAIN = "refs/heads/main"
+TAGS = "refs/tags/"
+REJECTED = "refs/configvault/rejected/"
+# What helps where refs are damaged: the commits say what they were.
+REBUILD = "configvault doctor --rebuild-refs"
 # So many names are looked up one by one.
 _FEW = 64
 
@@ -43,7 +48,7 @@ class Refs:
             with self._packed() as packed:
                 return packed.find(name)
         if not _OBJECT_ID.fullmatch(said):
-            raise IntegrityError(f"the ref {path} is damaged: it holds {said[:60]!r}", "configvault verify")
+            raise IntegrityError(f"the ref {path} is damaged: it holds {said[:60]!r}", REBUILD)
         return said
 
     def below(self, prefix: str) -> dict[str, str]:
@@ -152,6 +157,14 @@ class Refs:
             packed.feed(digest.update, loose)
         return digest.hexdigest()
 
+    def damaged(self) -> Iterator[str]:
+        """Yield the files of loose refs that hold anything else than an id."""
+        for name in list(self._loose("refs/")):
+            try:
+                self.read(name)
+            except IntegrityError:
+                yield os.path.join(self._path, name)
+
     def loose(self) -> int:
         """Return how many refs are not packed: each costs a file wherever all are read."""
         return sum(1 for _ in self._loose("refs/"))
@@ -173,7 +186,12 @@ class Refs:
             yield Packed(b"")
             return
         try:
-            yield Packed.opened(fd)
+            try:
+                packed = Packed.opened(fd)
+            except ValueError as error:
+                path = os.path.join(self._path, "packed-refs")
+                raise IntegrityError(f"{path} is damaged: {error}", REBUILD) from error
+            yield packed
         finally:
             os.close(fd)
 

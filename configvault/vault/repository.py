@@ -19,19 +19,16 @@ from configvault.core.frozen import frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, Snapshot, Trigger
 from configvault.core.pattern import pattern
 from configvault.disk import durable
+from configvault.vault import lostrefs, messages, shallow, statefiles, trees
 from configvault.vault import marks as marks_of
-from configvault.vault import messages, shallow, statefiles, trees
 from configvault.vault.git import Git
 from configvault.vault.objects import NewObject, Objects, from_bytes, unique
-from configvault.vault.refs import Refs
+from configvault.vault.refs import MAIN, REBUILD, REJECTED, TAGS, Refs
 from configvault.vault.stage import Stage
 
-MAIN = "refs/heads/main"
-TAGS = "refs/tags/"
-REJECTED = "refs/configvault/rejected/"
 # So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
-_SNAPSHOT = pattern(TAGS + times.SNAPSHOT_PREFIX + "[0-9]{8}_[0-9]{6}")
+_SNAPSHOT = pattern(TAGS + lostrefs.SNAPSHOT)
 IDENTITY = "configvault <configvault@localhost>"
 
 
@@ -110,7 +107,7 @@ class Vault:
         A commit whose tag was pruned is no snapshot any more, and is yielded only where `pruned`. Costs what is taken of
         it, and what git has read ahead: some hundred commits at most.
         """
-        tip = self.refs.read(MAIN)
+        tip = self.tip()
         if tip is None:
             return
         said = self.marks()
@@ -172,8 +169,43 @@ class Vault:
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, None in an empty vault."""
-        commit = self.refs.read(MAIN)
+        commit = self.tip()
         return self.at(commit) if commit else None
+
+    def tip(self) -> str | None:
+        """Return the commit of the newest snapshot, None in an empty vault.
+
+        Raises:
+            IntegrityError: there should be one.
+        """
+        commit = self.refs.read(MAIN)
+        if commit is None:
+            self.require_refs()
+        return commit
+
+    def require_refs(self, *, every: bool = False) -> None:
+        """Refuse to go on where refs are lost: history would begin anew, or go on from an old end.
+
+        Args:
+            every: count the tags, too.
+
+        Raises:
+            IntegrityError: it says what is missing.
+        """
+        lost = lostrefs.lost(self.path, self.state, self.refs, self.objects.read, self.git)
+        if lost is None and every:
+            lost = lostrefs.lost_tags(self.state, self.refs)
+        if lost is not None:
+            raise IntegrityError(f"refs of the vault {self.path} are lost: {lost}", REBUILD)
+
+    def note_refs(self, main: str, tagged: int, *, sync: bool = False) -> None:
+        """Note the commit of main, and how many tags there are more, or fewer."""
+        known = statefiles.TIP.read(self.state)
+        if known is None or known.main is None:
+            self.recount_refs()
+        else:
+            now = statefiles.Tip(main, known.tags + tagged)
+            replace(statefiles.TIP, sync=sync).write(self.state, now)
 
     def at(self, commit: str) -> Snapshot:
         """Return the snapshot that `commit` records.
@@ -184,7 +216,7 @@ class Vault:
         return marked(self._at(commit), self.marks())
 
     def _snapshot_of(self, commit: str) -> Snapshot:
-        for snapshot in messages.snapshots(_as_log(commit, self.objects.read(commit))):
+        for snapshot in messages.snapshots(as_log(commit, self.objects.read(commit))):
             return snapshot
         raise IntegrityError(f"commit {commit} on main is not a snapshot", "configvault verify")
 
@@ -219,7 +251,7 @@ class Vault:
         )
         found = [row.split()[0] for row in types.decode().splitlines() if row.endswith(" commit")]
         bodies = ((commit, self.objects.read(commit)) for commit in found)
-        every = [one for commit, body in bodies for one in messages.snapshots(_as_log(commit, body))]
+        every = [one for commit, body in bodies for one in messages.snapshots(as_log(commit, body))]
         return [marked(one, self.marks()) for one in every if self.has_tag(one) or self._is_on_main(one)]
 
     def _is_on_main(self, one: Snapshot) -> bool:
@@ -267,12 +299,7 @@ class Vault:
         Raises:
             StaleCaptureError: bytes of `state` are nowhere.
         """
-        tip = self.refs.read(MAIN)
-        if tip is None and (tags := self.refs.below(TAGS)):
-            raise IntegrityError(
-                f"the branch main is gone from the vault {self.path}, its {len(tags)} tags are still there",
-                "restore the vault from a replica or a copy",
-            )
+        tip = self.tip()
         newest = self.at(tip) if tip else None
         id_ = times.snapshot_id(note.at, newest.id if newest else None, lambda name: self._taken(TAGS + name))
         return self.at(self._commit(state, before, stage, tip, note, id_))
@@ -283,16 +310,20 @@ class Vault:
             self.refs.settle(MAIN)
         else:
             self.refs.write(MAIN, snapshot.commit, snapshot.parent)
-        if self.refs.read(TAGS + snapshot.id) is None:
+        is_new = self.refs.read(TAGS + snapshot.id) is None
+        if is_new:
             self.refs.write(TAGS + snapshot.id, snapshot.commit)
         else:
             self.refs.settle(TAGS + snapshot.id)
+        self.note_refs(snapshot.commit, int(is_new))
         return snapshot
 
     def drop_tags(self, snapshots: Iterable[Snapshot]) -> None:
         """Make `snapshots` snapshots no more: all of them or none; their commits stay in the history."""
         lines = [f"delete {TAGS}{snapshot.id} {snapshot.commit}\n" for snapshot in snapshots]
         if lines:
+            # First, and on disk: what was taken away by us is not lost.
+            self.note_refs(self.tip() or "", -len(lines), sync=True)
             self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
 
     def reject(
@@ -319,11 +350,11 @@ class Vault:
         """Yield the refused states whose ids begin like that, newest first. Costs what is taken of it."""
         found = self.refs.starting(REJECTED + beginning) if beginning else None
         for _, commit in self.refs.newest(REJECTED) if found is None else sorted(found.items(), reverse=True):
-            yield from messages.rejected(_as_log(commit, self.objects.read(commit)))
+            yield from messages.rejected(as_log(commit, self.objects.read(commit)))
 
     def rejected_at(self, commit: str) -> RejectedState:
         """Return the refused state that `commit` records; raises like `at`."""
-        for state in messages.rejected(_as_log(commit, self.objects.read(commit))):
+        for state in messages.rejected(as_log(commit, self.objects.read(commit))):
             return state
         raise IntegrityError(f"commit {commit} is not a rejected state", "configvault verify")
 
@@ -440,13 +471,22 @@ class Vault:
             # Without it git takes the vault for no repository at all, and it never says anything else.
             durable.write(os.path.join(self.path, "HEAD"), f"ref: {MAIN}\n".encode())
             done.append("made HEAD again, which was damaged")
-        tip = self.refs.read(MAIN)
+        tip, known = self.tip(), statefiles.TIP.read(self.state)
         if tip is not None:
+            if known is None or known.main != tip:
+                self.require_refs()
             newest = self.at(tip)
             if self.refs.read(TAGS + newest.id) is None:
                 self.refs.write(TAGS + newest.id, tip)
                 done.append(f"tagged {newest.id}, which a killed process had recorded")
+            if not ended_well or known is None or known.main != tip:
+                self.recount_refs()
         return done
+
+    def recount_refs(self) -> None:
+        """Note what refs there are, counted: somebody else has set some, or was killed before it could note it."""
+        now = statefiles.Tip(self.refs.read(MAIN), lostrefs.tags(self.refs))
+        statefiles.TIP.write(self.state, now)
 
 
 def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
@@ -481,7 +521,7 @@ def draft(tree: str, parent: str | None, note: Note, id_: str | None, body: str)
     return Draft(tree, parent, known or IDENTITY, note.at, message)
 
 
-def _as_log(commit: str, body: bytes) -> bytes:
+def as_log(commit: str, body: bytes) -> bytes:
     """Return a commit's body as a record of `git log`, so that one parser reads both."""
     head, _, message = body.decode("utf-8", "replace").partition("\n\n")
     fields: dict[str, str] = {}

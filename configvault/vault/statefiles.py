@@ -15,6 +15,8 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     settings        what the configuration says, as it was last read (config/kept.py); a cache
     cutting         history is being cut off (vault/shallow.py)
     vault-id        the name of this vault in replicas
+    protects        the path of the root that this vault protects
+    noted-refs      what refs there were after the last change of any: what is lost can be noticed by it
     allowed-signers whose signatures count, for git
     outcomes        what commands did, for the daemon to log and count (vault/outcomes.py); bounded
     source.json     what the source offers, and what of it was deployed, refused or is held (usecases/pull.py)
@@ -109,6 +111,31 @@ REDACTION_KEY: StateFile[bytes] = StateFile(
     "redaction-key", bytes, bytes, "restore it from a copy of the vault, or move it away"
 )
 VAULT_ID: StateFile[str] = StateFile("vault-id", str.encode, lambda body: body.decode("ascii"))
+ROOT: StateFile[str] = StateFile("protects", os.fsencode, os.fsdecode)
+
+
+@frozen
+class Tip:
+    """What refs there were: the commit of main (None: nothing was recorded yet), and the number of tags.
+
+    Written after the refs, and not synced: after a power cut it may be older than they are, and never newer.
+    """
+
+    main: str | None = None
+    tags: int = 0
+
+
+def _tip(body: bytes) -> Tip:
+    main, tags = body.decode("ascii").split()
+    return Tip(None if main == "none" else main, int(tags))
+
+
+TIP: StateFile[Tip] = StateFile(
+    "noted-refs",
+    lambda tip: f"{tip.main or 'none'} {tip.tags}\n".encode(),
+    _tip,
+    sync=False,
+)
 
 
 def path(state: str, name: str) -> str:

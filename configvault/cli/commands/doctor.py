@@ -16,20 +16,41 @@ _SIGNS = {"ok": "ok     ", "warning": "warning", "problem": "error  "}
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
-    """Add no arguments."""
+    """Add the arguments."""
+    parser.add_argument(
+        "--rebuild-refs",
+        action="store_true",
+        help="make lost refs of the vault again from its commits, then check",
+    )
 
 
-def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
+def run(context: Context, args: argparse.Namespace) -> int:
     """Examine and print; 1 where something is a problem, 0 also where there are warnings."""
     from configvault.usecases.doctor import Health, examine
 
-    found = examine(context.site(), context.config_path)
+    if args.rebuild_refs:
+        _rebuild(context)
+    found = examine(context.site(damaged=True), context.config_path)
     ok = not any(one.health is Health.PROBLEM for one in found)
     if context.json:
         context.emit({"ok": ok, "checks": document(context, found)})
     else:
         show(context, found)
     return 0 if ok else Exit.FAILED
+
+
+def _rebuild(context: Context) -> None:
+    """Make the refs again, and say so beside what was asked for."""
+    from configvault import app
+    from configvault.cli import words
+
+    done = app.rebuild_refs(context.settings(), context.environ, context.command, context.wait_s)
+    if not context.json:
+        latest = f", the latest is {done.latest}" if done.latest else ""
+        context.output.line(
+            f"rebuilt the refs of {words.counted(done.snapshots, 'snapshot')} "
+            f"and {words.counted(done.rejected, 'rejected state')}{latest}"
+        )
 
 
 def document(context: Context, found: Iterable[Checked]) -> list[dict[str, object]]:

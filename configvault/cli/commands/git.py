@@ -16,7 +16,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:
     """Become git, with the vault as repository and nobody's settings but ours."""
-    git = context.site().vault.git
+    git = context.site(damaged=True).vault.git
     argv = [word for word in git.argv(*args.behind) if word != "--no-pager" or not sys.stdout.isatty()]
     sys.stdout.flush()
     try:

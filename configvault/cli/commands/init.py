@@ -23,6 +23,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the directory to protect, or a Coze Studio checkout (default: search for one here)",
     )
+    parser.add_argument(
+        "--adopt",
+        action="store_true",
+        help="let the vault protect the configured root, which has moved, instead of the one before",
+    )
     parser.add_argument("--vault", metavar="DIR", help=f"where to keep the history (default: {_VAULT})")
 
 
@@ -35,6 +40,8 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.usecases.record import record
 
     proposal = configure(context, args)
+    if args.adopt:
+        _adopt(context)
     outcome = record(context.site(create=True), "manual")
     rejected = outcome.outcome is Recording.REJECTED
     steps = _next(context, rejected=rejected)
@@ -48,6 +55,13 @@ def run(context: Context, args: argparse.Namespace) -> int:
         context.output.line(f"guessed {guess}: see {context.config_path}")
     context.output.lines(f"next: {step}" for step in steps)
     return RejectedError.code if rejected else 0
+
+
+def _adopt(context: Context) -> None:
+    """Let the vault, where there is one, protect the root of the configuration from now on."""
+    from configvault import app
+
+    app.adopt_root(context.settings(), context.environ, context.command, context.wait_s)
 
 
 def _next(context: Context, *, rejected: bool) -> list[str]:

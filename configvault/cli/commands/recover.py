@@ -62,8 +62,9 @@ def run(context: Context, args: argparse.Namespace) -> int:
 
     from configvault.usecases.recover_host import recover_host
 
+    configured = settings.root if settings else None
     settings = _placed(context, settings, args)
-    site = context.site(settings, create=True)
+    site = context.site(settings, create=True, root_of_vault=configured)
     _show(
         context,
         host,

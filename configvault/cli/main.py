@@ -74,7 +74,8 @@ def _open_standard_streams() -> None:
         try:
             os.fstat(number)
         except OSError:
-            fd = os.open(os.devnull, os.O_RDWR)
+            # What reads a closed input still hears that it is closed.
+            fd = os.open(os.devnull, os.O_WRONLY)
             if fd != number:
                 os.dup2(fd, number)
                 os.close(fd)

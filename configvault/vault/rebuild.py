@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import field
 
 from configvault.core import gitformat, times
 from configvault.core.errors import IntegrityError
-from configvault.core.frozen import frozen
+from configvault.core.frozen import field, frozen
 from configvault.core.model import Trigger
 from configvault.disk import durable
 from configvault.vault import marks as marks_of

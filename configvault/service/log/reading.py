@@ -61,9 +61,11 @@ def analyse(
 
 def _standard_input() -> IO[bytes]:
     """Return standard input, unpacked where it is compressed."""
-    # None where it was closed by whoever started this.
-    if sys.stdin is None:
-        raise OSError(errno.EBADF, "standard input is closed", STANDARD_INPUT)
+    try:
+        # Where it was closed by whoever started this, something stands in its place that cannot be read.
+        os.read(sys.stdin.fileno(), 0)
+    except OSError as error:
+        raise OSError(errno.EBADF, "standard input is closed", STANDARD_INPUT) from error
     assert isinstance(sys.stdin.buffer, BufferedReader)
     return unpacked(sys.stdin.buffer)
 

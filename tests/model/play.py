@@ -369,9 +369,9 @@ class _Context(context.Context):
         self._real = real
         self._known = known
 
-    def site(self, settings: Any = None, *, create: bool = False, keep: bool = False) -> Site:
+    def site(self, settings: Any = None, **how: Any) -> Site:
         if self._known is not None:
             return self._known
-        site = super().site(settings, create=create, keep=keep)
+        site = super().site(settings, **how)
         self._real.adapt(site)
         return site

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not tracer.supported, reason="the tracer knows x
 # May be lost: the lock (only its flock counts), what need not be read and validated again, what only a running daemon
 # reads, scratch files without a name.
 MAY_BE_LOST = (
-    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts|settings|outcomes)(\.\d+\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
+    r"/vault/configvault/(lock|daemon\.lock|(stat-cache\.json|verdicts|settings|outcomes|noted-refs)(\.\d+\.\d+\.tmp)?|#\d+ \(deleted\).*)$"
     r"|/#\d+ \(deleted\)$"
 )
 

@@ -484,6 +484,8 @@ class Play(RuleBasedStateMachine):
         words = ("recover", "--from", self.real.replica_url, *into, *(["--force"] if force else []))
         self.do(words, lambda model: model.recover(force=force), may_be_killed=False)
         self.real.configure(self.model.config)
+        if root == "elsewhere":
+            self.real.adopt()
 
     def compare_process(self) -> None:
         """The real command line, by the real clock, shows the same."""

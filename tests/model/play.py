@@ -317,6 +317,11 @@ class Real:
         if root:
             shutil.rmtree(self.root)
 
+    def adopt(self) -> None:
+        """Let the vault protect the root that the configuration names now, as `init --adopt` does."""
+        settings = app.load_settings(str(self.config), dict(os.environ))
+        app.adopt_root(settings, dict(os.environ), "configvault init", 30)
+
     def new_root(self) -> Path:
         """Return where there is no root yet."""
         self._roots += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -196,12 +197,14 @@ def test_an_older_copy_of_the_vault_is_noticed(tmp_path: Path) -> None:
     """A vault that was set back is told that its replica is ahead, and cannot set the replica back."""
     repository = bare(tmp_path / "r.git")
     host = Host(tmp_path / "host", replicas=[{"url": str(repository)}])
-    first = host.record(text="x: 1\n")
-    second = host.record(text="x: 2\n")
+    host.record(text="x: 1\n")
+    host.ok("replicate")
+    shutil.copytree(host.vault, tmp_path / "copy")
+    host.record(text="x: 2\n")
     host.ok("replicate")
     tip = git(repository, "rev-parse", "main")
-    host.git("update-ref", "refs/heads/main", f"refs/tags/{first}")
-    host.git("update-ref", "-d", f"refs/tags/{second}")
+    shutil.rmtree(host.vault)
+    shutil.copytree(tmp_path / "copy", host.vault)
     assert trouble(host.run("replicate", "--json")) == "ahead"
     assert git(repository, "rev-parse", "main") == tip
 

@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import hashlib
 
+# What git fsck has against names and contents that git would give a meaning to in a work tree: here they are the users'
+# files. Source: git-fsck(1); an id that a git does not know yet it skips.
+OF_USERS = (
+    *(f"gitmodules{what}" for what in ("Blob", "Large", "Name", "Parse", "Path", "Symlink", "Update", "Url")),
+    *(f"gitattributes{what}" for what in ("Blob", "Large", "LineLength", "Symlink")),
+    "gitignoreSymlink",
+    "mailmapSymlink",
+)
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 

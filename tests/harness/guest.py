@@ -44,9 +44,13 @@ drop_in() { # UNIT LINE...
     systemctl daemon-reload
 }
 seen() { # UNIT PATTERN [TIMES]
-    # Not quietly, nor into /dev/null: then grep would be content with the first.
-    timeout 60 grep -Em"${3:-1}" -- "$2" < <(exec journalctl --unit "$1" --follow --lines all --output cat) | cat > /dev/null ||
-        { echo "never seen in the journal of $1: $2" >&2; exit 1; }
+    # Asked anew each time: now and then `journalctl --follow` never prints the last line.
+    for _ in {1..300}; do
+        [ "$(journalctl --unit "$1" --output cat | grep -Ec -- "$2")" -lt "${3:-1}" ] || return 0
+        sleep 0.2
+    done
+    echo "never seen in the journal of $1: $2" >&2
+    exit 1
 }
 fails() { if "$@"; then echo "should have failed: $*" >&2; exit 1; fi; }
 property() { systemctl show --property "$2" --value "$1"; }

@@ -50,6 +50,7 @@ class Scene:
         self.root = place.root
         self.canary = canary
         self.prizes = 0
+        self.recorded: dict[str, dict[bytes, object]] = {}
         self.ids = [self._record(state) for state in (1, 2)]
 
     def _record(self, state: int) -> str:
@@ -70,7 +71,21 @@ class Scene:
                 (self.root / f"link{number}").symlink_to(f"file{number}")
         self.own()
         self.stock()
-        return self.place.init() if state == 1 else self.place.snapshot()
+        id_ = self.place.init() if state == 1 else self.place.snapshot()
+        self.recorded[id_] = self.restorable()
+        return id_
+
+    def restorable(self) -> dict[bytes, object]:
+        """Return what is there, now, of all that the snapshots differ in: type, content, mode and owner.
+
+        A fifo is in no snapshot and stays where a snapshot has nothing; where it has something, that would be missing here.
+        """
+        names = {os.fsencode(name) for name in [*NAMES, "d"]}
+        return {
+            path: seen
+            for path, seen in look(self.root).items()
+            if path.split(b"/")[0] in names and seen != ("special",)
+        }
 
     def own(self) -> None:
         """Give the root and all that differs to the attacker."""
@@ -191,19 +206,25 @@ def test_nothing_is_gained(program: Path, scene: Scene, mode: str) -> None:
     hands, ended = 0, 0
     with scene.place.parts() as site:
         for number in range(RACES):
+            wanted = scene.ids[number % 2]
             with attacking(program, scene, mode) as counted:
-                request = rollback.Request(scene.ids[number % 2], force=True)
+                request = rollback.Request(wanted, force=True)
                 # Who goes on writing for ever can have it fail, aloud; nothing else.
                 with contextlib.suppress(ConfigvaultError):
                     rollback.rollback(site, request)
                     ended += 1
             hands += counted[0]
             assert scene.wins() == [], f"after {number + 1} rollbacks"
+            # Once nobody has a hand in it, what was asked for is restored, whatever was left behind.
+            rollback.rollback(site, request)
+            assert scene.restorable() == scene.recorded[wanted], f"after {number + 1} rollbacks"
+            assert scene.wins() == [], f"after {number + 1} rollbacks"
             scene.stock()
     # For who proves it at length: pytest -rP shows it.
     sys.stdout.write(f"{mode}: 0 of {RACES} won, {ended} rollbacks done, {hands} times a hand in\n")
     for id_ in scene.ids:
         scene.place.ok("rollback", id_)
+        assert scene.restorable() == scene.recorded[id_]
         assert scene.place.ok("rollback", id_, "--dry-run")["outcome"] == "unchanged"
     assert scene.wins() == []
     scene.place.fsck()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from states import Content, Link, only, rules, state, validate
 
 from configvault.app import validator
-from configvault.core.model import Finding, Severity, State
+from configvault.core.model import Entry, Finding, Severity, State
 from configvault.core.settings import CommandCheck, ValidateSettings
 from configvault.validators import external
 from configvault.validators.commands import lay_out
+from configvault.validators.report import Report
 
 FILES: dict[str, Content] = {
     "a.conf": "",
@@ -116,17 +120,99 @@ def raising(_: State) -> list[Finding]:
     raise KeyError("inside")
 
 
-@pytest.mark.parametrize(("function", "rule"), [("good", "no-readme"), ("bad", "validator-failed"), ("raising", "validator-failed"), ("gone", "validator-failed")])  # fmt: skip
-def test_validators_from_other_packages(
-    function: str, rule: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def endless(_: State) -> list[Finding]:
+    """Take the processor for ever."""
+    while True:
+        pass
+
+
+def waiting(given: State) -> list[Finding]:
+    """Wait for ever, with a child that does so as well, whose number is left in the file that README names."""
+    entry = given.tree.find("README")
+    assert isinstance(entry, Entry)
+    child = subprocess.Popen(["sleep", "1000"])
+    Path(os.fsdecode(given.read(entry.blob))).write_text(str(child.pid))
+    child.wait()
+    return []
+
+
+def greedy(_: State) -> list[Finding]:
+    """Take all memory."""
+    return ["x" * 1_000_000 * number for number in range(1_000_000)]  # type: ignore[misc]
+
+
+def noisy(given: State) -> Iterator[Finding]:
+    """Print what looks like an answer, read a file, and find far too much."""
+    sys.stdout.write('{"found": []}\n')
+    sys.stdout.flush()
+    entry = given.tree.find("README")
+    assert isinstance(entry, Entry)
+    assert (given.read(entry.blob), given.before, list(given.tree.all_left_out())) == (b"x", None, [])
+    while True:
+        yield Finding("noisy", Severity.WARNING, "README", 1, None, "\n" * 10_000)
+
+
+def leaving(_: State) -> None:
+    """End the process that it is in."""
+    os._exit(5)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what installs one of these functions as another package's validator."""
+
+    def install(function: str) -> None:
+        package = tmp_path / "other-1.0.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+        (package / "entry_points.txt").write_text(f"[{external.GROUP}]\n{function} = {__name__}:{function}\n")
+        monkeypatch.syspath_prepend(tmp_path)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("function", "rule"),
+    [("good", "no-readme"), ("noisy", "noisy"), *((one, "validator-failed") for one in ("bad", "raising", "gone", "leaving"))],
+)  # fmt: skip
+def test_validators_from_other_packages(function: str, rule: str, installed: Callable[[str], None]) -> None:
     """They see the state, their findings count like ours, and one that fails rejects."""
-    package = tmp_path / "other-1.0.dist-info"
-    package.mkdir()
-    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
-    (package / "entry_points.txt").write_text(f"[{external.GROUP}]\n{function} = {__name__}:{function}\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    installed(function)
     assert only(validate({"README": "x"}, profile="generic"), rule)
     if function == "good":
         assert not validate({"README": "x"}, profile="generic", rules={"no-readme": "error"}).accepted
         assert rules(validate({"README": "x"}, profile="generic", rules={"no-readme": "off"})) == set()
+
+
+@pytest.mark.parametrize(
+    ("function", "bounds", "limit"),
+    [
+        ("endless", external.Bounds(cpu_s=1), "1 s of processor time"),
+        ("waiting", external.Bounds(wall_s=5), "5 s"),
+        ("greedy", external.Bounds(memory_bytes=256 << 20), "256 MiB of memory"),
+    ],
+)
+def test_validators_from_other_packages_are_bounded(
+    function: str, bounds: external.Bounds, limit: str, installed: Callable[[str], None], tmp_path: Path
+) -> None:
+    """One that takes for ever, or all memory, is ended with all its children, and the finding names it and the limit."""
+    installed(function)
+    report, child = Report({}), tmp_path / "child"
+    external.check(external.found(), state({"README": str(child)}), report, bounds)
+    [found] = report.verdict().findings
+    assert (found.rule, found.severity) == ("unfinished", Severity.ERROR)
+    assert f"the validator {function} takes more than {limit};" in found.message
+    assert psutil.Process().children(recursive=True) == []
+    if function == "waiting" and child.exists():
+        # The kernel ends it when it comes to it.
+        deadline = time.monotonic() + 60
+        while _is_running(int(child.read_text())) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not _is_running(int(child.read_text()))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Sequence
 
@@ -38,8 +39,6 @@ class Helper:
         Raises:
             HelperError: it ended, or did not answer within `timeout` seconds; it is gone then.
         """
-        import subprocess
-
         deadline = time.monotonic() + timeout
         try:
             self._write(line + b"\n", deadline)
@@ -49,8 +48,7 @@ class Helper:
             raise HelperError(None) from None
         except OSError:
             # It is about to end by itself: how, is what is asked for.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_ENDING_S)
+            self._await_end()
             self.end()
             raise HelperError(self._process.returncode) from None
 
@@ -61,9 +59,18 @@ class Helper:
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
-        if self._process.poll() is None:
-            self._process.kill()
+        if self._process.returncode is None:
+            # Nobody has asked how it ended: so its number is still its own, and that of its group. Its children end with it.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _await_end(self) -> None:
+        """Wait a moment for it to end; its number stays its own until `end` asks how that was."""
+        until_s = time.monotonic() + _ENDING_S
+        options = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        while os.waitid(os.P_PID, self._process.pid, options) is None and time.monotonic() < until_s:
+            time.sleep(0.005)
 
     def _write(self, data: bytes, deadline: float) -> None:
         import select

@@ -8,7 +8,6 @@ folders on the way to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from configvault.core.model import Finding, Folder, Kind, State, Verdict
@@ -124,9 +123,7 @@ class Validator:
         if self._external is None:
             self._external = external.found()
         self._profile(run)
-        for point in self._external:
-            found = run.guard("", partial(external.findings, point, run.state))
-            run.report.take(found or ())
+        run.guard("", lambda: external.check(self._external or (), run.state, run.report))
         if programs and self._settings.commands and run.report.verdict().accepted:
             run.guard("", lambda: self._commands(run))
 

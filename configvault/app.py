@@ -315,7 +315,7 @@ def open_site(
         remotes=lambda: remotes(settings, settings.host or who.machine(), environ, stop, vault),
         offered=partial(_offered, settings, stop),
         signers=partial(allowed_signers, settings, environ),
-        rollout=_Rollout(settings.rollout, environ, stop) if settings.rollout is not None else None,
+        rollout=_Rollout(settings, environ, stop, loads) if settings.rollout is not None else None,
     )
 
 
@@ -787,21 +787,29 @@ def _service_log(settings: Settings, vault: Vault | None, loads: _Loads) -> AskL
 class _Rollout:
     """The releases of the service; the module that runs its tool is loaded when one is asked for."""
 
-    settings: RolloutSettings
+    settings: Settings
     environ: Mapping[str, str]
     stop: threading.Event | None
+    loads: _Loads
 
     def history(self) -> Ran:
         """Return them as the tool prints them."""
         from configvault.service import rollout
 
-        return rollout.history(self.settings, self.environ, self.stop)
+        return rollout.history(self._configured(), self.environ, self.stop)
 
     def go_back(self, revision: int | None) -> Ran:
         """Go back to a release."""
         from configvault.service import rollout
 
-        return rollout.go_back(self.settings, revision, self.environ, self.stop)
+        ran = rollout.go_back(self._configured(), revision, self.environ, self.stop)
+        # Another release starts, and loads what is live: what the one before did wrong is not its fault.
+        self.loads.at = _now(self.settings.timezone)
+        return ran
+
+    def _configured(self) -> RolloutSettings:
+        assert self.settings.rollout is not None
+        return self.settings.rollout
 
 
 def _reload(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,29 @@ def test_an_unhealthy_release_is_exit_7(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path, more="health: [{name: ill, command: ['false'], within: 1ms}]\n")
     done = cluster.place.run("rollout", "previous")
     assert (done.code, "error: health check 'ill'" in done.err + done.out) == (7, True)
+
+
+def test_the_log_is_asked_about_the_release_it_went_back_to(tmp_path: Path) -> None:
+    """What the release that was left did wrong counts neither right after the switch nor in later checks."""
+    log = tmp_path / "log"
+    check = "{name: log, log: {errors_below: 5%, over: 1h, at_least: 3}}"
+    cluster = Cluster(tmp_path, more=f"service_log: {{path: {log}}}\nhealth: [{check}]\n")
+    line = {"component": "plugin", "plugin_name": "tides", "operation_id": "get", "status_code": 500}
+    failed = json.dumps({**line, "time": datetime.now(UTC).isoformat()}) + "\n"
+    log.write_text(failed * 20)
+    assert cluster.place.run("test").code == 7
+    found = cluster.place.ok("rollout", "previous")
+    assert (found["outcome"], found["health"][0]["note"] is not None) == ("rolled_out", True), found
+    assert cluster.place.ok("test")["health"][0]["note"] is not None
+
+
+def test_a_release_that_fails_its_checks_is_on_record_as_such(tmp_path: Path) -> None:
+    """The service did go back: the record says so, and that it is not healthy."""
+    cluster = Cluster(tmp_path, more="health: [{name: ill, command: ['false'], within: 1ms}]\n")
+    assert cluster.place.run("rollout", "previous").code == 7
+    said = cluster.place.git("log", "-1", "--format=%B", "refs/configvault/marks")
+    assert said.startswith("The service went back to the previous release but is not healthy\n")
+    assert "Configvault-Rollout-Result: failure" in said
 
 
 def test_commands_of_the_sites_own(tmp_path: Path) -> None:

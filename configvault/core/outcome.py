@@ -198,7 +198,7 @@ class RolloutOutcome:
     @property
     def to(self) -> str:
         """Return what it was to go back to, in words."""
-        return "the release before" if self.revision is None else f"release {self.revision}"
+        return "the previous release" if self.revision is None else f"release {self.revision}"
 
     @property
     def ok(self) -> bool:

@@ -81,11 +81,18 @@ def _mark(site: Site, snapshot: Snapshot | None, trigger: str, loading: Loading,
         ("Loading", result),
         ("Loading-Of", name),
         ("Loading-Seconds", f"{loading.reload.elapsed_seconds:.3f}"),
-        # The note is made after the health checks; requests are counted from when the service had loaded it.
-        ("Loading-At", ended.isoformat(timespec="milliseconds")),
+        when(ended),
     )
     note = replace(site.note(trigger, words), more=trail)
     site.vault.mark(change, note, always=True)
+
+
+def when(ended: datetime) -> tuple[str, str]:
+    """Return the trailer that says since when the service has what it has: its requests are counted from then on.
+
+    The note that holds it is made only after the health checks.
+    """
+    return ("Loading-At", ended.isoformat(timespec="milliseconds"))
 
 
 def turned_out_ill(site: Site, snapshot: Snapshot) -> None:
@@ -95,7 +102,7 @@ def turned_out_ill(site: Site, snapshot: Snapshot) -> None:
         ("Loading", "failure"),
         ("Loading-Of", snapshot.id),
         ("Loading-Seconds", "0.000"),
-        ("Loading-At", at.isoformat(timespec="milliseconds")),
+        when(at),
     )
     note = replace(site.note(Trigger.CHANGE, f"The service fails with {snapshot.id}"), more=trail)
     site.vault.mark(lambda said: said.without_good(snapshot.id), note, always=True)
@@ -132,11 +139,7 @@ def loadings(site: Site, limit: int | None = None) -> Iterator[Loaded]:
 
 
 def _loadings(vault: Vault, limit: int | None) -> Iterator[Loaded]:
-    if vault.refs.read(REF) is None:
-        return
-    count = [] if limit is None else [f"--max-count={limit}"]
-    argv = ["log", "--first-parent", messages.LOG_FORMAT, "--grep=^Configvault-Loading: ", *count, REF]
-    for _, _, _, at, _, trailers in messages.parse_log(vault.git.run(argv)):
+    for at, trailers in _notes(vault, "Loading", limit):
         if "Loading" in trailers:
             yield Loaded(
                 at,
@@ -148,9 +151,19 @@ def _loadings(vault: Vault, limit: int | None) -> Iterator[Loaded]:
             )
 
 
+def _notes(vault: Vault, trailer: str, limit: int | None) -> Iterator[tuple[datetime, Mapping[str, str]]]:
+    """Yield time and trailers of the notes that have this trailer, newest first."""
+    if vault.refs.read(REF) is None:
+        return
+    count = [] if limit is None else [f"--max-count={limit}"]
+    argv = ["log", "--first-parent", "-E", messages.LOG_FORMAT, f"--grep=^Configvault-{trailer}: ", *count, REF]
+    for _, _, _, at, _, trailers in messages.parse_log(vault.git.run(argv)):
+        yield at, trailers
+
+
 def loaded_at(vault: Vault) -> datetime | None:
-    """Return when the service last loaded something, None if it never did."""
-    return next((one.loaded_at for one in _loadings(vault, 1)), None)
+    """Return when the service last loaded something, told to or because another release of it started; None if never."""
+    return next((_loaded_at(trailers, at) for at, trailers in _notes(vault, "Loading(-At)?", 1)), None)
 
 
 def _seconds(trailers: Mapping[str, str]) -> float:

@@ -10,6 +10,7 @@ from configvault.core.errors import ConfigvaultError, UsageError
 from configvault.core.frozen import frozen, replace
 from configvault.core.model import Trigger
 from configvault.core.outcome import RolloutOutcome
+from configvault.usecases import loading
 from configvault.usecases.site import Rollout, Site
 from configvault.usecases.writing import writing
 from configvault.vault import messages
@@ -40,20 +41,26 @@ def go_back(site: Site, revision: int | None) -> RolloutOutcome:
     rollout = _configured(site)
     started = time.monotonic()
     ran = rollout.go_back(revision)
+    ended = site.now()
     health = site.check_health() if ran.error is None else ()
     outcome = RolloutOutcome(revision, ran.error, ran.output, health, time.monotonic() - started)
-    _record(site, outcome)
+    _record(site, outcome, ended)
     site.notify(outcome)
     return outcome
 
 
-def _record(site: Site, outcome: RolloutOutcome) -> None:
+def _record(site: Site, outcome: RolloutOutcome, ended: datetime) -> None:
     result = "success" if outcome.ok else "failure"
-    to = outcome.to
-    words = f"Roll the service back to {to}" if outcome.ok else f"The service did not go back to {to}"
-    trail = (("Rollout", str(outcome.revision or "previous")), ("Rollout-Result", result))
+    words = f"Roll the service back to {outcome.to}"
+    trail = [("Rollout", str(outcome.revision or "previous")), ("Rollout-Result", result)]
+    if outcome.error is not None:
+        words = f"The service did not go back to {outcome.to}"
+    else:
+        trail.append(loading.when(ended))
+        if not outcome.ok:
+            words = f"The service went back to {outcome.to} but is not healthy"
     with writing(site):
-        note = replace(site.note(Trigger.MANUAL, words), more=trail)
+        note = replace(site.note(Trigger.MANUAL, words), more=tuple(trail))
         site.vault.mark(lambda said: said, note, always=True)
 
 

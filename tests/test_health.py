@@ -253,6 +253,21 @@ def test_cleaning_up_happens_after_a_failure_too() -> None:
     assert error == f"step 2 of 4: 127.0.0.1:{service.port} answered 500, wanted 200 or 204"
 
 
+def test_cleaning_up_needs_what_was_saved() -> None:
+    """What was to be cleaned up and was never made is not asked for: not by address, nor by header or body."""
+    for needs in (
+        HealthStep("{}/{agent}", "DELETE", always=True),
+        HealthStep("{}/x", "DELETE", headers={"X-Agent": "{agent}"}, always=True),
+        HealthStep("{}/x", "POST", body={"ids": ["{agent}"], "why": "{other}"}, always=True),
+    ):
+        with serving(answer(500)) as service:
+            at = f"http://127.0.0.1:{service.port}"
+            error = ask_once(
+                HealthStep(at, "POST", save={"agent": "id"}), replace(needs, url=needs.url.replace("{}", at))
+            )
+            assert (len(service.asked), error is not None) == (1, True)
+
+
 def test_nothing_that_was_saved_or_sent_is_in_a_message() -> None:
     """A saved value that an answer lacks, or that fits in no header, is named by its name alone."""
     with serving(answer(200, json.dumps({"t": f"{SECRET}\n"}))) as service:

@@ -169,12 +169,28 @@ def test_no_secret_of_a_collection_is_printed() -> None:
         "urlencoded": [{"key": "password", "value": "can4ry"}, {"key": "a", "value": "1"}],
     }
     raw = {"mode": "raw", "raw": '{"login": {"password": "can4ry", "user": "me"}}'}
+    text = {"mode": "raw", "raw": '{"n": {{n}}, "password" : "can4\\"ry", "user": "me"}'}
     requests = [{"url": url, "body": form}, {"url": {"raw": url}, "body": raw}, {"method": "GET"}]
+    requests.append({"url": "http://h/", "body": text})
     found = postman.convert(json.dumps({"item": [{"name": "r", "request": one} for one in requests]}))
-    assert [check["url"] for check in found.checks] == ["http://h/x?page=1&token=${TOKEN}&api_key=${K}"] * 2
+    assert [check["url"] for check in found.checks] == [
+        *["http://h/x?page=1&token=${TOKEN}&api_key=${K}"] * 2,
+        "http://h/",
+    ]
     assert found.checks[0]["body"] == "password=${PASSWORD}&a=1"
     assert found.checks[1]["body"] == {"login": {"password": "${PASSWORD}", "user": "me"}}
+    assert found.checks[2]["body"] == '{"n": ${N}, "password" : "${PASSWORD}", "user": "me"}'
     assert found.notes[0] == "r: has no address, left out"
+
+
+def test_the_login_of_a_collection_replaces_a_header() -> None:
+    """Postman sends the login in place of such a header: one header is left, and only its secret has to be set."""
+    auth = {"type": "bearer", "bearer": [{"key": "token", "value": "{{t}}"}]}
+    header = [{"key": "authorization", "value": "can4ry"}]
+    one = {"name": "r", "request": {"url": "http://h/", "header": header, "auth": auth}}
+    found = postman.convert(json.dumps({"item": [one]}))
+    assert found.checks[0]["headers"] == {"Authorization": "Bearer ${T}"}
+    assert found.notes == ["set these in the environment, or replace them: T"]
 
 
 def test_what_is_printed_for_a_collection_is_a_configuration(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from configvault.config import places
 from configvault.config.bind import nearest
+from configvault.core import placeholders
 from configvault.core.replicas import is_store
 from configvault.core.settings import (
     HealthCheck,
@@ -103,21 +104,11 @@ def _steps(health: HealthCheck, key: str, report: Report) -> None:
     every = {name for step in health.steps for name in step.save}
     saved: set[str] = set()
     for index, step in enumerate(health.steps):
-        used = _placeholders([step.url, *step.headers.values(), step.body])
-        unknown = sorted((used & every) - saved) or sorted(_placeholders([step.url]) - saved)
+        used = placeholders.names([step.url, *step.headers.values(), step.body])
+        unknown = sorted((used & every) - saved) or sorted(placeholders.names([step.url]) - saved)
         if unknown:
             report(f"{key}.steps[{index}]", f"uses {{{unknown[0]}}}, which no earlier step saves")
         saved |= set(step.save)
-
-
-def _placeholders(value: object) -> set[str]:
-    import re
-
-    if isinstance(value, str):
-        return set(re.findall(r"\{([A-Za-z_][A-Za-z0-9_]*)\}", value))
-    if isinstance(value, dict):
-        return _placeholders([*value, *value.values()])
-    return {name for one in value for name in _placeholders(one)} if isinstance(value, list) else set()
 
 
 def _log(log: LogCheck, key: str, report: Report, settings: Settings) -> None:

@@ -15,6 +15,7 @@ from configvault.core.settings import METHODS
 
 DEEPEST = 50
 _VARIABLE = r"\{\{\s*([^{}]{1,200}?)\s*\}\}"
+_TEXT_PAIR = re.compile(r'"(?P<name>(?:[^"\\]|\\.)*)"(?P<colon>\s*:\s*)"(?P<value>(?:[^"\\]|\\.)*)"', re.DOTALL)
 
 Object = Mapping[str, Any]
 
@@ -42,7 +43,7 @@ def convert(text: str) -> Imported:
     except (ValueError, RecursionError):
         raise PostmanError("it is not JSON") from None
     if not isinstance(collection, dict) or not isinstance(collection.get("item"), list):
-        raise PostmanError("it has no list of requests (item): export it as Collection v2.1")
+        raise PostmanError("it has no list of requests (item)")
     reading = _Reading(_variables(collection))
     reading.folder(collection, (), collection.get("auth"), 0)
     if reading.unset:
@@ -107,7 +108,9 @@ class _Reading:
         check: dict[str, Any] = {"name": self._unique(name), "url": self._filled(self._url(request.get("url")))}
         if method != "GET":
             check["method"] = method
-        headers = self._headers(request) | self._auth(request.get("auth", auth), name)
+        login = self._auth(request.get("auth", auth), name)
+        # The login is sent in place of a header of that name.
+        headers = self._headers(request, {name.lower() for name in login}) | login
         body = self._body(request.get("body"), headers, name)
         if headers:
             check["headers"] = headers
@@ -169,11 +172,11 @@ class _Reading:
         known = unquote_plus(name)
         return f"{name}={{{{{known}}}}}" if _is_hidden(known, value) else f"{name}{equals}{value}"
 
-    def _headers(self, request: Object) -> dict[str, str]:
+    def _headers(self, request: Object, without: set[str]) -> dict[str, str]:
         headers = {}
         for one in _on(request.get("header")):
             name, value = str(one.get("key") or ""), str(one.get("value") or "")
-            if name:
+            if name and name.lower() not in without:
                 headers[name] = self._secret(name, value)
         return headers
 
@@ -238,7 +241,10 @@ class _Reading:
         options = body.get("options")
         language = options.get("raw", {}).get("language") if isinstance(options, dict) else None
         found = _json(raw, None) if language in (None, "json", "text") else None
-        return self._deep(found) if isinstance(found, dict | list) else self._filled(raw)
+        if isinstance(found, dict | list):
+            return self._deep(found)
+        # With a variable outside of quotes it is no JSON before it is filled in; secrets still stand under their names.
+        return self._filled(_TEXT_PAIR.sub(_without_secret, raw))
 
     def _deep(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -249,6 +255,11 @@ class _Reading:
                 for name, one in value.items()
             }
         return [self._deep(one) for one in value] if isinstance(value, list) else value
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    hidden = _is_hidden(found["name"], found["value"])
+    return f'"{found["name"]}"{found["colon"]}"{{{{{found["name"]}}}}}"' if hidden else found[0]
 
 
 def _is_hidden(name: str, value: Any) -> bool:

@@ -14,7 +14,9 @@ from urllib.parse import quote, quote_plus
 from xml.sax.saxutils import escape
 
 from configvault.calls import answers
+from configvault.core import placeholders
 from configvault.core.frozen import as_dict
+from configvault.core.placeholders import NAME
 from configvault.core.plugins import Plugin
 from configvault.core.settings import Body
 
@@ -22,21 +24,15 @@ Plugins = Callable[[], Sequence[Plugin]]
 Saved = Mapping[str, Any]
 
 PLUGINS = "{plugins}"
-_NAME = r"\{([A-Za-z_][A-Za-z0-9_]*)\}"
 # A text of JSON with its quotes, or a name outside of one.
-_IN_JSON = re.compile(rf'"(?:[^"\\]|\\.)*"|{_NAME}', re.DOTALL)
+_IN_JSON = re.compile(rf'"(?:[^"\\]|\\.)*"|{NAME}', re.DOTALL)
 # JMESPath's raw string, literal and quoted identifier, or a name outside of these.
-_IN_JMESPATH = re.compile(rf"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|{_NAME}", re.DOTALL)
-
-
-def names(text: str) -> set[str]:
-    """Return the names for which a `{name}` stands in `text`."""
-    return set(re.findall(_NAME, text))
+_IN_JMESPATH = re.compile(rf"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\"(?:[^\"\\]|\\.)*\"|{NAME}", re.DOTALL)
 
 
 def fill(text: str, saved: Saved, form: Callable[[str], str] = str) -> str:
     """Return `text` with what was saved, each value put through `form`; other braces may be somebody's own and stay."""
-    return re.sub(_NAME, lambda found: form(_text(saved[found[1]])) if found[1] in saved else found[0], text)
+    return re.sub(NAME, lambda found: form(_text(saved[found[1]])) if found[1] in saved else found[0], text)
 
 
 def url(text: str, saved: Saved) -> str:
@@ -52,7 +48,7 @@ def body(value: Body, saved: Saved, content_type: str = "") -> tuple[bytes | Non
     Raises:
         ValueError: what was saved is a number that JSON cannot say.
     """
-    if isinstance(value, str) and not re.fullmatch(_NAME, value):
+    if isinstance(value, str) and not re.fullmatch(NAME, value):
         value = _text_body(value, saved, content_type.partition(";")[0].strip().lower())
     else:
         value = _structure(value, saved)
@@ -78,7 +74,7 @@ def _text_body(text: str, saved: Saved, media_type: str) -> str:
 
 def _structure(value: Body, saved: Saved) -> Any:
     if isinstance(value, str):
-        whole = re.fullmatch(_NAME, value)
+        whole = re.fullmatch(NAME, value)
         return saved[whole[1]] if whole and whole[1] in saved else fill(value, saved)
     if isinstance(value, dict):
         return {fill(name, saved): _structure(one, saved) for name, one in value.items()}
@@ -102,7 +98,7 @@ def _jmespath(text: str, saved: Saved) -> str:
     def put(found: re.Match[str]) -> str:
         if found[1] is not None:
             return _literal(saved[found[1]]) if found[1] in saved else found[0]
-        if not names(found[0]) & set(saved):
+        if not placeholders.names(found[0]) & set(saved):
             return found[0]
         if found[0].startswith("'"):
             # A raw string has no way to say every text; a literal has.

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from configvault.calls import answers, proxies
 from configvault.calls.http import Answer, CallError, Request, ask
 from configvault.calls.proxies import Proxies
+from configvault.core import placeholders
 from configvault.core.frozen import replace
 from configvault.core.settings import HealthStep
 from configvault.service import filling
@@ -42,11 +43,12 @@ def run(
         proxy: the proxies to ask through.
     """
     saved: dict[str, Any] = {}
+    savable = {name for step in steps for name in step.save}
     failure: str | None = None
     for number, step in enumerate(steps, start=1):
         left_s = timeout_s
         if failure is not None:
-            if not step.always or filling.names(step.url) - set(saved):
+            if not step.always or _needed(step, savable) - set(saved):
                 continue
         elif len(steps) == 1:
             left_s = min(timeout_s, max(deadline_s - time.monotonic(), 0.001))
@@ -55,6 +57,12 @@ def run(
             error = f"step {number} of {len(steps)}: {error}"
         failure = failure or error
     return failure
+
+
+def _needed(step: HealthStep, savable: set[str]) -> set[str]:
+    """Return the names that a step needs; in headers and bodies other braces are somebody's own."""
+    named = placeholders.names([*step.headers.values(), step.body])
+    return placeholders.names(step.url) | (named & savable)
 
 
 def _one(

@@ -174,6 +174,20 @@ def test_a_rate_of_nothing_is_no_success(
     assert main.run(["check", str(tmp_path), "--online"], dict(os.environ)) == 0
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [["--endpoints"], ["--methods", "get"], ["--min-rate", "50%"], ["--timeout", "2s"], ["--allow-private"]],
+)
+def test_what_belongs_to_online_is_nothing_without_it(
+    flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A gate that asks nobody must not pass because a word was forgotten."""
+    assert main.run(["check", str(tmp_path), *flags], dict(os.environ)) == 2
+    said = capsys.readouterr().err
+    assert f"error: {flags[0]} needs --online" in said
+    assert "hint: add --online" in said
+
+
 def test_through_a_proxy(service: str) -> None:
     """A proxy of the environment gets the whole address, also of a name that is known to nobody here."""
     environ = {"http_proxy": service.replace("http://", "http://me:pw@"), "NO_PROXY": "direct.invalid"}

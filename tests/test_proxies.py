@@ -70,7 +70,9 @@ def test_https_goes_through_a_tunnel_and_no_secret_is_reported() -> None:
         with pytest.raises(CallError) as caught:
             ask(Request("https://hooks.invalid/secret", proxies=proxies.of(environ)))
         assert proxy.asked[0].startswith("CONNECT hooks.invalid:443 HTTP/1.")
-    assert f"through the proxy 127.0.0.1:{proxy.port}" in str(caught.value)
+    assert f"through the proxy 127.0.0.1:{proxy.port}, cannot be reached: the proxy answered 403" in str(
+        caught.value
+    )
     assert "can4ry" not in str(caught.value) + repr(caught.value)
     for proxy in ("socks5://h", "garbage::", "http://h:port", "http://[h"):
         with pytest.raises(CallError, match="no http:// one"):

@@ -6,6 +6,7 @@ ever. The exchange therefore runs in a thread of its own, and its socket is shut
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -294,6 +295,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         error = cause
 
 
+def _strerror(error: BaseException) -> str:
+    # http.client has no type of its own for a proxy that opens no tunnel.
+    refused = re.match(r"Tunnel connection failed: (\d{3})\b", str(error))
+    if refused:
+        return f"the proxy answered {refused[1]}"
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
 def _reasons(tls: type, urllib3: object) -> list[tuple[type, Callable[[BaseException], str]]]:
     """Return what each kind of exception means, the most telling first."""
     import socket
@@ -313,5 +322,5 @@ def _reasons(tls: type, urllib3: object) -> list[tuple[type, Callable[[BaseExcep
         (TimeoutError, lambda _: "gave no complete answer in time"),
         (named("DecodeError"), lambda _: "sent a body that does not unpack"),
         (ConnectionError, lambda _: "closed the connection without a complete answer"),
-        (OSError, lambda e: f"cannot be reached: {getattr(e, 'strerror', None) or type(e).__name__}"),
+        (OSError, lambda e: f"cannot be reached: {_strerror(e)}"),
     ]

@@ -36,7 +36,6 @@ def declare(parser: argparse.ArgumentParser) -> None:
     online.add_argument(
         "--methods",
         metavar="LIST",
-        default="get",
         help="with --endpoints: methods to call (default get), for example get,post; these requests may change data",
     )
     online.add_argument(
@@ -45,7 +44,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="with --online: fail only if fewer servers of a plugin answer, for example 50%% (default: all)",
     )
     online.add_argument(
-        "--timeout", metavar="TIME", default="5s", help="with --online: time limit for one request (default 5s)"
+        "--timeout", metavar="TIME", help="with --online: time limit for one request (default 5s)"
     )
     online.add_argument(
         "--allow-private", action="store_true", help="with --online: also private and link-local addresses"
@@ -67,6 +66,10 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if args.format and (context.json or args.online):
         other = "--json" if context.json else "--online"
         raise UsageError(f"--format {args.format} and {other} cannot be combined", f"omit {other}")
+    for flag in ("endpoints", "methods", "min_rate", "timeout", "allow_private"):
+        if not args.online and getattr(args, flag):
+            # A gate that asks nobody would pass.
+            raise UsageError(f"--{flag.replace('_', '-')} needs --online", "add --online")
     checked = _check(context, args)
     if args.path is not None:
         # Such a directory has no history that could be restored.
@@ -214,9 +217,9 @@ def _probe(context: Context, args: argparse.Namespace) -> Probe:
     return app.prober(
         context.environ,
         endpoints=args.endpoints,
-        methods=_methods(args.methods),
+        methods=_methods(args.methods or "get"),
         allow_private=args.allow_private,
-        timeout_s=_timeout(args.timeout),
+        timeout_s=_timeout(args.timeout or "5s"),
         progress=progress,
     )
 

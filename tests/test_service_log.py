@@ -23,6 +23,7 @@ from test_metrics import metrics
 
 from configvault.service.log import lines
 from configvault.service.log.analysis import OTHERS, Analysis, Durations, Loaded
+from configvault.service.log.recent import Recent
 from configvault.service.log.requests import FIELDS, LONGEST_ERROR, LONGEST_NAME, Parser, moment
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -277,6 +278,33 @@ def test_the_report(tmp_path: Path) -> None:
     assert found["damaged"] == []
     assert place.run("report", "--service-log").code == 2
     assert place.run("report", "--service-log", "nowhere").code == 1
+
+
+def test_a_file_that_nobody_here_unpacks_is_no_empty_log(tmp_path: Path) -> None:
+    """What zstd or lz4 packed is refused with the command that reads it, and a rotated one breaks no health check."""
+    place = Place(tmp_path)
+    place.init({"a": "1"})
+    for tool, magic in (("zstd", b"\x28\xb5\x2f\xfd"), ("lz4", b"\x04\x22\x4d\x18")):
+        path = tmp_path / f"log.1 {tool}"
+        path.write_bytes(magic + bytes(100))
+        done = place.run("report", "--service-log", str(path))
+        assert (done.code, done.out) == (1, "")
+        assert f"is packed by {tool}, which is not read here" in done.err
+        pipe = f"hint: {tool} -dc '{path}' | configvault -c {place.config} report --service-log -"
+        assert pipe in done.err, done.err
+        (tmp_path / "log.1").write_bytes(path.read_bytes())
+        (tmp_path / "log").write_text(line(at=datetime.now(UTC)))
+        recent = Recent(str(tmp_path / "log"), Parser(), 300)
+        recent.update(datetime.now(UTC).timestamp())
+        assert recent.counts(0)["tides"] == (1, 0)
+
+
+def test_slow_belongs_to_the_log(tmp_path: Path) -> None:
+    """The report on the vault has nothing that is slow: the flag is refused, not ignored."""
+    place = Place(tmp_path)
+    place.init({"a": "1"})
+    done = place.run("report", "--slow", "2s")
+    assert (done.code, "--slow needs --service-log" in done.err) == (2, True)
 
 
 def test_a_log_on_standard_input_needs_nothing(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def show(context: Context, args: argparse.Namespace) -> int:
     from configvault.core import units
 
     try:
-        slow_s = units.duration(args.slow)
+        slow_s = units.duration(args.slow or "5s")
     except ValueError:
         raise UsageError(
             f"--slow {args.slow!r} is not a duration; allowed: {units.DURATIONS}", "--slow 5s"

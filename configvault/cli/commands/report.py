@@ -23,9 +23,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="count requests, errors and slow requests by plugin and by snapshot; - for standard input; without FILE: "
         "service_log.path and its rotated files; may be repeated",
     )  # fmt: skip
-    log.add_argument(
-        "--slow", metavar="TIME", default="5s", help="requests that took longer are slow (default 5s)"
-    )
+    log.add_argument("--slow", metavar="TIME", help="requests that took longer are slow (default 5s)")
 
 
 def run(context: Context, args: argparse.Namespace) -> int:
@@ -34,6 +32,10 @@ def run(context: Context, args: argparse.Namespace) -> int:
         from configvault.cli import servicelog
 
         return servicelog.show(context, args)
+    if args.slow:
+        from configvault.core.errors import UsageError
+
+        raise UsageError("--slow needs --service-log", f"configvault report --service-log --slow {args.slow}")
     from configvault.core.plugins import named
     from configvault.usecases.report import document, ordered, report
     from configvault.usecases.titles import titles

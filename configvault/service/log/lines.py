@@ -5,25 +5,38 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import stat
 import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import IO
 
+from configvault.core.errors import ConfigvaultError
+
 CHUNK_BYTES = 1024 * 1024
 # A longer line is no line of a log: it is counted as skipped, and never held in memory.
 LONGEST_LINE_BYTES = 1024 * 1024
 
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\xfd7zXZ\x00": "lzma"}
+# The standard library of the oldest Python that this runs on unpacks neither.
+_FOREIGN = {b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 # What logrotate leaves beside a file: .1, .2.gz, -20231201, -20231201-1701380000.xz
 _ROTATED = r"[.-](?:[0-9]{1,4}|[0-9]{8}(?:-[0-9]+)?)(?:\.(?:gz|bz2|xz))?"
 
 
 def opened(path: str) -> IO[bytes]:
-    """Open the file or pipe at `path` to be read, unpacked where it is compressed."""
+    """Open the file or pipe at `path` to be read, unpacked where it is compressed.
+
+    Raises:
+        ConfigvaultError: something packed it that is not read here.
+    """
     file = open(path, "rb")  # noqa: SIM115 - handed to the caller
-    kind = _packed(file)
+    try:
+        kind = _packed(file, path)
+    except ConfigvaultError:
+        file.close()
+        raise
     if kind is None:
         return file
     if not file.seekable():
@@ -40,13 +53,19 @@ def unpacked(file: BufferedReader) -> IO[bytes]:
     """Return `file`, or what it holds where that is compressed; for standard input and pipes."""
     import importlib
 
-    kind = _packed(file)
+    kind = _packed(file, "-")
     return file if kind is None else importlib.import_module(kind).open(file)
 
 
-def _packed(file: BufferedReader) -> str | None:
+def _packed(file: BufferedReader, path: str) -> str | None:
     """Return the module that unpacks `file`, by how it begins; nothing is read of it, for a pipe cannot be read again."""
     start = file.peek(6)
+    tool = next((tool for magic, tool in _FOREIGN.items() if start.startswith(magic)), None)
+    if tool is not None:
+        raise ConfigvaultError(
+            f"{path} is packed by {tool}, which is not read here",
+            f"{tool} -dc {shlex.quote(path)} | configvault report --service-log -",
+        )
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)
 
 

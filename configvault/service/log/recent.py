@@ -12,6 +12,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable
 
+from configvault.core.errors import ConfigvaultError
 from configvault.service.log.analysis import MOST_PLUGINS, OTHERS
 from configvault.service.log.follow import Tail
 from configvault.service.log.lines import CHUNK_BYTES, opened, rotated
@@ -126,6 +127,6 @@ def _end_of(path: str) -> list[str]:
                     size -= len(kept.popleft())
                 if unpacked > MOST_UNPACKED_BYTES:
                     return []
-    except (OSError, EOFError, zlib.error, ValueError):
+    except (OSError, EOFError, zlib.error, ValueError, ConfigvaultError):
         return []
     return b"".join(kept).decode("utf-8", "replace").split("\n")

@@ -205,6 +205,21 @@ def test_unconfirmed_rollback_is_undone(place: Watched) -> None:
     place.assert_whole()
 
 
+def test_an_undo_that_the_service_did_not_take_is_said(place: Watched) -> None:
+    """Where the service does not load what an unconfirmed rollback is undone to, the log says so, and `status` does."""
+    first_only = place.base / "once"
+    first_only.write_text("")
+    place.configure(f"reload: {{kind: command, command: [rm, '{first_only}'], attempts: 1}}")
+    with place.daemon() as daemon:
+        (place.root / "a.yaml").write_text("version: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        place.command("rollback", "previous", "--confirm=1s")
+        said = daemon.wait("recovery.done")
+        assert "undid the rollback" in said["message"]
+        assert "No such file" in said["undo_error"]
+        assert "the service did not take backup_" in place.command("status")
+
+
 def test_replicas_receive_the_vault(place: Watched) -> None:
     """Each snapshot goes to the replicas; one that cannot be reached is a reason to be degraded, and no more."""
     replica = place.base / "replica.git"

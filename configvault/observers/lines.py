@@ -166,7 +166,12 @@ def _rollout(outcome: RolloutOutcome) -> dict[str, Any]:
 
 
 def _recovery(outcome: RecoveryOutcome) -> dict[str, Any]:
-    return {"message": outcome.words}
+    change = outcome.rollback.change if isinstance(outcome.rollback, DeployOutcome) else outcome.rollback
+    if change is None:
+        return {"message": outcome.words}
+    # Why it was undone is in the words.
+    undoing = _undoing(change.undoing) | {"why": None}
+    return {"message": outcome.words} | _taken(change.reload, change.health) | undoing
 
 
 def _restore(outcome: RestoreOutcome) -> dict[str, Any]:

@@ -142,7 +142,7 @@ class Root:
         except OSError as error:
             hint = "make it a directory that this user may read"
             if isinstance(error, FileNotFoundError):
-                hint = "mount or create it, or roll back to a snapshot: configvault rollback latest"
+                hint = "mount or create it; where it was recorded before: configvault rollback latest"
             if self.what == "directory":
                 hint = "name a directory that this user may read"
             raise ConfigvaultError(

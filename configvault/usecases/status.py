@@ -17,6 +17,7 @@ from configvault.core.model import Change, RejectedState, Snapshot
 from configvault.core.rendering import documents
 from configvault.core.replicas import ReplicaStatus
 from configvault.usecases import confirm, daemonstate, replicate, scan
+from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
 from configvault.vault import signatures
 from configvault.vault.repository import Vault
@@ -151,6 +152,11 @@ def _troubles(
         yield "the last scheduled verify found damage: configvault verify"
     if found.drill_failure is not None:
         yield f"the last scheduled drill could not recover from {found.drill_failure}"
+    if site.settings.reload.kind != "none" or site.settings.health:
+        loading = next(loadings(site, 1), None)
+        if loading is not None and not loading.ok:
+            of = "what was live" if loading.of == "live" else loading.of
+            yield f"the service did not take {of} when it was last told to load it: configvault reload"
     unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
     if site.settings.signing.key is not None and unsigned:
         yield "the latest snapshot is not signed: configvault doctor"

@@ -98,6 +98,16 @@ def test_what_cannot_be_a_configmap(files: dict[str, Content], said: str) -> Non
         made(files)
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_annotations_stay_below_what_kubernetes_takes(secret: bool) -> None:
+    """The list of paths is left out where it is longer than all annotations of an object may be together."""
+    for count, listed in ((10, True), (5000, False)):
+        found = made({f"folder/a-file-with-a-rather-long-name-{number:05}.yaml": "" for number in range(count)})
+        annotations = configmap.document(found, "n", None, "s", secret=secret)["metadata"]["annotations"]
+        assert sum(len(name) + len(text.encode()) for name, text in annotations.items()) <= 256 << 10
+        assert (configmap.PATHS in annotations) is listed
+
+
 def test_links_inside_are_followed() -> None:
     """A link to a file or folder inside becomes what it leads to."""
     files: dict[str, Content] = {"d/a": "1", "l": Link("d/./a"), "e": Link("d"), "d/x": Link("../d/a")}

@@ -3,7 +3,7 @@
 A key is a path with `/` written as `__`; a path with other characters, or that could be mistaken for another, gets a part
 of its own hash at the end. A key depends on its path alone, so the `items` of a mount fit the next snapshot, too.
 
-Source: the Kubernetes API's ConfigMap and its validation (IsConfigMapKey, MaxSecretSize), and kubelet's atomic writer,
+Source: the Kubernetes API's ConfigMap and its validation (IsConfigMapKey, MaxSecretSize, TotalAnnotationSizeLimitB), and kubelet's atomic writer,
 whose own names begin with `..`.
 """
 
@@ -23,6 +23,8 @@ LONGEST_KEY = 253
 PATHS = "configvault.io/paths"
 # What `kubectl apply` repeats in an annotation, unless --server-side, must be smaller than this.
 MOST_APPLIED_BYTES = 256 << 10
+# All annotations of an object together may have 256 KiB, their names counted; some are left to others.
+_MOST_ANNOTATION_BYTES = 240 << 10
 _MOST_LINKS = 40
 
 Read = Callable[[str], bytes]
@@ -79,16 +81,18 @@ def key(path: str) -> str:
 def document(
     found: list[Item], name: str, namespace: str | None, snapshot: str, *, secret: bool = False
 ) -> dict[str, Any]:
-    """Return the ConfigMap, or the Secret; which key is which path stands in an annotation."""
+    """Return the ConfigMap, or the Secret; which key is which path stands in an annotation, if it fits."""
     import json
 
+    annotations = {"configvault.io/snapshot": snapshot}
+    paths = json.dumps({one.key: one.path for one in found}, sort_keys=True)
+    # The API server refuses more; `items` of the mount says the same.
+    if len(paths) < _MOST_ANNOTATION_BYTES:
+        annotations[PATHS] = paths
     metadata: dict[str, Any] = {
         "name": name,
         "labels": {"app.kubernetes.io/managed-by": "configvault"},
-        "annotations": {
-            "configvault.io/snapshot": snapshot,
-            PATHS: json.dumps({one.key: one.path for one in found}, sort_keys=True),
-        },
+        "annotations": annotations,
     }
     if namespace:
         metadata["namespace"] = namespace

@@ -48,7 +48,7 @@ def exported() -> dict[str, set[str]]:
 def test_whatever_takes_a_change_back_is_marked() -> None:
     """Rollbacks that were undone, and what the daemon restored by itself, are marked in the panels as rollbacks are."""
     (marked,) = [one["expr"] for one in DASHBOARD["annotations"]["list"] if one["name"] == "Rollbacks"]
-    assert "rolled_back|undone" in marked
+    assert "rolled_back|undone|reload_failed" in marked
     assert "configvault_restores_total" in marked
 
 
@@ -123,6 +123,63 @@ def test_alerts_fire_when_they_should() -> None:
             ["promtool", *command], cwd=ALERTS.parent, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+MARKED = [
+    ("Rollbacks", 'configvault_rollbacks_total{instance="a", outcome="rolled_back"}'),
+    ("Rollbacks", 'configvault_rollbacks_total{instance="a", outcome="reload_failed"}'),
+    ("Rollbacks", 'configvault_restores_total{instance="a", cause="reload_failed"}'),
+    ("Rollbacks", 'configvault_deployments_total{instance="a", outcome="undone"}'),
+    ("Rollbacks", 'configvault_rollouts_total{instance="a", result="success"}'),
+    ("Snapshots", 'configvault_recordings_total{instance="a", outcome="recorded"}'),
+    ("Snapshots", 'configvault_deployments_total{instance="a", outcome="deployed"}'),
+]
+
+
+@NEEDS_PROMTOOL
+@pytest.mark.parametrize(("name", "series"), MARKED)
+def test_what_happens_is_marked_once_with_the_usual_scrape_interval(
+    tmp_path: Path, name: str, series: str
+) -> None:
+    """Scraped and looked at once a minute, a count that rises is marked when it does, and not again.
+
+    The looks are between the scrapes, as they nearly always are: one minute then holds a single sample.
+    """
+    (expression,) = [one["expr"] for one in DASHBOARD["annotations"]["list"] if one["name"] == name]
+    counted = f"count({expression.replace('$instance', '.*')})"
+    test = {
+        "rule_files": ["none.yaml"],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": series, "values": "0x9 1x9"}],
+                "promql_expr_test": [
+                    {
+                        "expr": counted,
+                        "eval_time": f"{minute}m30s",
+                        "exp_samples": [{"value": 1}] * (minute == 10),
+                    }
+                    for minute in (0, 9, 10, 11, 15)
+                ],
+            }
+        ],
+    }
+    (tmp_path / "none.yaml").write_text("groups: []\n")
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
+    done = subprocess.run(
+        ["promtool", "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_marked_is_zero_first() -> None:
+    """Each series that an annotation looks at is there before it rises, or its first rise would not be seen."""
+    registry = Metrics("1", Figures).registry
+    for _, series in MARKED:
+        found = re.fullmatch(r'(\w+)\{instance="a", (\w+)="(\w+)"\}', series)
+        assert found is not None
+        assert registry.get_sample_value(found[1], {found[2]: found[3]}) == 0
 
 
 def _free_port() -> int:

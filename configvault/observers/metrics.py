@@ -21,6 +21,7 @@ from configvault.core.outcome import (
     CommandOutcome,
     DaemonOutcome,
     DegradedOutcome,
+    DeployEnd,
     DeployOutcome,
     DrillOutcome,
     FailureOutcome,
@@ -170,8 +171,11 @@ class Metrics:
             self._rollbacks.labels(end.value)
         for cause in RestoreCause:
             self._restores.labels(cause.value)
+        for ended in DeployEnd:
+            self._deployments.labels(ended.value)
         for result in ("success", "failure"):
             self._reloads.labels(result)
+            self._rollouts.labels(result)
             self._verifications.labels(result)
             self._drills.labels(result)
 

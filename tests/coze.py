@@ -91,7 +91,7 @@ class Coze:
         if path == "/admin/plugins":
             status = "error" if "status" in self.misbehave else "active"
             return 200, {"plugins": [{"name": name, "status": status} for name in self.plugins]}
-        if parts[:3] == ["api", "plugin", "invoke"] and method == "POST":
+        if parts[:3] == ["api", "plugin", "invoke"] and len(parts) > 4:
             return self.invoke(parts[3], parts[4])
         if parts[:2] == ["api", "agents"]:
             return self._agent(method, parts[2:], body)

@@ -8,18 +8,27 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from coze import BROKEN, Coze, coze
 from plugins import GOOD, META_PATH, TIDES, TIDES_PATH
-from sites import Place
+from sites import Done, Place, put
 
 from configvault import config
 from configvault.cli import parser
 
 DOCUMENT = (Path(__file__).parent.parent / "docs" / "test-what-you-deployed.md").read_text()
 [CONFIGURATION] = re.findall(r"```yaml\n(.*?)```", DOCUMENT, re.DOTALL)
+
+
+KUBECTL = """\
+import os, sys
+open({asked!r}, "a").write(" ".join(sys.argv[1:]) + chr(10))
+print("REVISION  CHANGE-CAUSE" if "history" in sys.argv else "deployment.apps/coze-studio")
+sys.exit(os.path.exists({fails!r}))
+"""
 
 
 class Guide:
@@ -33,16 +42,50 @@ class Guide:
         )
         said = yaml.safe_load(text)
         for check in said["health"]:
-            check["within"] = "1s"
+            check["within"] = "2s"
         reload = said.pop("reload")
-        kubectl = [sys.executable, "-c", f"import sys; open({str(base / 'kubectl')!r}, 'a').write(' '.join(sys.argv[1:]) + chr(10))"]  # fmt: skip
-        said["rollout"] = {"namespace": "coze-studio", "deployment": "coze-studio", "kubectl": kubectl}
         self.kubectl = base / "kubectl"
+        self.cluster_fails = base / "cluster fails"
+        (base / "kubectl.py").write_text(KUBECTL.format(asked=str(self.kubectl), fails=str(self.cluster_fails)))
+        kubectl = [sys.executable, str(base / "kubectl.py")]
+        said["rollout"] = {"namespace": "coze-studio", "deployment": "coze-studio", "kubectl": kubectl}
         self.place = Place(base / "p", profile="coze")
         self.place.configure(yaml.safe_dump(said), "coze", f"attempts: 1, url: '{reload['url']}'")
         self.place.write(GOOD)
         service.directory = self.place.root
         self.first = self.place.init()
+
+    def endpoints(self, directory: Path) -> Done:
+        """Ask the servers and operations of a directory whose documents name this service."""
+        for name, text in GOOD.items():
+            invoke = f"{self.service.url}/api/plugin/invoke"
+            put(directory, name, re.sub(r"https://([a-z]+)\.example\.org(/api)?", rf"{invoke}/\1", text))
+        flags = ["--online", "--endpoints", "--methods", "get,post", "--allow-private", "--min-rate", "50%"]
+        return self.place.run("check", str(directory), *flags)
+
+    def imported(self, folder: Path) -> Any:
+        """Add the request of the guide's collection to the checks, and return it."""
+        request = {
+            "method": "POST",
+            "header": [{"key": "Content-Type", "value": "application/json"}],
+            "body": {
+                "mode": "raw",
+                "raw": '{"fileUrl": "https://example.org/a.pdf", "outputFormat": "markdown"}',
+            },
+            "url": {"raw": "{{base_url}}/api/plugin/invoke/tides/convert", "host": ["{{base_url}}"]},
+        }
+        collection = {
+            "info": {"name": "Coze"},
+            "variable": [{"key": "base_url", "value": self.service.url}],
+            "item": [{"name": "convert", "request": request}],
+        }
+        (folder / "collection.json").write_text(json.dumps(collection))
+        printed = self.place.run("config", "import-postman", str(folder / "collection.json")).out
+        [check] = yaml.safe_load(printed)["health"]
+        said = yaml.safe_load(self.place.config.read_text())
+        said["health"].append({**check, "within": "2s"})
+        self.place.config.write_text(yaml.safe_dump(said))
+        return check
 
     def failing(self) -> set[str]:
         """Return the names of the checks that fail now."""
@@ -74,12 +117,14 @@ def test_the_guide(guide: Guide, tmp_path: Path) -> None:
     assert place.run("snapshot").code == 3
     assert place.run("rollback", "latest").code == 0
 
-    # External services and endpoint tests: none of these can be reached from here.
+    # External services and endpoint tests: nothing of example.org is there, this service is.
     done = place.run(
         "check", "--online", "--endpoints", "--methods", "get,post", "--timeout", "2s", "--min-rate", "50%"
     )
     assert done.code == 1
     assert re.search(r"\(tides\): 0 of \d alive \(0%\)", done.out)
+    done = guide.endpoints(tmp_path / "reachable")
+    assert (done.code, "(tides): 2 of 2 alive (100%)" in done.out) == (0, True), done
 
     # Deploy the configuration, with a hot reload.
     second = place.snapshot(
@@ -95,38 +140,47 @@ def test_the_guide(guide: Guide, tmp_path: Path) -> None:
     assert service.agents == {}
     assert service.log.read_text().count('"operation_id": "get"') >= 2
 
-    # The request collection becomes a check.
-    collection = {
-        "info": {"name": "t"},
-        "variable": [{"key": "base_url", "value": service.url}],
-        "item": [{"name": "health", "request": {"method": "GET", "url": {"raw": "{{base_url}}/health"}}}],
-    }
-    (tmp_path / "collection.json").write_text(json.dumps(collection))
-    printed = place.run("config", "import-postman", str(tmp_path / "collection.json")).out
-    assert yaml.safe_load(printed) == {"health": [{"name": "health", "url": f"{service.url}/health"}]}
+    # The request collection becomes a check, and that passes.
+    assert guide.imported(tmp_path)["headers"] == {"Content-Type": "application/json"}
+    assert guide.failing() == set()
 
     # Log analysis, also of the failures of one snapshot.
     for _ in range(30):
         service.invoke("ferries", "list", ms=6000)
     counted = place.ok("report", "--service-log")
     assert counted["totals"]["errors"] == 0
-    assert counted["slowest"][0]["plugin"] == "ferries"
+    assert (counted["totals"]["slow"], counted["slowest"][0]["plugin"]) == (30, "ferries")
     assert counted["snapshots"][0]["id"] == second
 
-    # Configuration rollback: it goes back, and the service is told.
+    # Configuration rollback: the versions without one, an unknown one, and one that is there; the service is told.
+    done = place.run("rollback")
+    assert (done.code, guide.first in done.out) == (2, True), done
+    assert place.run("rollback", "backup_20200101_000000").code == 4
     done = place.run("rollback", guide.first, "--json")
     assert (done.code, done.json["reload"]["ok"], done.json["outcome"]) == (0, True, "rolled_back")
     assert "High water" not in (place.root / TIDES_PATH).read_text()
 
-    # Service rollback.
+    # Service rollback: the history, the release before, one by its number, and the history where none is named.
+    assert place.run("rollout", "history").out == "REVISION  CHANGE-CAUSE\n"
+    assert place.run("rollout", "previous").code == 0
     assert place.run("rollout", "revision", "3").code == 0
-    undone, waited = guide.kubectl.read_text().splitlines()
-    assert undone == "--namespace coze-studio rollout undo deployment/coze-studio --to-revision=3"
-    assert waited.startswith("--namespace coze-studio rollout status deployment/coze-studio --timeout=")
+    done = place.run("rollout", "revision")
+    assert (done.code, done.out) == (2, "REVISION  CHANGE-CAUSE\n")
+    asked = [line.split(" --timeout=")[0] for line in guide.kubectl.read_text().splitlines()]
+    about = "--namespace coze-studio rollout {} deployment/coze-studio"
+    assert asked == [
+        about.format("history"),
+        about.format("undo"),
+        about.format("status"),
+        about.format("undo") + " --to-revision=3",
+        about.format("status"),
+        about.format("history"),
+    ]
 
-    # Kubernetes: the ConfigMap holds the sub-folders.
-    made = place.ok("export", "latest", "--format", "configmap", "--name", "coze-plugins")
-    assert len(made["data"]) == len(GOOD)
+    # Kubernetes: the ConfigMap holds the sub-folders, and so does the Secret that holds tokens.
+    for kind in ("configmap", "secret"):
+        made = place.ok("export", "latest", "--format", kind, "--name", "coze-plugins")
+        assert len(made["data"]) == len(GOOD)
 
 
 @pytest.mark.parametrize(
@@ -143,21 +197,42 @@ def test_each_job_refuses_when_the_service_misbehaves(guide: Guide, misbehaves: 
     """A check fails where its part of the service does, the others pass, a reload is no success, no agent is left."""
     guide.service.misbehave.add(misbehaves)
     assert guide.failing() == failing
-    done = guide.place.run("reload", "--json")
-    assert done.code == 7
+    for command in (["reload"], ["rollback", guide.first]):
+        assert guide.place.run(*command).code == 7, command
     assert guide.service.agents == {}
     assert guide.place.ok("status")["good"] is None
 
 
 def test_a_dead_service_is_not_done(guide: Guide) -> None:
     """A service that does not reload, or a plugin that it lacks, fails the rollback that the guide's script calls done."""
+    second = guide.place.snapshot({TIDES_PATH: TIDES.replace("When the water is high", "High water")})
     guide.service.misbehave.add("reload")
     assert guide.place.run("reload").code == 7
+    for one in (guide.first, second):
+        done = guide.place.run("rollback", one, "--json")
+        assert (done.code, done.json["outcome"], done.json["reload"]["ok"]) == (7, "reload_failed", False)
     guide.service.misbehave.clear()
     del guide.service.plugins["ferries"]
     assert guide.failing() == {"plugins are active"}
     guide.service.load()
     assert guide.failing() == set()
+
+
+def test_the_other_jobs_refuse_too(guide: Guide, tmp_path: Path) -> None:
+    """Endpoints that answer 502, a request of the collection that fails, and a cluster that does not go back."""
+    guide.imported(tmp_path)
+    guide.service.misbehave.add("invoke")
+    assert guide.failing() == {"a plugin answers", "convert"}
+    done = guide.endpoints(tmp_path / "broken")
+    assert (done.code, "(tides): 0 of 2 alive (0%)" in done.out) == (1, True), done
+    guide.service.misbehave.clear()
+    # The log is asked about what came since.
+    guide.place.ok("reload")
+    assert guide.failing() == set()
+    guide.cluster_fails.touch()
+    for command in (["history"], ["previous"], ["revision", "3"]):
+        assert guide.place.run("rollout", *command).code == 1
+    assert [one["ok"] for one in guide.place.ok("report")["releases"]] == [False, False]
 
 
 def test_a_broken_plugin_is_seen_in_the_log(guide: Guide) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -176,6 +177,35 @@ def test_a_store_is_thinned(
         True,
         [5, 6, 8],
     )
+
+
+def test_a_large_bundle_goes_in_parts(
+    tmp_path: Path,
+    replica: dict[str, Any],
+    proxy: Proxy,
+    server: tuple[str, str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is larger than one request is sent and fetched in pieces, so that a slow line and a broken connection cost a piece."""
+    monkeypatch.setattr("configvault.replica.store.cloud._FIRST_PAUSE_S", 0.01)
+    host = Host(tmp_path / "host", "web-1", replicas=[replica | {"timeout": 60}])
+    for name in ("a", "b"):
+        (host.root / name).write_bytes(random.Random(name).randbytes(9 << 20))
+    host.record(text="x: 1\n")
+    proxy.once(lambda asked: "partNumber=2" in asked.path, "cut")
+    assert pushed(host)["reason"] is None
+    assert len({asked.path for asked in proxy.asked if "partNumber" in asked.path}) > 2
+    sent = len(proxy.asked)
+    stored = [one.size for one in objects(replica).listed("web-1/bundles/")]
+    assert len(stored) == 1
+    assert stored[0] > 18 << 20
+    new = fresh(tmp_path, replica)
+    # `rclone serve s3` gives all of it, whatever is asked for.
+    if server[0] == "moto":
+        proxy.once(lambda asked: asked.is_bundle, "cut")
+    new.ok("recover")
+    assert sum(asked.is_bundle for asked in proxy.asked[sent:]) == (4 if server[0] == "moto" else 2)
+    assert (look(new.root), refs(new.vault)) == (look(host.root), refs(host.vault))
 
 
 # --- what networks and servers do

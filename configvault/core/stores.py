@@ -19,11 +19,14 @@ from typing import Any
 
 from configvault.core.frozen import as_dict, field, fields, frozen
 from configvault.core.pattern import pattern
+from configvault.core.replicas import VAULTS
 
 FORMAT = 1
 MANIFESTS, BUNDLES = "manifests/", "bundles/"
 # Names of refs of a thousand snapshots take 80 kB; what is larger than this is no manifest.
 MOST_MANIFEST_BYTES = 64 << 20
+# Their names have eight digits, so that they are listed in order.
+MOST_NUMBER = 10**8 - 1
 
 _NUMBER = pattern(r"([0-9]{8})\.json")
 _BUNDLE = pattern(r"([0-9]{8})\.[0-9a-f]{16}\.bundle(\.age)?")
@@ -53,7 +56,8 @@ def digest(refs: Mapping[str, str]) -> str:
     """Return the SHA-256 of all refs, in order."""
     import hashlib
 
-    return hashlib.sha256("".join(f"{id_} {ref}\n" for ref, id_ in sorted(refs.items())).encode()).hexdigest()
+    lines = "".join(f"{id_} {ref}\n" for ref, id_ in sorted(refs.items()))
+    return hashlib.sha256(lines.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 @frozen
@@ -162,29 +166,37 @@ def decode(body: bytes) -> Manifest:
             previous=_hash(found["previous"]),
             written_at=_moment(found["written_at"]),
             main=_object(found["main"]),
-            vaults=tuple(_text(one) for one in found["vaults"]),
+            vaults=tuple(_vault(one) for one in _list(found["vaults"])),
             refs_sha256=_text(found["refs_sha256"]),
             bundle=_bundle(bundle) if bundle is not None else None,
-            shallow=tuple(sorted(_text(_object(one)) for one in found["shallow"])),
+            shallow=tuple(sorted(_text(_object(one)) for one in _list(found["shallow"]))),
             refs=refs,
             latest=latest,
-            sealed=found["sealed"],
-            signature=found["signature"],
+            sealed=_optional(found["sealed"]),
+            signature=_optional(found["signature"]),
             sha256=hashlib.sha256(body).hexdigest(),
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"it has another form ({type(error).__name__})") from None
     if not 1 <= manifest.base <= manifest.number:
         raise ValueError("its base is not before it")
+    _agree(manifest.main, latest)
     return manifest
 
 
 def unsealed(manifest: Manifest, secret: bytes) -> tuple[dict[str, str | None], Latest | None]:
     """Return the refs and the latest snapshot that were sealed in `manifest`; raises ValueError like `decode`."""
     try:
-        return _open({**json.loads(secret), "sealed": None})
+        refs, latest = _open({**json.loads(secret), "sealed": None})
     except (TypeError, KeyError, AttributeError, RecursionError):
-        raise ValueError(f"what is sealed in manifest {manifest.number} has another form") from None
+        raise ValueError("what is sealed in it has another form") from None
+    _agree(manifest.main, latest)
+    return refs, latest
+
+
+def _agree(main: str | None, latest: Latest | None) -> None:
+    if latest is not None and latest.commit != main:
+        raise ValueError("its latest snapshot is not the one that it leads to")
 
 
 def _open(found: Mapping[str, Any]) -> tuple[dict[str, str | None], Latest | None]:
@@ -192,20 +204,29 @@ def _open(found: Mapping[str, Any]) -> tuple[dict[str, str | None], Latest | Non
         return {}, None
     refs: dict[str, str | None] = {}
     for ref, id_ in found["refs"].items():
-        if (
-            not _REF.fullmatch(ref)
-            or ".." in ref
-            or "//" in ref
-            or "@{" in ref
-            or ref.endswith((".", "/", ".lock"))
-        ):
-            raise ValueError("it has a ref that no vault has")
-        refs[ref] = _object(id_)
+        refs[_ref(ref)] = _object(id_)
     said = found["latest"]
-    latest = Latest(**{name: _text(said[name]) for name in fields(Latest) or ()}) if said else None
-    if latest is not None:
-        _moment(latest.taken_at)
+    if said is None:
+        return refs, None
+    latest = Latest(**{name: _text(said[name]) for name in fields(Latest) or ()})
+    _ref(f"refs/tags/{latest.id}")
+    _moment(latest.taken_at)
+    _text(_object(latest.commit))
+    _text(_object(latest.tree))
     return refs, latest
+
+
+def _ref(name: str) -> str:
+    """Return the name of a ref that a vault may have; git takes any byte above 127 in one, so it need not be UTF-8."""
+    name.encode("utf-8", "surrogateescape")
+    ends = name.endswith((".", "/", ".lock"))
+    if not _REF.fullmatch(name) or ".." in name or "//" in name or "@{" in name or ends:
+        raise ValueError("it has a ref that no vault has")
+    return name
+
+
+def _vault(value: object) -> str:
+    return _ref(VAULTS + _text(value)).removeprefix(VAULTS)
 
 
 def _bundle(found: Mapping[str, Any]) -> Bundle:
@@ -220,6 +241,18 @@ def _bundle(found: Mapping[str, Any]) -> Bundle:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
+    # JSON can say half a character, which nobody can print.
+    value.encode()
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return value if value is None else _text(value)
+
+
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError
     return value
 
 
@@ -231,8 +264,12 @@ def _count(value: object) -> int:
 
 def _moment(value: object) -> str:
     text = _text(value)
-    if datetime.fromisoformat(text).tzinfo is None:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError("it has a time without an offset")
+    # At the ends of what datetime knows there is no other zone to show it in.
+    if not 1970 <= moment.year < 9999:
+        raise ValueError("it has a time at which there was no configvault")
     return text
 
 

@@ -111,6 +111,14 @@ class Remote:
         """
         self._fetch(git, [f"{theirs}:{mine}" for mine, theirs in self.address.layout.pairs()])
 
+    def adopt(self) -> None:
+        """Do nothing: a push asks the server what it has."""
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """Return nothing: git shows all that there is, or fails."""
+        return ()
+
     def peek(self, git: Git) -> None:
         """Fetch the latest snapshot of this host and what is said of it, without history; raises like `receive`.
 

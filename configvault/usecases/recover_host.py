@@ -39,6 +39,15 @@ class RecoverableReplica(Protocol):
         """Fetch everything of this host into a vault."""
         ...
 
+    def adopt(self) -> None:
+        """Go on from what was fetched, which is believed now."""
+        ...
+
+    @property
+    def noticed(self) -> tuple[str, ...]:
+        """Return what there was to see there that is no damage, but worth a look."""
+        ...
+
 
 @frozen
 class Recovered:
@@ -46,7 +55,7 @@ class Recovered:
 
     `kept` is the id under which what was in the root is kept, `recorded` the snapshot of the recovery itself, made
     only where what is live now is not the replica's latest snapshot, or something was kept as a snapshot. `no_set_id` is
-    what was restored without the set-id bits that are recorded.
+    what was restored without the set-id bits that are recorded, `noticed` what the replica shows that is worth a look.
     """
 
     snapshot: Snapshot
@@ -56,6 +65,7 @@ class Recovered:
     kept: str | None = None
     recorded: Snapshot | None = None
     no_set_id: tuple[str, ...] = ()
+    noticed: tuple[str, ...] = ()
 
 
 def recover_host(
@@ -97,7 +107,9 @@ def recover_host(
                 # What is not to be believed is not to be this vault's history, nor to be in the way of another replica.
                 maintenance.forget(site.vault)
             raise
-        return _restore(site, source, target, stage, allow_setid=allow_setid)
+        done = _restore(site, source, target, stage, allow_setid=allow_setid)
+        source.adopt()
+        return replace(done, noticed=source.noticed)
 
 
 def _scan(site: Site, stage: Stage) -> Live:

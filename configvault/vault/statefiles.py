@@ -25,7 +25,8 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     replica-*       what is known of each replica (usecases/replicate.py)
     store-*         what is known of each replica that is an object store (replica/store/)
     drill           where a drill recovers to; a folder (usecases/drill.py)
-    incoming        what is fetched from a store, before it is checked; a folder (replica/store/)
+    incoming-*      what is fetched from a store, before it is checked; a folder (replica/store/)
+    outgoing-*      the bundle that is sent to a store; compared-* what a drill compares; folders as well
 """
 
 from __future__ import annotations

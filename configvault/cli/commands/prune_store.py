@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from typing import Any
 
 from configvault.cli.context import Context
@@ -39,7 +40,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault.cli import words
     from configvault.core import units
 
-    if not args.keep_full.isdigit() or not int(args.keep_full):
+    if not re.fullmatch(r"[1-9][0-9]{0,7}", args.keep_full):
         raise UsageError(f"--keep-full {args.keep_full!r} is not a number of 1 or more", "--keep-full 2")
     settings = context.settings() if os.path.exists(context.config_path) else None
     credentials = os.path.abspath(args.credentials) if args.credentials else None

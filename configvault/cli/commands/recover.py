@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def _placed(context: Context, settings: Settings | None, args: argparse.Namespac
 def _reading(args: argparse.Namespace) -> Reading:
     from configvault import app
 
-    if args.until is not None and not (args.until.isdigit() and int(args.until)):
+    if args.until is not None and not re.fullmatch(r"[1-9][0-9]{0,7}", args.until):
         raise UsageError(f"--until {args.until!r} is not the number of a manifest", "leave it out")
     identity = os.path.abspath(args.identity) if args.identity else None
     return app.Reading(identity, int(args.until) if args.until else None)
@@ -180,6 +181,8 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
     from configvault.cli.output import printable
     from configvault.core.rendering import documents
 
+    for said in done.noticed:
+        context.say_warning(said)
     if context.json:
         context.emit(
             {
@@ -192,6 +195,7 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
                 "kept": done.kept,
                 "recorded": documents.snapshot(done.recorded) if done.recorded else None,
                 "without_setid": list(done.no_set_id),
+                "noticed": list(done.noticed),
             }
         )
         return

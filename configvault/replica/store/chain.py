@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from configvault.core.errors import IntegrityError
 from configvault.core.frozen import frozen
+from configvault.core.replicas import Why
 from configvault.core.stores import (
     BUNDLES,
     MANIFESTS,
@@ -17,7 +18,10 @@ from configvault.core.stores import (
     manifest_name,
     number_of,
 )
-from configvault.replica.store.objects import AbsentError, Found, Objects
+from configvault.replica.store.objects import AbsentError, Found, Objects, StoreError
+
+# Far more than a host makes before the next full bundle, and few enough to read; and what they may have together.
+_MOST_CHAIN, _MOST_BYTES = 1000, 4 * MOST_MANIFEST_BYTES
 
 # Says what is wrong with the signature of a text, None where it counts.
 Check = Callable[[bytes, str | None], str | None]
@@ -52,14 +56,24 @@ class Listing:
 
 def look(objects: Objects, host: str, after: int = 0) -> Listing:
     """List the manifests and bundles of `host` behind the number `after`."""
-    manifests = {}
-    for one in objects.listed(f"{host}/{MANIFESTS}", f"{host}/{manifest_name(after)}" if after else ""):
-        number = number_of(one.name)
-        if number is not None and number > after:
-            manifests[number] = one
     last = f"{host}/{BUNDLES}{after:08d}.z" if after else ""
-    bundles = {one.name.removeprefix(f"{host}/"): one for one in objects.listed(f"{host}/{BUNDLES}", last)}
-    return Listing(manifests, {name: one for name, one in bundles.items() if number_of(name)})
+    found = {}
+    for one in objects.listed(f"{host}/{BUNDLES}", last):
+        name = one.name.removeprefix(f"{host}/")
+        if number_of(name) and "/" not in name.removeprefix(BUNDLES):
+            found[name] = one
+    return Listing(manifests(objects, host, after), found)
+
+
+def manifests(objects: Objects, host: str, after: int = 0) -> dict[int, Found]:
+    """List the manifests of `host` behind the number `after`; what else lies there is none of ours."""
+    first = f"{host}/{manifest_name(after)}" if after else ""
+    found = {}
+    for one in objects.listed(f"{host}/{MANIFESTS}", first):
+        number = number_of(one.name)
+        if number is not None and number > after and one.name == f"{host}/{manifest_name(number)}":
+            found[number] = one
+    return found
 
 
 def read(objects: Objects, shown: str, host: str, number: int) -> Manifest:
@@ -76,6 +90,10 @@ def read(objects: Objects, shown: str, host: str, number: int) -> Manifest:
         raise ChainError(shown, [f"manifest {number} is missing"]) from None
     except ValueError as error:
         raise ChainError(shown, [f"manifest {number} is damaged: {error}"]) from None
+    except StoreError as error:
+        if error.trouble.why is not Why.DAMAGED:
+            raise
+        raise ChainError(shown, [f"manifest {number} is damaged: {error.trouble.words}"]) from None
     if (found.host, found.number) != (host, number):
         said = f"manifest {number} is another one: number {found.number} of {found.host[:100]!r}"
         raise ChainError(shown, [said])
@@ -107,9 +125,18 @@ def walk(
         StoreError: the store cannot be asked.
     """
     last = read(objects, shown, host, newest)
+    if newest - last.base >= _MOST_CHAIN:
+        raise ChainError(
+            shown, [f"manifest {newest} goes on from {last.base}: no host makes a chain that long"]
+        )
     damages = [*_withheld(listing, known), *_unsigned(last, check)]
     chain = [last]
+    left = _MOST_BYTES
     for number in range(newest - 1, last.base - 1, -1):
+        left -= listing.manifests[number].size if number in listing.manifests else 0
+        if left < 0:
+            damages.append(f"manifest {number} and those after it are larger than any host makes them")
+            break
         try:
             found = read(objects, shown, host, number)
         except ChainError as error:

@@ -11,12 +11,14 @@ import os
 import re
 import shlex
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from configvault.core import backoff
 from configvault.core.errors import ConfigvaultError
-from configvault.core.replicas import Trouble, Why
+from configvault.core.replicas import PASSING, Trouble, Why
 from configvault.replica.store.address import StoreAddress
 from configvault.replica.store.objects import (
     AbsentError,
@@ -28,13 +30,20 @@ from configvault.replica.store.objects import (
 )
 
 _CONNECT_S = 20.0
-# S3 takes no more in one request; what is larger is sent in parts, which knows no condition.
-_MOST_AT_ONCE = 4 << 30
+# What is sent or fetched in one request, and has to be done within the time limit: 1.1 Mbit/s for a minute. What is larger is
+# sent in parts, of which one knows no condition, and S3 takes 10,000 of them.
+_MOST_AT_ONCE = 8 << 20
+_MOST_PARTS, _PARTS_AT_ONCE = 9000, 4
+# A fetch of many gigabytes must outlive a connection.
+_ATTEMPTS, _FIRST_PAUSE_S = 4, 1.0
+# A host that pushes every minute needs four years for so many.
+_MOST_LISTED = 2_000_000
 _LONGEST = 200
 
 # What servers answer, in the order in which it is looked for. Source: S3's, GCS's and Azure's lists of error codes.
 _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.LOGIN, r"RequestTimeTooSkewed", "its clock and this host's differ too much", "timedatectl set-ntp true"),
+    (Why.DAMAGED, r"416 |InvalidRange", "it is shorter than it was listed", None),
     (Why.MISSING, r"NoSuchBucket|ContainerNotFound|bucket does not exist", "the bucket does not exist",
      "create it; it is not created by a push"),
     (Why.LOGIN, r"InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AuthenticationFailed"
@@ -131,6 +140,10 @@ def _section(path: str, *names: str) -> Mapping[str, str]:
     return next((parser[name] for name in names if parser.has_section(name)), {})
 
 
+class _WholeError(StoreError):
+    """Asked for a piece of an object, the server gave all of it."""
+
+
 class Cloud:
     """The objects below one prefix of a bucket."""
 
@@ -143,8 +156,14 @@ class Cloud:
         """Yield the objects in one folder."""
         import obstore
 
+        total = 0
         with self._named(below):
             for rows in obstore.list(self._store, below.rstrip("/"), offset=after or None):
+                total += len(rows)
+                if total > _MOST_LISTED:
+                    raise StoreError(
+                        self._shown, Trouble(Why.DAMAGED, f"{below} has more than {_MOST_LISTED} objects")
+                    )
                 for row in rows:
                     yield Found(row["path"], row["size"], row["e_tag"])
 
@@ -160,9 +179,18 @@ class Cloud:
         return b"".join(self._blocks(name, most))
 
     def fetch(self, name: str, path: str, most: int) -> None:
-        """Write one object to `path`."""
+        """Write the beginning of one object to `path`, piece by piece, each again where that may help."""
         with open(path, "xb") as file:
-            file.writelines(self._blocks(name, most))
+            try:
+                while (done := file.tell()) < most:
+                    piece = self._piece(name, done, most)
+                    if not piece:
+                        return
+                    file.write(piece)
+            except _WholeError:
+                # `rclone serve s3` knows no pieces.
+                file.seek(0)
+                file.writelines(self._blocks(name, most))
 
     def create(self, name: str, data: bytes) -> str | None:
         """Put an object if there is none of that name."""
@@ -176,10 +204,19 @@ class Cloud:
         import obstore
 
         with self._named(name), open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size <= _MOST_AT_ONCE:
+            size = os.fstat(file.fileno()).st_size
+            if size <= _MOST_AT_ONCE:
                 obstore.put(self._store, name, file, mode="create", use_multipart=False)
-            else:
-                obstore.put(self._store, name, file)
+            elif not self._is_there(name, size):
+                part = max(_MOST_AT_ONCE, size // _MOST_PARTS)
+                obstore.put(self._store, name, file, chunk_size=part, max_concurrency=_PARTS_AT_ONCE)
+
+    def _is_there(self, name: str, size: int) -> bool:
+        """Return whether an object of that name and size is there; a retention rule would refuse it once more."""
+        folder = f"{name.rpartition('/')[0]}/"
+        before = name[:-1]
+        first = next((one for one in self.listed(folder, before) if one.name >= name), None)
+        return first is not None and (first.name, first.size) == (name, size)
 
     def remove(self, name: str) -> None:
         """Delete one object."""
@@ -187,6 +224,25 @@ class Cloud:
 
         with self._named(name):
             obstore.delete(self._store, name)
+
+    def _piece(self, name: str, start: int, most: int) -> bytes:
+        """Return the bytes from `start` on, at most as many as are fetched at once."""
+        import obstore
+
+        trouble: StoreError | None = None
+        for _ in backoff.attempts(_ATTEMPTS, _FIRST_PAUSE_S, threading.Event().wait):
+            try:
+                if most <= _MOST_AT_ONCE:
+                    return self.read(name, most)
+                with self._named(name):
+                    length = min(_MOST_AT_ONCE, most - start)
+                    return bytes(obstore.get_range(self._store, name, start=start, length=length))
+            except StoreError as error:
+                if error.trouble.why not in PASSING:
+                    raise
+                trouble = error
+        assert trouble is not None
+        raise trouble
 
     def _blocks(self, name: str, most: int) -> Iterator[bytes]:
         import obstore
@@ -220,6 +276,8 @@ def _failure(shown: str, error: Exception, name: str = "") -> ConfigvaultError:
     taken = "412 " in said or "BlobAlreadyExists" in said or "status code" not in said
     if isinstance(error, AlreadyExistsError) and taken:
         return ExistsError(shown, Trouble(Why.BUSY, f"{what}it exists already"))
+    if "non-partial" in said:
+        return _WholeError(shown, trouble)
     if trouble.why is Why.MISSING:
         return StoreError(shown, trouble)
     if isinstance(error, FileNotFoundError):

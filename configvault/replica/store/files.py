@@ -1,14 +1,19 @@
-"""A folder as a store: another disk, or NFS. What is there is on disk, whole, and never changed."""
+"""A folder as a store: another disk, or NFS. What is there is on disk, whole, and never changed.
+
+Below the folder nothing is followed: whoever keeps it may put links and pipes in the place of folders and files.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from configvault.core.replicas import Trouble, Why
-from configvault.disk import durable
 from configvault.replica.store.objects import (
     AbsentError,
     DeniedError,
@@ -20,6 +25,7 @@ from configvault.replica.store.objects import (
 
 _BLOCK = 1 << 20
 _ASIDE = ".tmp-"
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Files:
@@ -32,17 +38,14 @@ class Files:
 
     def listed(self, below: str, after: str = "") -> Iterator[Found]:
         """Yield the files in one folder, in order."""
-        with self._named():
-            self._require()
-            try:
-                names = sorted(os.listdir(os.path.join(self._top, below)))
-            except FileNotFoundError:
-                names = []
-        for name in names:
-            path = f"{below}{name}"
-            if path > after and not name.startswith(_ASIDE):
-                with self._named(), contextlib.suppress(FileNotFoundError):
-                    yield Found(path, os.lstat(os.path.join(self._top, path)).st_size)
+        found = []
+        with self._named(below), contextlib.suppress(FileNotFoundError), self._folder(below) as folder:
+            for entry in os.scandir(folder):
+                path = f"{below}{entry.name}"
+                if path > after and not entry.name.startswith(_ASIDE):
+                    with contextlib.suppress(FileNotFoundError):
+                        found.append(Found(path, entry.stat(follow_symlinks=False).st_size))
+        yield from sorted(found, key=lambda one: one.name)
 
     def folders(self) -> list[str]:
         """Return the folders at the top."""
@@ -52,7 +55,7 @@ class Files:
 
     def read(self, name: str, most: int) -> bytes:
         """Return the bytes of one file."""
-        with self._named(name), open(self._path(name), "rb") as file:
+        with self._named(name), self._open(name) as file:
             data = file.read(most + 1)
         if len(data) > most:
             raise too_large(self._shown, name, most)
@@ -60,11 +63,9 @@ class Files:
 
     def fetch(self, name: str, path: str, most: int) -> None:
         """Copy one file to `path`."""
-        with self._named(name), open(self._path(name), "rb") as source, open(path, "xb") as target:
-            while block := source.read(_BLOCK):
-                target.write(block)
-                if target.tell() > most:
-                    raise too_large(self._shown, name, most)
+        # What goes wrong with writing here is not the store's.
+        with open(path, "xb") as target:
+            target.writelines(self._blocks(name, most))
 
     def create(self, name: str, data: bytes) -> None:
         """Write `data` aside and link it into place, which fails where the name is taken."""
@@ -73,51 +74,76 @@ class Files:
 
     def send(self, name: str, path: str) -> None:
         """Copy the file `path` aside and link it into place."""
-        with self._aside(name) as fd, open(path, "rb") as source, open(fd, "wb", closefd=False) as file:
+        with open(path, "rb") as source, self._aside(name) as fd, open(fd, "wb", closefd=False) as file:
             while block := source.read(_BLOCK):
                 file.write(block)
 
     def remove(self, name: str) -> None:
         """Remove one file."""
-        with self._named(name):
-            durable.remove(self._path(name))
+        with self._named(name), self._folder(name) as folder, contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.basename(name), dir_fd=folder)
+            os.fsync(folder)
+
+    def _blocks(self, name: str, most: int) -> Iterator[bytes]:
+        with self._named(name), self._open(name) as file:
+            while block := file.read(min(_BLOCK, most)):
+                yield block
+                most -= len(block)
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[BinaryIO]:
+        with self._folder(name) as folder:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            fd = os.open(os.path.basename(name), flags, dir_fd=folder)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise StoreError(self._shown, Trouble(Why.DAMAGED, f"{name} is no file"))
+            yield file
 
     @contextlib.contextmanager
     def _aside(self, name: str) -> Iterator[int]:
         """Give a new file to write to; on disk and under its name afterwards, or gone."""
-        path = self._path(name)
-        folder = os.path.dirname(path)
-        with self._named(name):
-            self._require()
-            self._make(folder)
+        last = os.path.basename(name)
+        with self._named(name), self._folder(name, make=True) as folder:
             # Without a name where the file system can do that: then a push that is killed leaves nothing behind.
             try:
-                fd, aside = os.open(folder, os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600), None
+                fd, aside = os.open(".", os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=folder), None
             except OSError:
-                aside = os.path.join(folder, f"{_ASIDE}{secrets.token_hex(8)}")
-                fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                aside = f"{_ASIDE}{secrets.token_hex(8)}"
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                fd = os.open(aside, flags, 0o600, dir_fd=folder)
             try:
                 yield fd
                 os.fsync(fd)
                 # link(2) never replaces, and an NFS server carries it out once.
                 if aside is None:
-                    # Only with a folder does Python ask for linkat(2), which follows the link in /proc.
-                    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+                    os.link(f"/proc/self/fd/{fd}", last, dst_dir_fd=folder, follow_symlinks=True)
                 else:
-                    os.link(aside, path)
-                durable.sync_folder(folder)
+                    os.link(aside, last, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
             finally:
                 os.close(fd)
                 if aside is not None:
-                    os.unlink(aside)
+                    os.unlink(aside, dir_fd=folder)
 
-    def _make(self, folder: str) -> None:
-        """Make the folders on the way to `folder` that are not there, each on disk in the one around it."""
-        if not os.path.isdir(folder):
-            self._make(os.path.dirname(folder))
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(folder, 0o700)
-            durable.sync_folder(os.path.dirname(folder))
+    @contextlib.contextmanager
+    def _folder(self, name: str, *, make: bool = False) -> Iterator[int]:
+        """Open the folder that `name` lies in, each on the way by its own name; `make` those that are not there."""
+        self._require()
+        # The folder itself is the operator's choice, and may be reached by a link.
+        fd = os.open(self._top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in name.split("/")[:-1]:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, 0o700, dir_fd=fd)
+                    # Also where it was there: whoever made it may have been killed before this.
+                    os.fsync(fd)
+                fd, left = os.open(part, _FOLDER, dir_fd=fd), fd
+                os.close(left)
+            yield fd
+        finally:
+            os.close(fd)
 
     def _require(self) -> None:
         if not os.path.isdir(self._top):
@@ -129,9 +155,6 @@ class Files:
                     f"mount it, or mkdir -m 700 {self._top}",
                 ),
             )
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._top, name)
 
     @contextlib.contextmanager
     def _named(self, name: str = "") -> Iterator[None]:
@@ -147,6 +170,11 @@ class Files:
             said = Trouble(Why.LOGIN, f"{what}permission denied", f"look at who owns {self._top}")
             raise DeniedError(self._shown, said) from None
         except OSError as error:
-            full = error.errno in (28, 122)
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                said = Trouble(
+                    Why.DAMAGED, f"{what}a link or something else is in its place", f"ls -l {self._top}"
+                )
+                raise StoreError(self._shown, said) from None
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             words = "it has no room" if full else f"{what}{error.strerror}"
             raise StoreError(self._shown, Trouble(Why.FULL if full else Why.UNREACHABLE, words)) from None

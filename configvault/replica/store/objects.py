@@ -61,7 +61,7 @@ class Objects(Protocol):
         ...
 
     def fetch(self, name: str, path: str, most: int) -> None:
-        """Write the bytes of one object, at most `most`, into the new file `path`."""
+        """Write the first `most` bytes of one object into the new file `path`; raises OSError where it cannot be written."""
         ...
 
     def create(self, name: str, data: bytes) -> str | None:

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,8 +16,8 @@ from configvault.core.frozen import frozen, replace
 from configvault.core.replicas import VAULTS, Examined, Glance, Trouble, Why
 from configvault.core.stores import (
     BUNDLES,
-    MANIFESTS,
     MOST_MANIFEST_BYTES,
+    MOST_NUMBER,
     Bundle,
     Latest,
     Manifest,
@@ -113,6 +112,8 @@ class Store:
         self._stop = stop
         self._objects: Objects | None = None
         self._chain: tuple[Manifest, ...] | None = None
+        # What the last look at all of it found that is no damage, but worth a look.
+        self.noticed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -143,6 +144,9 @@ class Store:
             return Trouble(Why.DAMAGED, error.message.partition(": ")[2], error.hint)
         except ConfigvaultError as error:
             return Trouble(Why.REFUSED, error.message, error.hint)
+        except OSError as error:
+            # The store's own are errors of it: this is the scratch folder, in the vault.
+            return Trouble(Why.REFUSED, f"no bundle can be made here: {error.filename or ''} {error.strerror}")
 
     def _push(self, git: Git, stop: threading.Event) -> Trouble | None:
         refs = bundles.refs(git)
@@ -150,7 +154,12 @@ class Store:
         if known is not None and digest(refs) == digest(known.refs):
             return None
         number = newest + 1
-        with tempfile.TemporaryDirectory(prefix="configvault-bundle-") as scratch:
+        if number > MOST_NUMBER:
+            said = f"somebody wrote manifest {newest}, after which there is no number"
+            raise ChainError(
+                self.name, [said], "a new prefix in `url` starts anew, and this one stays as it is"
+            )
+        with self._scratch(git, "outgoing") as scratch:
             full = known is None or _is_due(known)
             before = {} if full or known is None else known.refs
             stored, path = self._bundle(git, scratch, number, refs, before)
@@ -204,20 +213,25 @@ class Store:
                 return known, known.number, known.sha256
         if not listing.newest:
             return None, 0, None
-        found = self._foreign(git, refs, listing.newest)
+        try:
+            found = self._foreign(git, refs, listing.newest)
+        except DeniedError:
+            raise StoreError(self.name, self._unreadable(known, listing.newest)) from None
         # It is ours, but nothing here says which refs it has: a full bundle comes next.
         return None, listing.newest, found.sha256
 
+    def _unreadable(self, known: StoreState | None, newest: int) -> Trouble:
+        """Return what is said of manifests that are not known here, to who may not read whose they are."""
+        what = f"up to {newest}" if known is None else f"after {known.number}"
+        return Trouble(
+            Why.DIVERGED,
+            f"it holds manifests {what} under the name {self.address.host} that this vault does not know,"
+            " and these credentials may not read whose they are",
+            "set a different `host` in the configuration of each host; if it is this vault's own, permit reading for one push",
+        )
+
     def _listed(self, after: int) -> Listing:
-        after = max(after, 0)
-        host = self.address.host
-        first = f"{host}/{manifest_name(after)}" if after else ""
-        found = {}
-        for one in self.objects.listed(f"{host}/{MANIFESTS}", first):
-            number = number_of(one.name)
-            if number is not None and number > after:
-                found[number] = one
-        return Listing(found, {})
+        return Listing(chain.manifests(self.objects, self.address.host, max(after, 0)), {})
 
     def _followed(self, known: StoreState, following: StoreState, listing: Listing) -> StoreState | None:
         """Return what is known after a push of which nobody saw the end."""
@@ -383,8 +397,7 @@ class Store:
         )
 
     def _warnings(self, known: StoreState | None, listing: Listing) -> tuple[str, ...]:
-        said = [f"bundle {one.rpartition('/')[2]} has no manifest: a push was interrupted, or its manifest is withheld"
-                for one in listing.orphans()]  # fmt: skip
+        said = [*_unfinished(listing)]
         if known is not None and known.conditional is False:
             said.append(
                 "the server ignores conditional puts: two hosts of one name would be noticed only afterwards"
@@ -422,7 +435,7 @@ class Store:
             return {}
         found = self._chain = self._opened(found)
         refs = refs_of(found)
-        if digest(refs) != found[-1].refs_sha256:
+        if digest(refs) != found[-1].refs_sha256 or refs.get(MAIN) != found[-1].main:
             raise ChainError(self.name, [f"manifest {found[-1].number} names other refs than it says"])
         return refs
 
@@ -431,15 +444,17 @@ class Store:
         """Return whether it can be decrypted here, where it is encrypted."""
         return not self.address.encrypt_to or self.address.identity is not None
 
-    def compare(self, git: Git) -> str:  # noqa: ARG002 - as of git replicas
+    def compare(self, git: Git) -> str:
         """Fetch every bundle that a recovery needs and compare it with its manifest; raises like `receive`."""
         found = self._walked()
         if not found:
             raise ChainError(self.name, ["it holds nothing of this host"])
-        with tempfile.TemporaryDirectory(prefix="configvault-bundle-") as folder:
+        with self._scratch(git, "compared") as folder:
             for manifest in found:
                 if manifest.bundle is not None:
-                    self._fetch(manifest.bundle, os.path.join(folder, "bundle"))
+                    path = os.path.join(folder, "bundle")
+                    self._fetch(manifest.bundle, path)
+                    os.unlink(path)
         said = f"manifests {found[0].number} to {found[-1].number} and their bundles are what was stored"
         return f"{said}; they were not decrypted, as there is no identity here"
 
@@ -459,10 +474,7 @@ class Store:
     def _receive(self, git: Git, *, force: bool) -> None:
         refs = self.held(git)
         found = self._chain or ()
-        incoming = os.path.join(git.env["GIT_DIR"], "configvault", "incoming")
-        shutil.rmtree(incoming, ignore_errors=True)
-        os.makedirs(incoming, 0o700)
-        try:
+        with self._scratch(git, "incoming") as incoming:
             folder = os.path.join(incoming, "repository.git")
             env = bundles.init(git, folder, found[-1].shallow if found else ())
             for manifest in found:
@@ -471,9 +483,17 @@ class Store:
             with self._naming("the history"):
                 bundles.finish(git, env, refs)
             bundles.hand_over(git, folder, force=force)
+
+    @contextlib.contextmanager
+    def _scratch(self, git: Git, what: str) -> Iterator[str]:
+        """Give an empty folder in the vault: plain text lies nowhere else, and what a killed one left goes with the next."""
+        path = os.path.join(git.env["GIT_DIR"], "configvault", f"{what}-{self.key}")
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path, 0o700)
+        try:
+            yield path
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
-        self._adopt(found, refs)
+            shutil.rmtree(path, ignore_errors=True)
 
     def _take(self, git: Git, env: Mapping[str, str], bundle: Bundle, folder: str) -> None:
         """Fetch one bundle, compare it with what its manifest says, and unpack it."""
@@ -482,19 +502,22 @@ class Store:
         self._fetch(bundle, path)
         with self._naming(f"bundle {short}"):
             if short.endswith(".age"):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(f"{path}.plain")
                 self._identity().open_file(path, f"{path}.plain")
+                os.unlink(path)
                 path = f"{path}.plain"
             bundles.unpack(git, env, path)
+        os.unlink(path)
 
     def _fetch(self, bundle: Bundle, path: str) -> None:
-        """Fetch one bundle in the place of what is at `path`, and compare it with what its manifest says."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-        self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
+        """Fetch one bundle into the new file `path`, and compare it with what its manifest says."""
+        short = bundle.name.rpartition("/")[2]
+        try:
+            self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
+        except StoreError as error:
+            if error.trouble.why is not Why.DAMAGED:
+                raise
+            raise ChainError(self.name, [f"bundle {short} is damaged: {error.trouble.words}"]) from None
         if chain.hash_of(path) != (bundle.sha256, bundle.size):
-            short = bundle.name.rpartition("/")[2]
             raise ChainError(self.name, [f"bundle {short} is damaged: it is not what was stored"])
 
     @contextlib.contextmanager
@@ -538,6 +561,7 @@ class Store:
         listing = chain.look(self.objects, self.address.host)
         if not listing.newest and known is None:
             return ()
+        self.noticed = _unfinished(listing)
         newest = self._until or listing.newest
         if not newest:
             self._compare(known, listing)  # type: ignore[arg-type]
@@ -570,12 +594,12 @@ class Store:
             )
         return seal.Identity(self.address.identity)
 
-    def _adopt(self, found: Sequence[Manifest], refs: Mapping[str, str]) -> None:
-        """Go on from what was fetched: the next push brings what is new since then."""
-        # A host that knows more of it than this, as in a drill, keeps that.
+    def adopt(self) -> None:
+        """Go on from what was fetched, which is this host's now: the next push brings what is new since then."""
+        found = self._chain
         if not found or self._until is not None or self._memory.read() is not None:
             return
-        last = found[-1]
+        last, refs = found[-1], refs_of(found)
         body = replace(last, refs={} if last.sealed else last.refs).encode()
         sizes = [one.bundle.size if one.bundle else 0 for one in found]
         md5 = hashlib.md5(body, usedforsecurity=False).hexdigest()
@@ -593,6 +617,16 @@ def open_objects(address: StoreAddress, environ: Mapping[str, str]) -> Objects:
     from configvault.replica.store import cloud
 
     return cloud.open_store(address, environ)
+
+
+def _unfinished(listing: Listing) -> tuple[str, ...]:
+    """Say of bundles behind the newest manifest that there may be more than is shown."""
+    orphans = sorted(listing.orphans())
+    more = f" and {len(orphans) - 1} more" if len(orphans) > 1 else ""
+    return tuple(
+        f"bundle {one.rpartition('/')[2]}{more} has no manifest: a push was interrupted, or a newer state is withheld"
+        for one in orphans[:1]
+    )
 
 
 def hosts(address: StoreAddress, environ: Mapping[str, str]) -> list[str]:

@@ -1,0 +1,210 @@
+"""What the keeper of a store may put there: nothing of it is believed, obeyed, or ends a command in any other way than by its name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hosts import Host, refs
+
+Document = dict[str, Any]
+
+
+def replica(tmp_path: Path, **settings: Any) -> dict[str, Any]:
+    """Return a folder as a store."""
+    (tmp_path / "store").mkdir(exist_ok=True)
+    return {"url": f"file+bundle://{tmp_path}/store", **settings}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """A host that has pushed twice."""
+    made = Host(tmp_path / "host", replicas=[replica(tmp_path)])
+    for text in ("x: 1\n", "x: 2\n"):
+        made.record(text=text)
+        made.ok("replicate")
+    return made
+
+
+def fresh(tmp_path: Path, name: str = "fresh", **settings: Any) -> Host:
+    """Return the machine that takes the place of a lost one."""
+    return Host(tmp_path / name, replicas=[replica(tmp_path)], **settings)
+
+
+def manifest(tmp_path: Path, number: int) -> Path:
+    """Return where a manifest lies."""
+    return tmp_path / "store" / "web-1" / "manifests" / f"{number:08d}.json"
+
+
+def forge(tmp_path: Path, number: int, change: Callable[[Document], object]) -> None:
+    """Write a manifest as somebody would who may write anything."""
+    path = manifest(tmp_path, number)
+    document = json.loads(path.read_bytes())
+    change(document)
+    path.chmod(0o600)
+    path.write_text(json.dumps(document))
+
+
+DEEP: Any = "x"
+for _ in range(300):
+    DEEP = [DEEP]
+
+FORGED: dict[str, Callable[[Document], object]] = {
+    "sealed is a number": lambda it: it.update(sealed=5),
+    "signature is a number": lambda it: it.update(signature=5),
+    "signature is a list": lambda it: it.update(signature=["x"]),
+    "before all time": lambda it: it["latest"].update(taken_at="0001-01-01T00:00:00+23:59"),
+    "after all time": lambda it: it["latest"].update(taken_at="9999-12-31T23:59:59-23:59"),
+    "written before all time": lambda it: it.update(written_at="0001-01-01T00:00:00+23:59", latest=None),
+    "a surrogate": lambda it: it["refs"].update({"refs/tags/\ud800": "0" * 40}),
+    "a surrogate as id": lambda it: it["latest"].update(id="\ud800"),
+    "a surrogate as vault": lambda it: it.update(vaults=["\ud800"]),
+    "a ref in a ref": lambda it: it["refs"].update({"refs/tags/a": it["main"], "refs/tags/a/b": it["main"]}),
+    "a ref as an option": lambda it: it["refs"].update({"refs/tags/-x\u2028": it["main"]}),
+    "deep": lambda it: it.update(vaults=DEEP),
+    "vaults in words": lambda it: it.update(vaults="web"),
+    "vaults in a map": lambda it: it.update(vaults={"a": 1}),
+    "half a number": lambda it: it.update(number=2.0),
+    "true": lambda it: it.update(base=True),
+    "a great base": lambda it: it.update(base=10**30),
+    "no base": lambda it: it.update(base=0),
+    "a negative size": lambda it: it["bundle"].update(size=-1),
+    "a bundle elsewhere": lambda it: it["bundle"].update(name="bundles/../../web-2/bundles/00000002.0123456789abcdef.bundle"),
+    "a bundle upwards": lambda it: it["bundle"].update(name="../x"),
+    "shallow": lambda it: it.update(shallow=[None]),
+    "refs in a list": lambda it: it.update(refs=[1]),
+    "latest in a list": lambda it: it.update(latest=[1]),
+    "latest in a map": lambda it: it["latest"].update(id={"x": 1}),
+    "a host of another name": lambda it: it.update(host="\x1b[2Jweb-1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_manifest_is_named(host: Host, tmp_path: Path, how: str) -> None:
+    """Whatever a manifest says, each command that reads it ends with a code of its own, and names the manifest."""
+    host.record(text="x: 3\n")
+    forge(tmp_path, 2, FORGED[how])
+    new = fresh(tmp_path)
+    store = ("--from", f"file+bundle://{tmp_path}/store")
+    ran = new.run("recover", *store)
+    assert ran.code == 9, (ran.code, ran.err)
+    assert "manifest 2" in ran.err or "it holds is damaged" in ran.err, ran.err
+    assert "refs/heads/main" not in refs(new.vault)
+    assert not os.listdir(new.root)
+    for words in (
+        ("recover", *store, "--list"),
+        ("fleet", "status", *store),
+        ("fleet", "status", *store, "--json"),
+    ):
+        ran = new.run(*words)
+        assert ran.code in (0, 6), (words, ran.code, ran.err)
+        assert "\x1b" not in ran.out + ran.err
+        assert "a bug" not in ran.out + ran.err, ran
+    ran = host.run("verify", "--replica")
+    assert ran.code == 9, ran.err
+    assert host.run("replicate").code == 6
+    assert host.run("prune-store", *store).code == 6
+
+
+def test_words_of_a_stranger_move_no_cursor(host: Host, tmp_path: Path) -> None:
+    """What a manifest says of its snapshot is shown as text, whatever it holds."""
+    forge(tmp_path, 2, lambda it: it["latest"].update(subject="\x1b[2J\x9b1A", tree="0" * 40))
+    for words in (("recover", "--list"), ("fleet", "status")):
+        ran = host.run(*words, "--from", f"file+bundle://{tmp_path}/store")
+        assert (ran.code, {"\x1b", "\x9b"} & set(ran.out + ran.err)) == (0, set()), words
+
+
+def test_a_drill_learns_nothing_for_a_push(host: Host, tmp_path: Path) -> None:
+    """A drill that meets the history of another host of the name does not make it this one's: the push is still refused."""
+    other = fresh(tmp_path, "other")
+    other.record(text="mine: 1\n")
+    assert other.run("verify", "--replica", "--restore-test").code == 9
+    ran = other.run("replicate", "--json")
+    assert (ran.code, ran.json["replicas"][0]["reason"]) == (6, "diverged")
+    assert not manifest(tmp_path, 3).exists()
+
+
+def test_what_was_refused_is_not_gone_on_from(host: Host, tmp_path: Path) -> None:
+    """A recovery that did not believe what it fetched leaves nothing by which the next push would go on from it."""
+    import subprocess
+
+    keys = []
+    for name in ("ours", "theirs"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True)
+        keys.append(" ".join((tmp_path / f"{name}.pub").read_text().split()[:2]))
+    # Whoever signed the manifest signed no snapshot.
+    host.configure(replicas=[replica(tmp_path)], signing={"key": str(tmp_path / "theirs")})
+    host.git("update-ref", "refs/tags/more", "HEAD")
+    host.ok("replicate")
+    new = fresh(tmp_path, signing={"trusted": keys})
+    ran = new.run("recover")
+    assert (ran.code, "is not signed" in ran.err) == (9, True), ran.err
+    new.record(text="mine: 1\n")
+    ran = new.run("replicate", "--json")
+    assert (ran.code, ran.json["replicas"][0]["reason"]) == (6, "diverged"), ran.json
+
+
+def test_a_bundle_without_a_manifest_is_said(host: Host, tmp_path: Path) -> None:
+    """Whoever recovers hears at once that a newer state was begun there, or is withheld."""
+    manifest(tmp_path, 2).unlink()
+    ran = fresh(tmp_path).run("recover")
+    assert (ran.code, "00000002" in ran.err, "withheld" in ran.err) == (0, True, True), (ran.out, ran.err)
+
+
+def test_nothing_in_a_folder_is_followed(host: Host, tmp_path: Path) -> None:
+    """Links and pipes in the place of objects and folders are neither followed nor waited for."""
+    two = manifest(tmp_path, 2)
+    kept = two.read_bytes()
+    two.unlink()
+    os.mkfifo(two)
+    ran = fresh(tmp_path, "pipe").run("recover")
+    assert (ran.code, "00000002" in ran.err) == (9, True), ran.err
+    two.unlink()
+    (tmp_path / "elsewhere").write_bytes(kept)
+    two.symlink_to(tmp_path / "elsewhere")
+    ran = fresh(tmp_path, "link").run("recover")
+    assert ran.code == 9, ran.err
+    two.unlink()
+    two.write_bytes(kept)
+    aside = tmp_path / "aside"
+    two.parent.rename(aside)
+    two.parent.symlink_to(aside)
+    before = sorted(os.listdir(aside))
+    host.record(text="x: 3\n")
+    assert host.run("replicate").code == 6
+    assert sorted(os.listdir(aside)) == before
+
+
+@pytest.mark.parametrize("digits", ["²", "٣", "9" * 5000, "0", "-1"])
+def test_a_number_is_a_number(host: Host, tmp_path: Path, digits: str) -> None:
+    """What is no number of a manifest is a mistake in the command, or a manifest that is missing."""
+    store = ("--from", f"file+bundle://{tmp_path}/store")
+    ran = host.run("recover", *store, f"--until={digits}")
+    assert ran.code == 2, ran.err
+    assert host.run("prune-store", *store, f"--keep-full={digits}").code in (0, 2)
+
+
+def test_the_last_number(host: Host, tmp_path: Path) -> None:
+    """Where somebody took the highest number that there is, a push says so, and adds nothing."""
+    last = manifest(tmp_path, 99999999)
+    last.write_bytes(manifest(tmp_path, 2).read_bytes())
+    forge(tmp_path, 99999999, lambda it: it.update(number=99999999, base=99999999, previous=None))
+    host.record(text="x: 3\n")
+    before = sorted(str(path) for path in (tmp_path / "store").rglob("*"))
+    for _ in range(2):
+        ran = host.run("replicate", "--json")
+        [said] = ran.json["replicas"]
+        assert (ran.code, said["reason"], "99999999" in said["error"]) == (6, "damaged", True), said
+    assert sorted(str(path) for path in (tmp_path / "store").rglob("*")) == before
+
+
+def test_a_chain_is_no_longer_than_one_is_made(host: Host, tmp_path: Path) -> None:
+    """A chain longer than any host makes is refused at its end, and not read."""
+    forge(tmp_path, 2, lambda it: it.update(number=70000, base=1))
+    manifest(tmp_path, 2).rename(manifest(tmp_path, 70000))
+    ran = fresh(tmp_path).run("recover")
+    assert (ran.code, "manifest 70000" in ran.err) == (9, True), ran.err

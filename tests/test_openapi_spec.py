@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -14,8 +16,13 @@ from plugins import GOOD, TIDES, TIDES_PATH
 from sites import Place
 from states import rules, validate
 
+from configvault.calls.helper import Helper, Shelf
+from configvault.core.model import Trigger
+from configvault.core.outcome import Recording, RecordOutcome
+from configvault.core.settle import Dirty
 from configvault.coze.openapi import spec
 from configvault.coze.openapi.spec import Bounds, Strict
+from configvault.usecases.observe import Look, observe
 from configvault.validators import extras
 from configvault.validators.violations import Violation
 from configvault.validators.yamlnodes import Mapping
@@ -49,6 +56,26 @@ def described(size: int, letter: str = "x") -> Mapping:
 def asked(strict: Strict, root: Mapping) -> list[Violation]:
     """Return what is said of one document."""
     return list(strict.check(root))
+
+
+def children() -> list[psutil.Process]:
+    """Return what this process has started and not ended."""
+    return psutil.Process().children()
+
+
+def kept_after(strict: Strict, text: str, *expected: str) -> int | None:
+    """Validate one document, which has these faults; return the id of the process that is kept afterwards."""
+    with strict:
+        assert [one.rule for one in asked(strict, document(text))] == list(expected)
+    return children()[0].pid if children() else None
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept() -> Iterator[None]:
+    """Let each test begin and end without a process."""
+    spec.KEPT.clear()
+    yield
+    spec.KEPT.clear()
 
 
 @pytest.fixture
@@ -104,28 +131,154 @@ def test_the_rest_is_skipped() -> None:
     assert "3 documents before it" in reported[-1]
 
 
-def test_nothing_is_left_behind() -> None:
-    """The process ends with the validation, also in the middle of a document."""
-    with Strict() as strict:
-        asked(strict, document(TIDES))
-        assert len(psutil.Process().children()) == 1
-    assert psutil.Process().children() == []
+def test_twenty_snapshots_start_one_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process is kept from look to look: twenty changed documents are recorded with the start of one, each with its own verdict."""
+    started: list[Helper] = []
+
+    class Counted(Helper):
+        def __init__(self, argv: Sequence[str]) -> None:
+            super().__init__(argv)
+            started.append(self)
+
+    monkeypatch.setattr(spec, "Helper", Counted)
+    place = Place(tmp_path / "place", profile="coze")
+    place.init(GOOD)
+    site = place.site()
+    seen = observe(site, Trigger.STARTUP, Look(), threading.Event())
+    for number in range(20):
+        text = (XML if number % 2 else TIDES) + f"x-note: {number}\n"
+        place.write({TIDES_PATH: text})
+        look = Look(seen.state, Dirty([str(Path(TIDES_PATH).parent)]), is_all=lambda: True)
+        seen = observe(site, Trigger.CHANGE, look, threading.Event())
+        assert isinstance(seen.outcome, RecordOutcome)
+        assert seen.outcome.outcome is Recording.RECORDED
+        found = [one.rule for one in seen.outcome.findings]
+        assert found == [spec.RULE] * (number % 2)
+    site.vault.close()
+    assert len(started) == 1
+
+
+def test_it_is_replaced_once_it_holds_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many documents, or so many bytes of them, the next validation starts another."""
+    monkeypatch.setattr(spec, "MOST_ASKED", 3)
+    pids = [kept_after(Strict(), TIDES) for _ in range(3)]
+    # The first line that it answers says where its libraries are.
+    assert pids[0] == pids[1] is not None
+    assert pids[2] is None
+    monkeypatch.setattr(spec, "MOST_ASKED_BYTES", 10)
+    assert kept_after(Strict(), TIDES) is None
+
+
+def test_it_may_be_killed_while_it_is_idle() -> None:
+    """A kept process that somebody killed is replaced, and the answer is right."""
+    pid = kept_after(Strict(), TIDES)
+    assert pid is not None
+    psutil.Process(pid).kill()
+    assert kept_after(Strict(), XML, spec.RULE) not in (None, pid)
+
+
+def test_an_answer_is_never_taken_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is interrupted while he waits for an answer leaves no process whose answer is still to come."""
+    kept_after(Strict(), TIDES)
+
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, Strict() as strict:
+        patch.setattr(Helper, "_read", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            asked(strict, document(XML))
+    assert children() == []
+    assert kept_after(Strict(), TIDES) is not None
+
+
+def test_two_at_once_are_two() -> None:
+    """Validations at the same time have a process each; one of them is kept."""
+    with Strict() as one, Strict() as other:
+        assert [asked(one, document(XML))[0].rule, asked(other, document(TIDES))] == [spec.RULE, []]
+        assert len(children()) == 2
+    assert len(children()) == 1
+
+
+def test_other_bounds_are_another_process() -> None:
+    """A process that has other bounds is not taken, and not left either."""
+    pid = kept_after(Strict(), TIDES)
+    assert kept_after(Strict(Bounds(cpu_s=5)), TIDES) not in (None, pid)
+
+
+def test_it_ends_when_it_is_idle() -> None:
+    """Nothing is left, not even an entry in the table of processes, once it was idle for its time; what is in use is not ended."""
+    shelf = Shelf(0.01)
+    helper = Helper(
+        [sys.executable, "-c", "import sys; [print(line, end='', flush=True) for line in sys.stdin]"]
+    )
+    shelf.give_back("kind", helper)
+    deadline = time.monotonic() + 60
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert children() == []
+    assert shelf.take("kind") is None
+    shelf._end(helper)  # the timer of one that was taken meanwhile finds nothing to end
+
+
+def test_it_ends_with_a_failure() -> None:
+    """A validation that fails in the middle keeps nothing."""
+
+    def fail() -> None:
+        with Strict() as strict:
+            asked(strict, document(TIDES))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert children() == []
+
+
+CHILD = """
+import os, signal, sys
+from plugins import TIDES
+from configvault.coze.openapi import spec
+from configvault.validators.yamlread import read
+import psutil
+with spec.Strict() as strict:
+    list(strict.check(read(TIDES).root))
+print(psutil.Process().children()[0].pid, flush=True)
+"""
+
+
+def test_it_ends_with_the_process() -> None:
+    """A process that ends in order takes it along before it is gone itself."""
+    done = run_child(CHILD)
+    assert done.returncode == 0, done.stderr
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 def test_nobody_waits_for_a_parent_that_is_gone() -> None:
-    """The process ends by itself where whoever started it was killed."""
+    """It ends by itself where whoever started it was killed, also where a fork of that process lives on."""
     code = """
-import os, signal
-from configvault.coze.openapi.spec import Strict
-import psutil
-strict = Strict()
-strict._helper = strict._start()
-print(psutil.Process().children()[0].pid, flush=True)
+pid = os.fork()
+if not pid:
+    os.close(1)
+    os.close(2)
+    signal.pause()
+print(pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    for process in _alive(int(done.stdout)):
-        process.wait(30)
+    done = run_child(CHILD + code)
+    helper, fork = map(int, done.stdout.split())
+    try:
+        for process in _alive(helper):
+            process.wait(60)
+        assert psutil.pid_exists(fork)
+    finally:
+        for process in _alive(fork):
+            process.kill()
+
+
+def run_child(code: str) -> subprocess.CompletedProcess[str]:
+    """Run `code` in another process, whose path is this one's."""
+    given = f"import sys; sys.path[:] = {sys.path!r}\n{code}"
+    return subprocess.run([sys.executable, "-c", given], capture_output=True, text=True, check=False)
 
 
 def _alive(pid: int) -> Iterator[psutil.Process]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 LONGEST_ANSWER_BYTES = 1 << 20
 _ENDING_S = 1.0
@@ -32,6 +33,8 @@ class Helper:
             list(argv), cwd="/", env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             start_new_session=True, bufsize=0,
         )  # fmt: skip
+        # So much it was asked: lines, and their bytes.
+        self.asked, self.asked_bytes = 0, 0
 
     def ask(self, line: bytes, timeout: float) -> bytes:
         """Return its answer to `line`, neither with the end of the line.
@@ -40,6 +43,8 @@ class Helper:
             HelperError: it ended, or did not answer within `timeout` seconds; it is gone then.
         """
         deadline = time.monotonic() + timeout
+        self.asked += 1
+        self.asked_bytes += len(line)
         try:
             self._write(line + b"\n", deadline)
             return self._read(deadline)
@@ -51,14 +56,22 @@ class Helper:
             self._await_end()
             self.end()
             raise HelperError(self._process.returncode) from None
+        except BaseException:
+            # Its answer is still to come: it must not be taken for the answer to the next line.
+            self.end()
+            raise
 
-    def end(self) -> None:
-        """End it, whatever it is doing."""
+    def let_go(self) -> None:
+        """Close the pipes to it; with the last one that leads to it, it ends."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         for pipe in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 pipe.close()
+
+    def end(self) -> None:
+        """End it, whatever it is doing."""
+        self.let_go()
         if self._process.returncode is None:
             # Nobody has asked how it ended: so its number is still its own, and that of its group. Its children end with it.
             with contextlib.suppress(ProcessLookupError):
@@ -102,3 +115,74 @@ class Helper:
 
 def _left(deadline: float) -> float:
     return max(deadline - time.monotonic(), 0)
+
+
+class Shelf:
+    """Keeps one idle helper from one use to the next, so that not each use has to wait for its start.
+
+    Whoever takes it is alone with it. It is ended once it was idle for `idle_s` seconds, with this process, and where the next one is kept;
+    a fork of this process does not hold on to its pipes, so it also ends where this process is killed.
+    """
+
+    def __init__(self, idle_s: float) -> None:
+        """Keep nothing yet."""
+        self._idle_s = idle_s
+        self._lock = threading.Lock()
+        self._kept: tuple[Hashable, Helper, threading.Timer] | None = None
+        self._is_known = False
+
+    def take(self, kind: Hashable) -> Helper | None:
+        """Return the helper that was kept as `kind`, None where there is none; its user ends it or gives it back."""
+        with self._lock:
+            if self._kept is None or self._kept[0] != kind:
+                return None
+            (_, helper, timer), self._kept = self._kept, None
+        timer.cancel()
+        return helper
+
+    def give_back(self, kind: Hashable, helper: Helper) -> None:
+        """Keep `helper`, of which no answer is open; another one that is kept is ended."""
+        if not self._is_known:
+            import atexit
+
+            self._is_known = True
+            atexit.register(self.clear)
+            os.register_at_fork(after_in_child=self._forget)
+        timer = threading.Timer(self._idle_s, lambda: self._end(helper))
+        timer.daemon = True
+        with self._lock:
+            before = self._kept
+            try:
+                timer.start()
+                self._kept = (kind, helper, timer)
+            except RuntimeError:  # no more threads are to be had: who would end it?
+                self._kept = None
+                helper.end()
+        _put_away(before)
+
+    def clear(self) -> None:
+        """End what is kept."""
+        with self._lock:
+            before, self._kept = self._kept, None
+        _put_away(before)
+
+    def _end(self, helper: Helper) -> None:
+        """End `helper` if it is what is kept: it may be in use again."""
+        with self._lock:
+            if self._kept is None or self._kept[1] is not helper:
+                return
+            self._kept = None
+        helper.end()
+
+    def _forget(self) -> None:
+        """Close the pipes in a fork of the process that started the helper, which is no child of the fork."""
+        self._lock = threading.Lock()  # another thread may have held it
+        before, self._kept = self._kept, None
+        if before is not None:
+            before[1].let_go()
+
+
+def _put_away(kept: tuple[Hashable, Helper, threading.Timer] | None) -> None:
+    if kept is not None:
+        kept[2].cancel()
+        kept[1].end()

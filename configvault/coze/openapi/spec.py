@@ -1,7 +1,8 @@
 """What openapi-spec-validator says of a document that the service itself would take.
 
 The library is an extra. It takes exponential time on a chain of `allOf`, and it keeps every document that it has seen: so
-it works in a process of its own (`specchild.py`), which is bounded in time and memory and ends with the validation.
+it works in a process of its own (`specchild.py`), which is bounded in time and memory. Loading the library takes a quarter
+of a second, so the process is kept for the next validation, for a minute and for so many documents.
 
 It never sees the document but a copy made of JSON values: keys are strings, nulls are absent, references are those
 already found to lead inside the document. It must not open anything, and it could not.
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
-from configvault.calls.helper import Helper, HelperError
+from configvault.calls.helper import Helper, HelperError, Shelf
 from configvault.core.frozen import frozen
 from configvault.coze.openapi import specchild
 from configvault.coze.openapi.decode import reference_of
@@ -32,6 +33,11 @@ MOST_VALUES = 40_000
 _LOAD_S = 60.0
 # So many documents may reach a bound; then the others of this state are not given to it.
 MOST_GIVEN_UP = 3
+# Beyond these a process is not kept for the next validation: it holds all that it was asked about.
+MOST_ASKED = 200
+MOST_ASKED_BYTES = 4 * 1024 * 1024
+# Whoever edits once in longer than this can pay for its start.
+IDLE_S = 60.0
 
 
 @frozen
@@ -41,6 +47,9 @@ class Bounds:
     cpu_s: int = 10
     wall_s: float = 60.0
     memory_bytes: int = 512 * 1024 * 1024
+
+
+KEPT = Shelf(IDLE_S)
 
 
 class Strict:
@@ -62,7 +71,16 @@ class Strict:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the process."""
+        """Keep the process for the next validation, or end it: in the middle of a document, and once it holds much."""
+        helper = self._helper
+        if (
+            error is None
+            and helper is not None
+            and helper.asked <= MOST_ASKED
+            and helper.asked_bytes <= MOST_ASKED_BYTES
+        ):
+            self._helper = None
+            KEPT.give_back(self._bounds, helper)
         self._end()
 
     def check(self, root: Mapping) -> Iterator[Violation]:
@@ -101,16 +119,18 @@ class Strict:
 
     def _ask(self, line: bytes) -> list[tuple[list[Any], str]]:
         """Return where something is found, and what."""
-        fresh = self._helper is None
+        helper, self._helper = self._helper or KEPT.take(self._bounds), None
+        is_new = helper is None
+        helper = helper or self._start()
         try:
-            self._helper = self._helper or self._start()
-            found: list[tuple[list[Any], str]] = json.loads(self._helper.ask(line, self._bounds.wall_s))
+            answer = helper.ask(line, self._bounds.wall_s)
         except HelperError as error:
-            self._end()
-            if error.code == specchild.OUT_OF_MEMORY and not fresh:
-                # The library keeps every document it has seen: this one alone may be no trouble.
+            if not is_new and error.code not in (None, -signal.SIGXCPU):
+                # The library keeps every document it has seen: this one alone may be no trouble. Or somebody ended it while idle.
                 return self._ask(line)
             raise
+        self._helper = helper
+        found: list[tuple[list[Any], str]] = json.loads(answer)
         return found
 
     def _limit(self, error: HelperError) -> str | None:

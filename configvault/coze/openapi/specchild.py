@@ -19,6 +19,8 @@ OUT_OF_MEMORY = 3
 def main() -> None:
     """Answer until there is nothing more to read."""
     given = json.loads(sys.stdin.readline())
+    # What a library prints is no answer.
+    sys.stdout = sys.stderr
     sys.path[:] = given["path"]
     resource.setrlimit(resource.RLIMIT_AS, (given["memory_bytes"], given["memory_bytes"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -52,8 +54,9 @@ def _allow(cpu_s: int) -> None:
 
 
 def _answer(value: list[Any]) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(json.dumps(value) + "\n")
+    sys.__stdout__.flush()
 
 
 def _first_line(message: str) -> str:

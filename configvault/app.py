@@ -798,6 +798,12 @@ class _Rollout:
 
         return rollout.history(self._configured(), self.environ, self.stop)
 
+    def probe(self) -> Probe:
+        """Return whether its tools can be run."""
+        from configvault.service import rollout
+
+        return rollout.probe(self._configured())
+
     def go_back(self, revision: int | None) -> Ran:
         """Go back to a release."""
         from configvault.service import rollout

@@ -172,7 +172,9 @@ def test_doctor_names_each_problem_with_its_remedy(place: Place, tmp_path: Path)
     place.configure(
         "health: [{name: agent, url: '" + gone + "', within: 100ms}]\n"
         f"notify: [{{command: [/no/such/program], on: [rejected]}}, {{url: '{gone}?token=abcDEF123', on: [rejected]}}]\n"
-        f"replicas: [{{url: {tmp_path}/nowhere.git}}]\nsigning: {{key: {tmp_path}/gone}}\n",
+        f"replicas: [{{url: {tmp_path}/nowhere.git}}]\nsigning: {{key: {tmp_path}/gone}}\n"
+        f"service_log: {{path: {tmp_path}/nowhere.log}}\n"
+        "rollout: {kind: command, history: [echo], previous: [/no/such/tool], revision: [echo, '{revision}']}\n",
         "coze",
         f"kind: http, url: '{gone}', headers: {{X: abcDEF123}}",
     )
@@ -183,7 +185,9 @@ def test_doctor_names_each_problem_with_its_remedy(place: Place, tmp_path: Path)
     found = {row["name"]: row for row in done.json["checks"]}
     assert {name for name, row in found.items() if row["health"] == "problem"} == {
         "vault", "signing", "reload", "health", "notify[0]", "notify[1]", "replica",
+        "service_log", "rollout",
     }  # fmt: skip
+    assert found["rollout"]["message"] == "/no/such/tool cannot be run"
     assert found["config"]["health"] == "warning"
     assert not [row for row in found.values() if row["health"] != "ok" and not row["remedy"]]
     assert found["vault"]["remedy"] == f"chmod 700 {place.vault}"

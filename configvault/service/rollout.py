@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from configvault.calls import probe as probes_of
 from configvault.calls import program
 from configvault.calls.http import CallError
 from configvault.core.frozen import frozen
+from configvault.core.model import Probe
 from configvault.core.settings import RolloutSettings
 
 Argv = tuple[str, ...]
@@ -60,6 +62,14 @@ KINDS: Mapping[str, Callable[[RolloutSettings], Commands]] = {"kubernetes": _kub
 def history(settings: RolloutSettings, environ: Mapping[str, str], stop: threading.Event | None = None) -> Ran:
     """Return the releases, as the tool prints them."""
     return _run(KINDS[settings.kind](settings).history, settings.timeout, environ, stop)
+
+
+def probe(settings: RolloutSettings) -> Probe:
+    """Return the first of the programs that cannot be run, or that they can."""
+    commands = KINDS[settings.kind](settings)
+    wanted = (commands.history, commands.previous, commands.revision(1), commands.status(1))
+    probes = [probes_of.program(argv) for argv in wanted if argv]
+    return next((one for one in probes if not one.ok), probes[0])
 
 
 def go_back(

@@ -294,6 +294,24 @@ def _health(site: Site) -> Checks:
             yield Checked("health", level, f"{report.name}: {report.error}", "see health in the configuration")
 
 
+def _service_log(site: Site) -> Checks:
+    log = site.settings.service_log
+    if log is None or log.path is None:
+        return
+    # A pipe would wait for a writer if it were opened.
+    if os.access(log.path, os.R_OK):
+        yield _ok("service_log", f"{log.path} is readable")
+        return
+    why = "is not readable" if os.path.lexists(log.path) else "does not exist"
+    remedy = "let configvault read it, or set service_log.path: null"
+    yield Checked("service_log", Health.PROBLEM, f"{log.path} {why}", remedy)
+
+
+def _rollout(site: Site) -> Checks:
+    if site.rollout is not None:
+        yield _probed("rollout", site.rollout.probe())
+
+
 def _notify(site: Site) -> Checks:
     for index, probe in enumerate(site.probe_notify()):
         yield _probed(f"notify[{index}]", probe)
@@ -358,7 +376,9 @@ _CHECKS: dict[str, Callable[[Site], Checks]] = {
     "rules": _rules,
     "signing": _signing,
     "reload": _reload,
+    "service_log": _service_log,
     "health": _health,
+    "rollout": _rollout,
     "notify": _notify,
     "replica": _replicas,
     "source": _source,

@@ -110,6 +110,10 @@ class Rollout(Protocol):
         """Return them as the tool prints them."""
         ...
 
+    def probe(self) -> Probe:
+        """Return whether its tools can be run."""
+        ...
+
     def go_back(self, revision: int | None) -> Ran:
         """Go back to a release (None: the one before), and wait until it runs."""
         ...

@@ -146,6 +146,29 @@ def test_a_release_that_fails_its_checks_is_on_record_as_such(tmp_path: Path) ->
     assert "Configvault-Rollout-Result: failure" in said
 
 
+def test_what_was_interrupted_is_on_record(tmp_path: Path) -> None:
+    """Who stops waiting has switched the service all the same: the record and the notification say what is not known."""
+    told = tmp_path / "told"
+    rollout = {
+        "kind": "command",
+        "history": ["true"],
+        "previous": ["true"],
+        "revision": ["true", "{revision}"],
+        "status": ["sh", "-c", "kill -INT $PPID; sleep 60"],
+    }
+    hook = json.dumps(["sh", "-c", f"echo $CONFIGVAULT_EVENT >> {told}"])
+    place = Place(
+        tmp_path / "p", f"rollout: {json.dumps(rollout)}\nnotify: [{{command: {hook}, on: [rollout_failed]}}]\n"
+    )
+    place.init({"a": "1"})
+    done = place.process("rollout", "previous")
+    assert (done.code, done.said("error")) == (130, ["error: interrupted"])
+    said = place.git("log", "-1", "--format=%B", "refs/configvault/marks")
+    assert said.startswith("Rolling the service back to the previous release failed\n")
+    assert told.read_text().splitlines()[-1] == "rollout_failed"
+    assert [one["ok"] for one in place.ok("report")["releases"]] == [False]
+
+
 def test_commands_of_the_sites_own(tmp_path: Path) -> None:
     """Each action is a command, and the number stands where it is wanted."""
     said = tmp_path / "said"

@@ -40,13 +40,24 @@ def go_back(site: Site, revision: int | None) -> RolloutOutcome:
     """
     rollout = _configured(site)
     started = time.monotonic()
-    ran = rollout.go_back(revision)
-    ended = site.now()
-    health = site.check_health() if ran.error is None else ()
+    try:
+        ran = rollout.go_back(revision)
+        ended = site.now()
+        health = site.check_health() if ran.error is None else ()
+    except KeyboardInterrupt:
+        # The service may have gone back by then, and nobody else would know.
+        error = "interrupted, and perhaps done: see configvault rollout history"
+        outcome = RolloutOutcome(revision, error, "", (), time.monotonic() - started)
+        _tell(site, outcome, site.now())
+        raise
     outcome = RolloutOutcome(revision, ran.error, ran.output, health, time.monotonic() - started)
+    _tell(site, outcome, ended)
+    return outcome
+
+
+def _tell(site: Site, outcome: RolloutOutcome, ended: datetime) -> None:
     _record(site, outcome, ended)
     site.notify(outcome)
-    return outcome
 
 
 def _record(site: Site, outcome: RolloutOutcome, ended: datetime) -> None:
@@ -54,7 +65,7 @@ def _record(site: Site, outcome: RolloutOutcome, ended: datetime) -> None:
     words = f"Roll the service back to {outcome.to}"
     trail = [("Rollout", str(outcome.revision or "previous")), ("Rollout-Result", result)]
     if outcome.error is not None:
-        words = f"The service did not go back to {outcome.to}"
+        words = f"Rolling the service back to {outcome.to} failed"
     else:
         trail.append(loading.when(ended))
         if not outcome.ok:

@@ -35,7 +35,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if args.slow:
         from configvault.core.errors import UsageError
 
-        raise UsageError("--slow needs --service-log", f"configvault report --service-log --slow {args.slow}")
+        raise UsageError("--slow needs --service-log", "add --service-log FILE")
     from configvault.core.plugins import named
     from configvault.usecases.report import document, ordered, report
     from configvault.usecases.titles import titles

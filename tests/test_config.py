@@ -346,6 +346,11 @@ validate:
     wrong = text.replace("yaml-syntax", "yaml-sintax")
     [fault] = faults(wrong, rules={"unknown-key", "yaml-syntax", "json-syntax"})
     assert fault.endswith(": unknown rule, did you mean yaml-syntax")
+    for pattern in ("../x", "/srv/root/templates/**"):
+        [fault] = faults(
+            text.replace("templates/**", pattern), rules={"unknown-key", "yaml-syntax", "json-syntax"}
+        )
+        assert fault.endswith(f"{pattern!r} matches nothing: name paths as seen from the root")
     assert faults("validate: {rules_by_path: []}") == [
         "config.yaml:3: validate.rules_by_path: unknown key, did you mean rules"
     ]

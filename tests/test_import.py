@@ -56,3 +56,25 @@ def test_a_history_is_not_imported_into(place: Place, tmp_path: Path) -> None:
     done = place.run("import", str(tmp_path / "backup"))
     assert (done.code, "has a history already" in done.err) == (1, True)
     assert place.git("rev-parse", "main") == before
+
+
+def test_an_interrupted_import_goes_on(place: Place, tmp_path: Path) -> None:
+    """Called again it records what is missing and nothing twice, newer folders too, until something else is recorded."""
+    for name in ("backup_20231201_143022", "backup_20231203_020000"):
+        assert place.run("import", str(tmp_path / "backup" / name)).code == 0
+    done = place.run("import", str(tmp_path / "backup"))
+    assert (done.code, "imported 1 snapshot and 1 rejected state of 2 folders" in done.out) == (0, True), done
+    found = [one["id"] for one in place.ok("list", "--all")["snapshots"]]
+    assert found == ["backup_20231204_020000", "rejected_20231203_020000", "backup_20231201_143022"]
+    assert place.run("import", str(tmp_path / "backup")).code == 0
+    assert [one["id"] for one in place.ok("list", "--all")["snapshots"]] == found
+    place.ok("init")
+    assert place.run("import", str(tmp_path / "backup")).code == 1
+
+
+def test_a_backup_of_a_time_to_come_is_refused(place: Place, tmp_path: Path) -> None:
+    """Whatever is recorded later would have to be named after it; nothing is written."""
+    put(tmp_path / "backup" / "backup_20990101_000000", "a.yaml", "a: 1\n")
+    done = place.run("import", str(tmp_path / "backup"))
+    assert (done.code, "backup_20990101_000000 is a time in the future" in done.err) == (2, True), done
+    assert not place.vault.exists()

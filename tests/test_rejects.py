@@ -58,3 +58,13 @@ def test_what_a_rollback_kept_stays(place: Place) -> None:
         _reject(place, number)
     assert safety in [one["id"] for one in place.ok("rejected", "list")["rejected"]]
     place.fsck()
+
+
+def test_a_state_that_is_refused_as_a_whole_is_named_by_its_rule(place: Place) -> None:
+    """Where no file is to blame none is named."""
+    place.snapshot({f"{number}.yaml": "a: 1\n" for number in range(20)})
+    for number in range(20):
+        (place.root / f"{number}.yaml").unlink()
+    (place.root / "a.yaml").unlink()
+    assert place.run("snapshot").code == 3
+    assert place.ok("rejected", "list")["rejected"][0]["subject"] == "Refuse: mass-removal"

@@ -200,10 +200,18 @@ def test_a_finding_says_which_severity_by_path_applied() -> None:
         ("a?c", "abc", True),
         ("a?c", "a/c", False),
         ("a.c", "abc", False),
+        ("templates", "templates/a", True),
+        ("templates/", "templates/a/b", True),
+        ("templates/", "x/templates/a", False),
+        ("templates", "x/templates/a", True),
+        ("/templates/**", "templates/a", True),
     ],
 )
 def test_patterns_of_paths(pattern: str, path: str, means: bool) -> None:
-    """`*` and `?` stay within one part, `**` stands for folders, a pattern without a slash is for the last part."""
+    """`*` and `?` stay within one part, `**` stands for folders, a pattern without a slash is for the last part.
+
+    A folder stands for all that is in it.
+    """
     assert matches(path, [pattern]) is means
 
 

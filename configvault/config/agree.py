@@ -16,7 +16,6 @@ from configvault.core.settings import (
     ReplicaSettings,
     RolloutSettings,
     Settings,
-    ValidateSettings,
     WatchSettings,
 )
 
@@ -34,7 +33,7 @@ def check(
     """Call `report(key, text)` for everything in `settings` that contradicts itself."""
     places.check(settings, report)
     _watch(settings.watch, report)
-    _rules(settings.validate, report, rules)
+    _rules(settings, report, rules)
     for index, command in enumerate(settings.validate.commands):
         if not command.argv:
             report(f"validate.commands[{index}].argv", "names no program to run")
@@ -56,15 +55,22 @@ def _watch(watch: WatchSettings, report: Report) -> None:
         report("watch.max_wait", f"{watch.max_wait:g}s is less than watch.quiet, {watch.quiet:g}s")
 
 
-def _rules(validate: ValidateSettings, report: Report, known: Collection[str] | None) -> None:
+def _rules(settings: Settings, report: Report, known: Collection[str] | None) -> None:
     if known is None:
         return
+    validate, root = settings.validate, settings.root.rstrip("/")
     own = {command.rule for command in validate.commands}
     places = {f"validate.rules.{name}": name for name in validate.rules}
     for index, item in enumerate(validate.rules_by_path):
         places |= {f"validate.rules[{index}].rules.{name}": name for name in item.rules}
         if not item.paths:
             report(f"validate.rules[{index}].paths", "names no files")
+        for pattern in item.paths:
+            if ".." in pattern.split("/") or pattern == root or pattern.startswith(f"{root}/"):
+                report(
+                    f"validate.rules[{index}].paths",
+                    f"{pattern!r} matches nothing: name paths as seen from the root",
+                )
     for key, name in places.items():
         if name not in known and name not in own:
             report(key, f"unknown rule{nearest(name, dict.fromkeys(sorted({*known, *own})))}")

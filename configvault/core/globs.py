@@ -8,8 +8,10 @@ from collections.abc import Iterable
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of `patterns` means `path`; one without a slash is for the last part, as in .gitignore."""
-    return any(_compiled(pattern).fullmatch(path) for pattern in patterns)
+    """Return whether one of `patterns` means `path` or a folder around it; one without a slash is for the last part."""
+    parts = path.split("/")
+    around = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return any(_compiled(pattern).fullmatch(one) for pattern in patterns for one in around)
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from configvault.core.errors import ConfigvaultError, UsageError
@@ -41,7 +41,7 @@ def find(places: Iterable[str], zone: tzinfo | None) -> list[Backup]:
     """Return the backups that `places` are or hold, oldest first; their names are times in `zone` (None: the host's).
 
     Raises:
-        UsageError: a place is neither, or there is none at all.
+        UsageError: a place is neither, there is none at all, or one is of a time to come.
     """
     found: dict[str, Backup] = {}
     for place in places:
@@ -57,7 +57,13 @@ def find(places: Iterable[str], zone: tzinfo | None) -> list[Backup]:
             f"there is no folder like backup_20231201_143022 in {', '.join(places)}",
             "configvault import /backup/plugin-config",
         )
-    return sorted(found.values(), key=lambda one: (one.at, one.path))
+    backups = sorted(found.values(), key=lambda one: (one.at, one.path))
+    if backups[-1].at > datetime.now(UTC):
+        # All that is recorded until then would have to be named after it.
+        raise UsageError(
+            f"the name of {backups[-1].path} is a time in the future", "rename or move it, or set the clock"
+        )
+    return backups
 
 
 def _time(name: str, zone: tzinfo | None) -> datetime | None:
@@ -74,16 +80,23 @@ def _time(name: str, zone: tzinfo | None) -> datetime | None:
 def import_backups(site: Site, backups: Iterable[Backup]) -> Iterator[Imported]:
     """Record each backup at its time: a valid one as a snapshot, another as a rejected state; yield what came of it.
 
+    Where an import was interrupted, or there are newer backups since, it goes on after what was imported last.
+
     Raises:
-        ConfigvaultError: the vault has a history already, or a backup cannot be read.
+        ConfigvaultError: the vault has a history of its own already, or a backup cannot be read.
     """
     with writing(site):
-        if site.vault.latest() is not None or site.vault.rejected(1):
+        newest = [one for one in (site.vault.latest(), *site.vault.rejected(1)) if one is not None]
+        if any(one.trigger != Trigger.IMPORT for one in newest):
             raise ConfigvaultError(
                 f"the vault {site.vault.path} has a history already, and history only grows at its end",
                 "name an empty or missing directory as `vault`, then: configvault import DIR",
             )
+        last = max((one.taken_at for one in newest), default=None)
         for backup in backups:
+            # What was imported last may have been one of several at that time; to record it twice changes nothing.
+            if last is not None and backup.at < last:
+                continue
             yield Imported(backup, _record(replace(site, now=_stopped(backup.at)), backup))
 
 

@@ -79,9 +79,9 @@ def _reject(site: Site, trigger: str, live: Live, verdict: Verdict, reason: str 
 
 
 def summary(finding: Finding) -> str:
-    """Return a finding in a few words: its rule and its place."""
+    """Return a finding in a few words: its rule, and its place where it has one."""
     place = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    return f"{finding.rule} in {place}"
+    return f"{finding.rule} in {place}" if place else finding.rule
 
 
 def keep_live(site: Site, live: Live) -> str | None:

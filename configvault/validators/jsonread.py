@@ -7,12 +7,13 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
+from configvault.core.pattern import pattern
 from configvault.validators.text import Text
 from configvault.validators.violations import MOST_OF_ONE_FILE, Violation, quote_value
 from configvault.validators.yamlread import DEEPEST
 
 _STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
-_KEY = re.compile(r'("(?:[^"\\\\]|\\\\.)*+")(?=\s*+:)')
+_KEY = pattern(r'("(?:[^"\\\\]|\\\\.)*+")(?=\s*+:)')
 _HINT = "fix it, or restore the file: JSON has no comments, no comma before a closing bracket, one value"
 
 

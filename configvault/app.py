@@ -471,8 +471,8 @@ def replica_hosts(
         raise UsageError(
             f"--from does not name a replica: {error}", "--from ssh://git@host/{host}.git"
         ) from None
-    known = {one.url: one for one in settings.replicas} if settings else {}
-    one = known.get(url, ReplicaSettings(url))
+    known = {one.url.rstrip("/"): one for one in settings.replicas} if settings else {}
+    one = known.get(url.rstrip("/"), ReplicaSettings(url))
     # A fetch may bring years of history; a push brings what is new.
     one = replace(one, timeout=max(one.timeout, reading.timeout_s))
     if not is_store(url):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hosts import Host, refs
+from sites import look
 
 Document = dict[str, Any]
 
@@ -208,3 +209,57 @@ def test_a_chain_is_no_longer_than_one_is_made(host: Host, tmp_path: Path) -> No
     manifest(tmp_path, 2).rename(manifest(tmp_path, 70000))
     ran = fresh(tmp_path).run("recover")
     assert (ran.code, "manifest 70000" in ran.err) == (9, True), ran.err
+
+
+def test_what_git_dislikes_in_a_root_is_recovered(host: Host, tmp_path: Path) -> None:
+    """Files of the user's that git has rules for come back from a store, as they do from a git replica."""
+    host.write(
+        {
+            ".gitmodules": '[submodule "a"]\n\tpath = ../a\n\turl = -u./x\n',
+            ".gitattributes": "a" * 3000 + " x\n",
+            "deep/.gitmodules/x": "1\n",
+        }
+    )
+    host.record(text="x: 3\n")
+    host.ok("replicate")
+    new = fresh(tmp_path)
+    new.ok("recover")
+    assert (look(new.root), refs(new.vault)) == (look(host.root), refs(host.vault))
+    assert host.run("verify", "--replica", "--restore-test").code == 0
+
+
+def test_every_damage_is_named(host: Host, tmp_path: Path) -> None:
+    """Whoever recovers hears of everything that is wrong there, and of the way to what is not."""
+    for bundle in (tmp_path / "store" / "web-1" / "bundles").iterdir():
+        bundle.unlink()
+    ran = fresh(tmp_path).run("recover")
+    assert (ran.code, ran.err.count("is missing"), "--until" in ran.err) == (9, 2, True), ran.err
+
+
+def test_another_host_is_not_taken_for_this_one(host: Host, tmp_path: Path) -> None:
+    """The only host in a store is recovered where another one is configured only if it is asked for."""
+    new = Host(tmp_path / "new", "web-2", replicas=[replica(tmp_path)])
+    ran = new.run("recover")
+    assert (ran.code, "which host? the replica holds: web-1" in ran.err) == (4, True), ran.err
+    assert new.ok("recover", "--host", "web-1", "--from", f"file+bundle://{tmp_path}/store/")["host"] == "web-1"
+
+
+def test_a_machine_that_has_nothing(host: Host, tmp_path: Path) -> None:
+    """With nothing but the URL each answer leads on, and what it names works when it is pasted."""
+    url = f"file+bundle://{tmp_path}/store"
+    new = fresh(tmp_path)
+    new.config.unlink()
+    ran = new.run("recover", "--from", url)
+    assert (ran.code, f"recover --from {url} --into DIR --vault DIR" in ran.err) == (2, True), ran.err
+    ran = new.run(
+        "recover", "--from", url, "--into", str(new.root), "--vault", str(new.vault), "--host", "web-9"
+    )
+    [hint] = ran.said("hint")
+    assert (ran.code, hint) == (4, f"hint: configvault -c {new.config} recover --from {url} --list")
+    ran = new.run(*hint.split()[4:])
+    assert (ran.code, "web-1" in ran.out) == (0, True), ran.err
+    ran = new.run("recover", "--from", f"{url}/elsewhere", "--list")
+    assert "mkdir" in ran.err
+    ran = new.run("recover", "--from", url, "--into", str(new.root), "--vault", str(new.vault))
+    assert (ran.code, "no replica is configured" in ran.out) == (0, True), ran.err
+    assert look(new.root) == look(host.root)

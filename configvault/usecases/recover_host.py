@@ -121,7 +121,7 @@ def _scan(site: Site, stage: Stage) -> Live:
 def _check_vault(site: Site, source: RecoverableReplica, refs: dict[str, str]) -> None:
     if MAIN not in refs:
         raise ConfigvaultError(
-            f"replica {source.name} has no snapshots", "configvault recover --list --from URL"
+            f"replica {source.name} has no snapshots", "look at which hosts it holds: add --list"
         )
     latest = site.vault.latest()
     if latest is not None and latest.commit not in refs.values() and not _is_above(site, refs[MAIN]):

@@ -6,12 +6,14 @@ import argparse
 import dataclasses
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from configvault.cli.context import Context
-from configvault.core.errors import ConfigvaultError, UnknownReferenceError, UsageError
+from configvault.core.errors import ConfigvaultError, IntegrityError, UnknownReferenceError, UsageError
 from configvault.core.exits import Exit
+from configvault.core.replicas import is_store
 
 if TYPE_CHECKING:
     from configvault.app import Reading
@@ -49,16 +51,20 @@ def run(context: Context, args: argparse.Namespace) -> int:
     from configvault import app
 
     has_config = os.path.exists(context.config_path)
+    if not has_config and args.url and not args.list and not args.into:
+        raise _unplaced(context, args)
     settings = None if not has_config and (args.list or args.into) else context.settings()
     url = args.url or _configured(settings)
     names = [args.host] if args.host else _own(url, settings, args)
     found = app.replica_hosts(url, names, settings, context.environ, _reading(args))
     if args.list:
-        return _list(context, found)
+        return _list(context, url, found)
     if len(found) != 1 and settings and settings.host in found and not args.host:
         found = {settings.host: found[settings.host]}
-    if len(found) != 1:
-        raise _unclear(sorted(found), args.host)
+    # A store has many hosts: the only one that is in this one may be another than this.
+    is_another = is_store(url) and settings and settings.host not in (None, *found) and not args.host
+    if len(found) != 1 or is_another:
+        raise _unclear(url, sorted(found), args.host)
     [(host, source)] = found.items()
 
     from configvault.usecases.recover_host import recover_host
@@ -66,12 +72,16 @@ def run(context: Context, args: argparse.Namespace) -> int:
     configured = settings.root if settings else None
     settings = _placed(context, settings, args)
     site = context.site(settings, create=True, root_of_vault=configured)
-    _show(
-        context,
-        host,
-        site.root.path,
-        recover_host(site, source, force=args.force, allow_setid=args.allow_setid),
-    )
+    try:
+        done = recover_host(site, source, force=args.force, allow_setid=args.allow_setid)
+    except IntegrityError as error:
+        # The error itself names the first one.
+        for said in getattr(error, "damages", ())[1:]:
+            context.say_warning(f"also: {said}")
+        raise
+    _show(context, host, site.root.path, done)
+    if not settings.replicas and not context.json:
+        context.output.line("  no replica is configured: put the host's own configuration back, or add one")
     return 0
 
 
@@ -86,13 +96,24 @@ def _own(url: str, settings: Settings | None, args: argparse.Namespace) -> list[
     return [settings.host] if "{host}" in url and settings and settings.host and not args.list else []
 
 
-def _unclear(found: list[str], wanted: str | None) -> UnknownReferenceError:
-    listed = ", ".join(found[:20]) or "none"
+def _unclear(url: str, found: list[str], wanted: str | None) -> UnknownReferenceError:
+    listing = f"configvault recover --from {shlex.quote(url)} --list"
     if wanted:
+        return UnknownReferenceError(f"the replica holds no host {wanted!r}", listing)
+    if not found:
         return UnknownReferenceError(
-            f"the replica holds no host {wanted!r}", "configvault recover --from URL --list"
+            "the replica holds no host", "look at the URL: a store has its hosts below a prefix"
         )
-    return UnknownReferenceError(f"which host? the replica holds: {listed}", "add --host HOST")
+    return UnknownReferenceError(f"which host? the replica holds: {', '.join(found[:20])}", "add --host HOST")
+
+
+def _unplaced(context: Context, args: argparse.Namespace) -> UsageError:
+    """Return what is said where nothing says where the root and the vault are to be."""
+    url, host = shlex.quote(args.url), f" --host {shlex.quote(args.host)}" if args.host else ""
+    return UsageError(
+        f"there is no configuration at {context.config_path}",
+        f"configvault recover --from {url}{host} --into DIR --vault DIR, or put the host's configuration back first",
+    )
 
 
 def _placed(context: Context, settings: Settings | None, args: argparse.Namespace) -> Settings:
@@ -103,10 +124,7 @@ def _placed(context: Context, settings: Settings | None, args: argparse.Namespac
     into = os.path.abspath(args.into) if args.into else None
     if settings is None:
         if not args.vault or into is None:
-            raise UsageError(
-                f"there is no configuration at {context.config_path}",
-                "configvault recover --from URL --into DIR --vault DIR, or put the host's configuration back first",
-            )
+            raise _unplaced(context, args)
         config.write_initial(context.config_path, into, os.path.abspath(args.vault))
         settings = context.settings()
     if args.vault and os.path.abspath(args.vault) != settings.vault:
@@ -130,7 +148,7 @@ def _reading(args: argparse.Namespace) -> Reading:
     return app.Reading(identity, int(args.until) if args.until else None)
 
 
-def _list(context: Context, found: Mapping[str, FleetReplica]) -> int:
+def _list(context: Context, url: str, found: Mapping[str, FleetReplica]) -> int:
     """Print the hosts; of a store also what it says of each, where that can be believed."""
     from configvault.cli import words
 
@@ -156,7 +174,8 @@ def _list(context: Context, found: Mapping[str, FleetReplica]) -> int:
             }
         )
     elif not rows:
-        context.output.line("the replica holds no host")
+        more = ": look at the prefix in the URL" if is_store(url) else ""
+        context.output.line(f"the replica holds no host{more}")
     else:
         context.output.table(
             ("host", "where", "latest"),

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import BinaryIO, Protocol
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
+from configvault.core.gitformat import OF_USERS
 
 _HEADER_MOST = 64 << 20
 
@@ -105,7 +106,8 @@ def unpack(git: Git, env: Mapping[str, str], path: str) -> None:
     """
     with open(path, "rb") as file:
         _skip_header(file)
-        done = _run(git, env, ["index-pack", "--strict", "--fix-thin", "--stdin"], file)
+        strict = "--strict=" + ",".join(f"{id_}=ignore" for id_ in OF_USERS)
+        done = _run(git, env, ["index-pack", strict, "--fix-thin", "--stdin"], file)
     if done.returncode:
         raise IntegrityError(f"what it holds is damaged: {_last(done)}")
 
@@ -122,7 +124,9 @@ def finish(git: Git, env: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         file.seek(0)
         done = _run(git, env, ["update-ref", "--stdin"], file)
     if not done.returncode:
-        done = _run(git, env, ["fsck", "--strict", "--full", "--no-dangling", "--no-progress"])
+        done = _run(
+            git, env, [*_of_users("fsck"), "fsck", "--strict", "--full", "--no-dangling", "--no-progress"]
+        )
     if done.returncode:
         raise IntegrityError(f"what it holds is damaged: {_last(done)}")
 
@@ -134,6 +138,7 @@ def hand_over(git: Git, folder: str, *, force: bool) -> None:
     args = [
         "-c",
         "fetch.fsckObjects=true",
+        *_of_users("fetch.fsck"),
         "fetch",
         "--atomic",
         "--no-tags",
@@ -141,6 +146,11 @@ def hand_over(git: Git, folder: str, *, force: bool) -> None:
         "--update-shallow",
     ]
     git.run([*args, "--no-auto-gc", "--quiet", folder, *specs])
+
+
+def _of_users(section: str) -> list[str]:
+    """Return what lets git take files of the user's as they are."""
+    return [part for id_ in OF_USERS for part in ("-c", f"{section}.{id_}=ignore")]
 
 
 def _skip_header(file: BinaryIO) -> None:

@@ -27,13 +27,18 @@ _MOST_CHAIN, _MOST_BYTES = 1000, 4 * MOST_MANIFEST_BYTES
 Check = Callable[[bytes, str | None], str | None]
 
 
+_HINT = (
+    "find out who changed it; `recover --until N` ends with an older manifest, or recover from another replica"
+)
+
+
 class ChainError(IntegrityError):
     """What a store shows is not what was stored; `damages` says where, one line each."""
 
     def __init__(self, store: str, damages: Sequence[str], hint: str | None = None) -> None:
         """Keep the `damages`, of which there is at least one."""
         more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
-        super().__init__(f"replica {store}: {damages[0]}{more}", hint or "configvault verify --replica")
+        super().__init__(f"replica {store}: {damages[0]}{more}", hint or _HINT)
         self.damages = tuple(damages)
 
 

@@ -58,7 +58,7 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.TIMED_OUT, r"timed out|timeout|deadline", "it did not answer in time",
      "see whether it hangs; a first push may need a longer `timeout`"),
     (Why.UNREACHABLE, r"error sending request|connection|dns|5\d\d |HTTP error|incomplete|decod|body|reset|eof",
-     "it cannot be reached", None),
+     "it cannot be reached", "look at `endpoint` of this replica (or AWS_ENDPOINT_URL), and at the network"),
 )  # fmt: skip
 
 

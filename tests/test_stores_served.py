@@ -1,0 +1,119 @@
+"""A whole host beside a real server of S3: as a daemon that says how it stands, under Object Lock, and sealed from who keeps it."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import stores
+from harness.daemon import Daemon
+from harness.stores import Proxy
+from hosts import Host
+from sites import look
+
+from configvault.core.settings import ReplicaSettings
+from configvault.replica.store import resolve
+from configvault.replica.store.objects import Objects
+from configvault.replica.store.store import open_objects
+
+_PATIENCE_S = 300.0
+
+
+@pytest.fixture(autouse=True)
+def login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log in as the servers of the tests ask for, and as nobody else."""
+    for name, value in stores.ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+@pytest.fixture(params=["moto", "rclone"])
+def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
+    """A proxy before each server there is."""
+    reason = stores.why_not(request.param)
+    if reason:
+        pytest.skip(reason)
+    with stores.serving(request.param, tmp_path / "served") as url, stores.before(url) as running:
+        yield running
+
+
+def replica(proxy: Proxy, prefix: str = "a") -> dict[str, Any]:
+    """Return a prefix behind the proxy."""
+    return {"url": f"s3://{stores.BUCKET}/{prefix}", "endpoint": proxy.url}
+
+
+def objects(settings: dict[str, Any]) -> Objects:
+    """Return the store as its keeper reaches it."""
+    return open_objects(resolve(ReplicaSettings(**settings), ""), stores.ENVIRON)
+
+
+def asked(port: int, path: str) -> tuple[int, str]:
+    """Return what the daemon's server says."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def figure(port: int, name: str) -> float:
+    """Return one metric of the only replica."""
+    [line] = [line for line in asked(port, "/metrics")[1].splitlines() if line.startswith(f"{name}{{")]
+    return float(line.rpartition(" ")[2])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + _PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_a_daemon_and_a_bucket(proxy: Proxy, tmp_path: Path) -> None:
+    """The daemon stores each change in a bucket; while it cannot, lag, metrics, status and doctor say so, and recording goes on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    store = replica(proxy) | {"timeout": 5}
+    host = Host(
+        tmp_path / "host",
+        replicas=[store],
+        http={"listen": f"127.0.0.1:{port}"},
+        log={"format": "json"},
+        watch={"quiet": "200ms"},
+    )
+    host.record(text="x: 1\n")
+    daemon = Daemon(host.config)
+    try:
+        daemon.wait("daemon.ready")
+        until(lambda: figure(port, "configvault_replica_behind") == 0)
+        proxy.fault = lambda asked: (503, "SlowDown")
+        (host.root / "a.yaml").write_text("x: 2\n")
+        daemon.wait("snapshot.recorded", trigger="change")
+        said = daemon.wait("daemon.degraded")
+        assert "s3://" in said["reason"]
+        assert figure(port, "configvault_replica_behind") == 1
+        assert figure(port, "configvault_replica_last_success_timestamp_seconds") > 0
+        # Recording does not need a replica.
+        assert asked(port, "/ready")[0] == 200
+        found = host.ok("status")
+        assert ("busy" in str(found["degraded"]), found["replicas"][0]["behind"]) == (True, 1)
+        checks = host.run("doctor", "--json").json["checks"]
+        assert any("busy" in one["message"] for one in checks), checks
+        proxy.fault = lambda asked: None
+        until(lambda: figure(port, "configvault_replica_behind") == 0)
+        until(lambda: not host.ok("status")["degraded"])
+        assert daemon.stop() == 0, "".join(daemon.raw)
+    finally:
+        daemon.process.kill()
+        daemon.exited()
+    new = Host(tmp_path / "new", replicas=[store])
+    new.ok("recover")
+    assert look(new.root) == look(host.root)

@@ -20,7 +20,10 @@ from sites import Place, look
 
 from configvault.candidate import tarball
 from configvault.candidate.tree import HostileError, Limits
+from configvault.core.errors import ConfigvaultError
 from configvault.core.outcome import DeployOutcome, Outcome, RecoveryOutcome
+from configvault.core.settings import ReplicaSettings
+from configvault.replica import address, reasons
 from configvault.usecases import confirm
 from configvault.vault import outcomes, statefiles
 from configvault.vault.stage import Stage
@@ -162,6 +165,17 @@ def test_service_that_does_not_take_it(tmp_path: Path, offered: Path) -> None:
         before = look(place.root)
         ran = place.run("deploy", str(offered), "--json")
         assert (ran.code, ran.json["outcome"], look(place.root)) == (8, "undone", before)
+        done = ran.json
+        kinds = {one["path"]: one["kind"] for one in done["changes"]}
+        back = {one["path"]: one["kind"] for one in done["recorded"]["changes"]}
+        assert (kinds, back) == (
+            {"a.yaml": "modified", "plugins/b.yaml": "removed", "plugins/c.yaml": "added"},
+            {"a.yaml": "modified", "plugins/b.yaml": "added", "plugins/c.yaml": "removed"},
+        )
+        assert (done["target"]["trigger"], done["recorded"]["trigger"]) == ("deploy", "undo")
+        (offered / "a.yaml").write_text("a: [\n")
+        assert set(place.run("deploy", str(offered), "--json").json) == set(done)
+        (offered / "a.yaml").write_text("a: 2\n")
         assert place.ok("list")["snapshots"][0]["subject"].startswith("Undo the deployment")
         place.configure("deploy: {on_reload_failure: keep}\n", reload=reload)
         ran = place.run("deploy", str(offered), "--json")
@@ -240,6 +254,28 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "through a link": lambda: packed(
         (member("x", type=tarfile.SYMTYPE, linkname="y"), b""), (member("x/z"), b"2")
     ),
+    "link out by way of a link": lambda: packed(
+        (member("a/b/x", type=tarfile.SYMTYPE, linkname="../../y/.."), b""),
+        (member("y", type=tarfile.SYMTYPE, linkname="."), b""),
+    ),
+    "link out by way of a folder's link": lambda: packed(
+        (member("top", type=tarfile.SYMTYPE, linkname="a/b/c"), b""),
+        (member("a/b/c", type=tarfile.SYMTYPE, linkname="../.."), b""),
+        (member("x", type=tarfile.SYMTYPE, linkname="top/../etc"), b""),
+    ),
+    "links in a circle": lambda: packed(
+        (member("x", type=tarfile.SYMTYPE, linkname="y"), b""),
+        (member("y", type=tarfile.SYMTYPE, linkname="./x"), b""),
+    ),
+    "link to nowhere": lambda: packed((member("x", type=tarfile.SYMTYPE, linkname=""), b"")),
+    "link to a text that is too long": lambda: packed(
+        (member("x", type=tarfile.SYMTYPE, linkname="./" * 2050 + "y"), b"")
+    ),
+    "owner -1": lambda: packed((member("x", uid=(1 << 32) - 1), b"")),
+    "negative group": lambda: packed((member("x", gid=-7), b"")),
+    "huge owner": lambda: packed((member("x", uid=1 << 40), b"")),
+    "long name": lambda: packed((member("a/" + "x" * 256), b"")),
+    "long name of few characters": lambda: packed((member("文" * 86), b"")),
     "deep": lambda: packed((member("a/" * 300 + "x"), b"")),
     "large": lambda: packed((member("x"), b"0" * 5000)),
     "bomb": lambda: packed(*((member(f"x{n}"), b"0" * 900) for n in range(60)), mode="w:gz"),
@@ -284,6 +320,33 @@ def test_tar_cut_short(place: Place, offered: Path) -> None:
     before = look(place.root)
     done = place.process("deploy", "-", stdin=archive[: archive.index(b"x: 1") + 3000])
     assert (done.code, look(place.root)) == (1, before)
+
+
+@pytest.mark.parametrize("compression", ["", "-z", "-j", "-J"])
+def test_tar_that_breaks_off(place: Place, offered: Path, compression: str) -> None:
+    """An archive cut anywhere, also between two files, is not deployed as one with fewer files."""
+    for number in range(4):
+        (offered / f"{number}.yaml").write_text(f"{number}: {os.urandom(400).hex()}\n")
+    argv = ["tar", "-c", *([compression] if compression else []), "-C", str(offered), "."]
+    archive = subprocess.run(argv, capture_output=True, check=True).stdout
+    blocks = len(archive.rstrip(b"\0")) // 512 if not compression else 0
+    cuts = [512 * n for n in range(1, blocks + 1)] if blocks else [len(archive) * n // 20 for n in range(1, 20)]
+    with Stage(None) as stage:
+        assert tarball.read(io.BytesIO(archive), "x.tar", stage, Limits(100, 1 << 20)).entries
+    for cut in cuts:
+        with Stage(None) as stage, pytest.raises(ConfigvaultError):
+            tarball.read(io.BytesIO(archive[:cut]), "x.tar", stage, Limits(100, 1 << 20))
+    before = look(place.root)
+    done = place.process("deploy", "-", stdin=archive[: cuts[-1]])
+    assert (done.code, look(place.root)) == (1, before), done
+
+
+def test_headers_are_not_quoted(place: Place) -> None:
+    """What a damaged header holds may be anything, and is not printed."""
+    archive = place.base / "x.tar"
+    archive.write_bytes(packed((member("x", pax_headers={"GNU.sparse.map": "s3cr3t-value-17"}), b"")))
+    ran = place.run("deploy", str(archive))
+    assert (ran.code, "s3cr3t" in ran.out + ran.err) == (1, False), ran
 
 
 # --- git
@@ -356,6 +419,48 @@ def test_hostile_repositories(place: Place, repository: Path) -> None:
     assert place.run("deploy", f"file://{repository}#main:nowhere").code == 1
     assert place.run("deploy", f"file://{repository}#nowhere").code == 1
     assert look(place.root) == before
+
+
+def test_names_that_no_file_can_have(place: Place, repository: Path) -> None:
+    """A name that only git can hold is refused, and one that is in the vault all the same does not block what comes after."""
+    blob = run_git(repository, "hash-object", "-w", str(repository / "conf" / "a.yaml"))
+    name = "x" * 256 + ".yaml"
+    run_git(repository, "update-index", "--add", "--cacheinfo", f"100644,{blob},conf/{name}")
+    run_git(repository, "commit", "-q", "-m", "long")
+    ran = place.run("deploy", f"file://{repository}#main:conf")
+    assert (ran.code, "at most 255 bytes" in ran.err, name in ran.err) == (1, True, False), ran
+    # As an older version or a replica may have left it: a state with that name, taken up after a crash.
+    kept = place.snapshot({"a.yaml": "a: 3\n"})
+    tree = place.git("ls-tree", "-z", kept)
+    tree += f"100644 blob {place.git('rev-parse', f'{kept}:a.yaml').strip()}\t{name}\0"
+    argv = ["git", "-C", str(place.vault), "mktree", "-z"]
+    made = subprocess.run(argv, input=tree.encode(), capture_output=True, check=True).stdout.decode().strip()
+    body = place.git("cat-file", "commit", kept).split("\n", 1)[1]
+    argv = ["git", "-C", str(place.vault), "hash-object", "-w", "-t", "commit", "--stdin"]
+    body = f"tree {made}\n{body}"
+    commit_ = subprocess.run(argv, input=body.encode(), capture_output=True, check=True).stdout.decode().strip()
+    journal = statefiles.Journal("0123456789abcdef", commit_, True, "deploy", None, (), None)
+    statefiles.JOURNAL.write(str(place.vault / "configvault"), journal)
+    (place.root / "b.yaml").write_text("b: 1\n")
+    assert place.run("snapshot").code == 0
+    assert place.snapshot({"a.yaml": "a: 4\n"})
+    place.fsck()
+
+
+def test_tokens_in_urls_are_not_printed(place: Place) -> None:
+    """What stands in a URL behind a question mark, or before an @, may be a token: no message, log or trailer has it."""
+    with service.serving(answer(404)) as server:
+        for url in (
+            f"{server.url}x.git?token=s3cr3t-17",
+            "https://s3cr3t-17:s3cr3t-18@127.0.0.1:1/x.git?a=s3cr3t-19#v1",
+        ):
+            ran = place.run("deploy", url.replace("http://127", "https://127"))
+            assert (ran.code, "s3cr3t" in ran.out + ran.err) == (1, False), ran
+    said = reasons.printable(
+        "fatal: unable to access 'https://h/x.git?token=s3cr3t/': gone",
+        address.resolve(ReplicaSettings("https://h/x.git"), "h"),
+    )
+    assert said == "fatal: unable to access 'https://h/x.git': gone"
 
 
 def test_tree_bomb(place: Place, tmp_path: Path) -> None:

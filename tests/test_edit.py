@@ -175,6 +175,38 @@ def test_with_vi_on_a_terminal(place: Place) -> None:
     assert (place.root / "a.yaml").read_text() == "a: 7\n"
 
 
+def test_end_of_input_quits(place: Place) -> None:
+    """Ctrl-D at the question whether to edit again is no: exit 3, and the copies stay where the message says."""
+    before = copies_left(place)
+    folder = place.base / "tmp"
+    folder.mkdir()
+    command = [sys.executable, "-m", "configvault", "--config", str(place.config), "edit", "a.yaml"]
+    master, slave = pty.openpty()
+    wrong = editor(place, 'echo "a: [" > "$1"')
+    environ = {**os.environ, "EDITOR": wrong, "VISUAL": "", "TERM": "vt100", "TMPDIR": str(folder)}
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=slave, env=environ, start_new_session=True
+    )
+    seen, asked, end = b"", False, time.monotonic() + 60
+    while process.poll() is None:
+        assert time.monotonic() < end, seen
+        if select.select([master], [], [], 0.2)[0]:
+            seen += os.read(master, 65536)
+        if not asked and b"edit again, or quit?" in seen:
+            asked = True
+            os.write(master, b"\x04")
+    os.close(slave)
+    while select.select([master], [], [], 0.2)[0]:
+        try:
+            seen += os.read(master, 65536)
+        except OSError:
+            break
+    os.close(master)
+    [kept] = copies_left(place) - before
+    assert (process.returncode, asked, kept in seen.decode()) == (3, True, True), seen
+    assert (folder / kept / "a.yaml").read_text() == "a: [\n"
+
+
 def test_what_was_typed_is_not_lost(place: Place) -> None:
     """Where the editor fails after it has written, or leaves no file, the copies stay where the message says."""
     for script in (

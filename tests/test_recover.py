@@ -75,6 +75,9 @@ def test_finished_and_logged(place: Place) -> None:
     status = place.ok("status")
     assert "a restore was interrupted" in status["degraded"][0]
     assert place.run("status", "--check").code == 6
+    examined = place.run("doctor", "--json")
+    [left] = [one for one in examined.json["checks"] if "interrupted" in one["message"]]
+    assert (examined.code, left["health"]) == (1, "problem")
     assert look(place.root) == torn
     recoveries = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
     assert "finished what was interrupted: Roll back to" in recoveries[-1].words

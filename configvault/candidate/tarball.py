@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Protocol
+from typing import IO, Protocol, Self
 
 from configvault.candidate.tree import HostileError, Limits, Tree
 from configvault.core.errors import ConfigvaultError
@@ -14,6 +14,8 @@ from configvault.core.model import Entry, Folder, Kind
 
 CHUNK = 1 << 20
 _SET_ID = 0o6000
+# -1, as 32 bits, is "leave it" in chown(2).
+_LARGEST_ID = (1 << 32) - 2
 # What a header may take besides the files: pax headers are held in memory.
 _MOST_AT_ONCE = 64 << 20
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\xfd7": "lzma"}
@@ -47,16 +49,31 @@ def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> Folder:
     tree = Tree(where, limits)
     try:
         unpacked = _Bounded(_unpacked(file), where, limits)
-        with tarfile.open(fileobj=unpacked, mode="r|", errorlevel=2) as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=unpacked, mode="r|", errorlevel=2, tarinfo=_Member) as archive:  # type: ignore[call-overload]
             for member in archive:
                 _add(tree, archive, member, sink)
         unpacked.drain()
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        said = str(error) or type(error).__name__
+        # What a ValueError quotes stands in a header, which may hold anything.
+        said = "a header is damaged" if isinstance(error, ValueError) else str(error) or type(error).__name__
         raise ConfigvaultError(
             f"{where} is not a tar archive, or is incomplete: {said}", f"tar tf {where}"
         ) from error
     return tree.folder(os.geteuid(), os.getegid())
+
+
+class _Member(tarfile.TarInfo):
+    """A header that is there and whole, or the end of the archive, and not only of its bytes: tarfile takes both for the end."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """Read the next header."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"it breaks off before its end: {error}") from error
 
 
 def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Sink) -> None:
@@ -68,6 +85,8 @@ def _add(tree: Tree, archive: tarfile.TarFile, member: tarfile.TarInfo, sink: Si
         raise tree.hostile(name, "is a device, a fifo or another special file")
     if member.mode & _SET_ID:
         raise tree.hostile(name, "has a set-user-id or set-group-id bit")
+    if not (0 <= member.uid <= _LARGEST_ID and 0 <= member.gid <= _LARGEST_ID):
+        raise tree.hostile(name, f"has the impossible owner {member.uid}:{member.gid}")
     if parts is None:
         return
     if member.isdir():

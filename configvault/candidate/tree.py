@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import posixpath
+import os
 
 from configvault.core.errors import OfferError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder
-from configvault.core.names import is_forbidden
+from configvault.core.names import LONGEST, is_forbidden, is_too_long
 
 DEEPEST = 200
+_MOST_SHOWN = 100
+# Source: path_resolution(7): Linux follows so many links in one path.
+_MOST_LINKS = 40
+# Bytes. Source: symlink(2), limits.h: PATH_MAX counts the zero at the end.
+_LONGEST_TARGET = 4095
 
 
 class HostileError(OfferError):
@@ -34,25 +39,29 @@ class Tree:
         self._limits = limits
         self._entries: dict[str, Entry | None] = {}
         self._modes: dict[str, int] = {}
+        self._targets: dict[str, str] = {}
         self._bytes = 0
 
     def parts(self, name: str) -> list[str] | None:
         """Return the parts of an entry's name, None where git or configvault reserves it and it is left out.
 
         Raises:
-            HostileError: it is absolute, leads out, or no name at all.
+            HostileError: it is absolute, leads out, or no name that a file can have.
         """
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or "\0" in name:
             raise self.hostile(name, "leads out of the directory")
         if len(parts) > DEEPEST:
-            raise self.hostile(name[:80] + "…", f"is more than {DEEPEST} folders deep")
+            raise self.hostile(name, f"is more than {DEEPEST} folders deep")
+        if any(is_too_long(part) for part in parts):
+            raise self.hostile(name, f"no file can be called: a name has at most {LONGEST} bytes")
         return None if any(is_forbidden(part) for part in parts) else parts
 
     def hostile(self, name: str, why: str) -> HostileError:
         """Return the error that refuses the entry `name`."""
+        shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…"
         return HostileError(
-            f"{self.where} holds {name!r}, which {why}: it is not deployed",
+            f"{self.where} holds {shown!r}, which {why}: it is not deployed",
             "take it out of the candidate, then deploy again",
         )
 
@@ -85,15 +94,15 @@ class Tree:
         self._count()
 
     def add_link(self, name: str, parts: list[str], target: str, entry: Entry) -> None:
-        """Add a link that stays inside.
+        """Add a link; where it leads is asked when all others are known.
 
         Raises:
-            HostileError: as `add`, and where it leads out.
+            HostileError: as `add`, and where no link can point there.
         """
-        inside = posixpath.normpath(posixpath.join("/".join(parts[:-1]), target))
-        if target.startswith("/") or inside == ".." or inside.startswith("../"):
-            raise self.hostile(name, f"is a link that leads out of the directory, to {target[:80]!r}")
+        if not 0 < len(os.fsencode(target)) <= _LONGEST_TARGET or "\0" in target:
+            raise self.hostile(name, f"is a link that no file system takes, to {target[:80]!r}")
         self.add(name, parts, entry)
+        self._targets["/".join(parts)] = target
 
     def add_folder(self, name: str, parts: list[str], mode: int) -> None:
         """Add a folder; the top itself may be named, once.
@@ -112,6 +121,35 @@ class Tree:
         """Return the file that was added under that name, None if none was."""
         return self._entries.get("/".join(parts))
 
+    def _check_link(self, path: str) -> None:
+        """Refuse a link that leads out, by itself or by way of other links, as the kernel would follow it."""
+        here: list[str] = []
+        ahead = path.split("/")[::-1]
+        followed = 0
+        while ahead:
+            part = ahead.pop()
+            if part in ("", "."):
+                continue
+            if part == "..":
+                if not here:
+                    raise self._leads_out(path)
+                here.pop()
+                continue
+            here.append(part)
+            target = self._targets.get("/".join(here))
+            if target is None:
+                continue
+            followed += 1
+            if target.startswith("/"):
+                raise self._leads_out(path)
+            if followed > _MOST_LINKS:
+                raise self.hostile(path, f"is a link over more than {_MOST_LINKS} links, or in a circle")
+            here.pop()
+            ahead += target.split("/")[::-1]
+
+    def _leads_out(self, path: str) -> HostileError:
+        return self.hostile(path, f"is a link that leads out of the directory, to {self._targets[path][:80]!r}")
+
     def _count(self) -> None:
         if len(self._entries) > self._limits.files:
             raise HostileError(
@@ -123,8 +161,10 @@ class Tree:
         """Return everything that was added as a state; folders that were not named have mode 0755.
 
         Raises:
-            HostileError: a file lies where a folder is needed.
+            HostileError: a file lies where a folder is needed, or a link leads out.
         """
+        for path in self._targets:
+            self._check_link(path)
         top: dict[str, dict[str, Entry | Folder]] = {"": {}}
         for path, entry in self._entries.items():
             parts = path.split("/") if path else []

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from configvault.core.model import RESERVED_PREFIX
 from configvault.core.pattern import pattern
 
+# Bytes. Source: limits.h, NAME_MAX: no file system of Linux that a root lies on takes more.
+LONGEST = 255
 # Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
 _HFS_IGNORES = pattern("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
 # Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
@@ -19,6 +22,11 @@ def is_git_reserved(name: str) -> bool:
         # Every disguise below holds these letters, or characters that are not ASCII.
         return False
     return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
+
+
+def is_too_long(name: str) -> bool:
+    """Return whether no file can have this name, though a git tree or an archive can."""
+    return 4 * len(name) > LONGEST and len(os.fsencode(name)) > LONGEST
 
 
 def is_forbidden(name: str) -> bool:

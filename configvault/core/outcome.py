@@ -69,11 +69,12 @@ class PostponedOutcome:
 
 @frozen
 class Undoing:
-    """What came of going back to what was live before a change: `why`, and how the service took that."""
+    """What came of going back to what was live before a change: `why`, how the service took that, and what it changed."""
 
     why: str
     reload: ReloadReport | None = None
     health: tuple[HealthReport, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 class RollbackEnd(enum.StrEnum):

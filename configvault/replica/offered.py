@@ -70,7 +70,7 @@ class Offered:
         names = (ref, f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
         commit = next((found[name] for name in names if name in found), None)
         if commit is None:
-            raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {self._address.url}")
+            raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {self.name}")
         return commit
 
     def fetch(self, git: Git, ref: str, folder: str, most_bytes: int, *, history: bool = False) -> str:

@@ -106,5 +106,7 @@ def printable(line: str, address: Address) -> str:
         if secret:
             line = line.replace(secret, "***")
     line = re.sub(r"://[^/\s@]*@", "://***@", line)
+    # Behind a question mark some forges take a token.
+    line = re.sub(r"(://[^\s'\"?#]*)[?#][^\s'\"]*", r"\1", line)
     line = "".join(char if char.isprintable() else " " for char in line)
     return " ".join(line.split())[:_LONGEST]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from configvault.core.leftout import IGNORED
 from configvault.core.model import RESERVED_PREFIX
-from configvault.core.names import is_git_reserved
+from configvault.core.names import LONGEST, is_git_reserved, is_too_long
 
 # Six characters by chance; a word, or a word and a number, is a name that somebody gave: `.env.sample`, `.env.stage1`.
 _RANDOM = "(?!(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]*$)[A-Za-z0-9]{6}"
@@ -62,6 +62,9 @@ class Names:
             return f"names that begin with {RESERVED_PREFIX} are reserved"
         if is_git_reserved(name):
             return "git reserves this name"
+        if is_too_long(name):
+            # A vault may hold it all the same, as a git tree can: without it a restore could never end.
+            return f"a name has at most {LONGEST} bytes"
         return None
 
 

@@ -161,8 +161,14 @@ def _vault(site: Site) -> Checks:
     else:
         yield _ok("vault", f"{path} is writable, and not accessible to other users")
     if statefiles.JOURNAL.exists(site.vault.state):
-        remedy = "start the daemon, or run configvault snapshot: it is finished first"
-        yield Checked("vault", Health.WARNING, "a restore was interrupted", remedy)
+        # Whoever holds the lock is at it, or finishes it first.
+        is_left = lock.holder(statefiles.path(site.vault.state, statefiles.LOCK)) is None
+        yield Checked(
+            "vault",
+            Health.PROBLEM if is_left else Health.WARNING,
+            "a restore was interrupted: the root may be partly the old state, partly the new one",
+            "configvault snapshot finishes it first, and says what prevents that",
+        )
 
 
 def _owner(site: Site, name: str) -> int:

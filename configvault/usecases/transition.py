@@ -93,7 +93,7 @@ class Purpose:
 class Finished:
     """What came of it: the snapshot that records it (None where none was to be made), how the service took it.
 
-    `undone` is what came of going back, where the service did not take it; `why` is why an undoing was one.
+    `undone` is what came of going back, where the service did not take it; `why` is why an undoing was one, `changes` what it changed.
     """
 
     journal: Journal
@@ -103,6 +103,7 @@ class Finished:
     pending: Pending | None = None
     undone: Finished | None = None
     why: str = ""
+    changes: tuple[Change, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -151,7 +152,7 @@ class Finished:
             health=outcome.health if decided else health,
             foreign=edits or outcome.foreign,
             pending_until=None,
-            undoing=Undoing(self.why, reload, health),
+            undoing=Undoing(self.why, reload, health, self.changes),
         )
 
     def _edits(self, outcome: RollbackOutcome) -> str | None:
@@ -418,7 +419,7 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
         back_to=back if isinstance(back, Snapshot) else None,
         forgiven=way.recorded,
     )
-    return replace(finish(site, begin(site, aimed, purpose), stage, aimed), why=why)
+    return replace(finish(site, begin(site, aimed, purpose), stage, aimed), why=why, changes=aimed.changes)
 
 
 def what_of(target: str, recorded: str | None) -> str:

@@ -149,7 +149,12 @@ def _again() -> bool:
         return False
     sys.stderr.write("edit again, or quit? [e/q] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"", "e", "edit"}
+    answer = sys.stdin.readline()
+    if not answer:
+        # Ctrl-D, or a terminal that is gone: nobody is there to edit again.
+        sys.stderr.write("\n")
+        return False
+    return answer.strip().lower() in {"", "e", "edit"}
 
 
 def _show_conflict(context: Context, site: Site, bodies: Mapping[Copy, bytes]) -> None:

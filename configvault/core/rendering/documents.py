@@ -108,12 +108,15 @@ def recorded(outcome: RecordOutcome) -> Document:
 
 def rolled_back(outcome: RollbackOutcome) -> Document:
     """Return what `rollback`, `confirm` and `cancel` print; a plan's changes have `lines_added` and `lines_removed`."""
+    undoing = outcome.undoing
+    # What an undoing recorded differs by its own changes, the other way round.
+    own = undoing.changes if undoing is not None else outcome.changes
     counts = {one.path: {"lines_added": one.added, "lines_removed": one.removed} for one in outcome.lines}
     return {
         "outcome": outcome.outcome.value,
         "target": snapshot(outcome.target),
         "safety": outcome.safety,
-        "recorded": snapshot(outcome.recorded, outcome.changes) if outcome.recorded else None,
+        "recorded": snapshot(outcome.recorded, own) if outcome.recorded else None,
         "changes": [change(one) | counts.get(one.path, {}) for one in outcome.changes],
         "reload": as_dict(outcome.reload) if outcome.reload else None,
         "health": [as_dict(one) for one in outcome.health],
@@ -131,7 +134,7 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
         "left_out": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
         "without_attributes": list(outcome.bare),
         "without_setid": list(outcome.no_set_id),
-        "undoing": as_dict(outcome.undoing) if outcome.undoing else None,
+        "undoing": as_dict(undoing) | {"changes": [change(one) for one in own]} if undoing else None,
     }
 
 
@@ -145,6 +148,7 @@ def deployed(outcome: DeployOutcome) -> Document:
         "changes": [change(one) for one in outcome.changes],
         "rejected": outcome.rejected.id if outcome.rejected else None,
         "findings": [finding(one) for one in outcome.findings],
+        "standing": outcome.standing,
         "elapsed_seconds": outcome.elapsed_seconds,
     }
 
@@ -162,12 +166,16 @@ NOTHING_DONE: Document = {
     "elapsed_seconds": None,
     "left": [],
     "findings": [],
+    "standing": 0,
     "in_place": [],
     "hard_links": [],
     "kept_folders": [],
     "foreign": None,
     "other_owners": [],
     "aside": {},
+    "left_out": [],
+    "without_attributes": [],
+    "without_setid": [],
     "undoing": None,
 }
 

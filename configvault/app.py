@@ -299,6 +299,7 @@ def open_site(
         root=Root(settings.root, Names(settings.watch.ignore), _limits(settings.validate)),
         validator=LazyValidator(settings.validate, environ, statefiles.path(vault.state, statefiles.VERDICTS)),
         reload=partial(_reload, settings, environ, stop, vault, loads),
+        reload_asks=partial(_reload_asks, settings),
         reload_restarts=partial(_reload_restarts, settings),
         probe_reload=partial(_probe_reload, settings),
         probe_notify=partial(_probe_notify, settings),
@@ -838,6 +839,12 @@ def _reload(
         return reloader(settings.reload, environ, stop).reload(context)
     finally:
         loads.at = _now(settings.timezone)
+
+
+def _reload_asks(settings: Settings) -> bool:
+    from configvault.service.reload import kind
+
+    return kind.find(settings.reload.kind).attempt is not None
 
 
 def _reload_restarts(settings: Settings) -> bool:

@@ -164,7 +164,7 @@ class Site:
 
     `machine` gives the machine's own name, whatever it is called in replicas. `signers` gives
     the file of those whose signatures count, empty where nothing is signed. `in_place` makes the commands in a hint whole.
-    `reload_restarts`: a reload may restart the service. The probes see whether the service and those who are notified could be
+    `reload_asks`: a reload asks somebody; `reload_restarts`: it may restart the service. The probes see whether the service and those who are notified could be
     reached, and ask them nothing.
     """
 
@@ -173,6 +173,7 @@ class Site:
     root: Root
     validator: Validator
     reload: Callable[[Snapshot | None, str], ReloadReport]
+    reload_asks: Callable[[], bool]
     reload_restarts: Callable[[], bool]
     probe_reload: Callable[[], Probe]
     probe_notify: Callable[[], Iterable[Probe]]

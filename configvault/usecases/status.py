@@ -152,7 +152,7 @@ def _troubles(
         yield "the last scheduled verify found damage: configvault verify"
     if found.drill_failure is not None:
         yield f"the last scheduled drill could not recover from {found.drill_failure}"
-    if site.settings.reload.kind != "none" or site.settings.health:
+    if site.reload_asks() or site.settings.health:
         loading = next(loadings(site, 1), None)
         if loading is not None and not loading.ok:
             of = "what was live" if loading.of == "live" else loading.of

@@ -142,6 +142,11 @@ def test_how_things_stand_is_what_status_says(
         "left_out": left_out,
         "latest": newest,
         "loaded": oldest,
+        "replicas": [
+            {"url": "s3://bucket/<b>/web-1", "behind": 2, "pushed_at": at, "reason": "login"},
+            {"url": "/replica.git", "behind": 0, "pushed_at": None, "reason": None},
+        ],
+        "schedule": {"next": {"drill": at}, "last": {"drill": at}, "drilled": False},
     }
     monkeypatch.setattr(pages.source, "status", lambda: said)
     text = page(pages, "/").text
@@ -149,6 +154,9 @@ def test_how_things_stand_is_what_status_says(
         f"pending the rollback to {oldest} is undone at 2023-12-01 12:00:00 +0000",
         "left out a/<b>: git reserves this name", "left out and 2 more", "watch polling, last proof 2023-12-01 12:00:00",
         "daemon running since 2023-12-01 12:00:00 +0000",
+        "replica s3://bucket/<b>/web-1 is 2 snapshots behind, last push 2023-12-01 12:00:00 +0000",
+        "replica /replica.git is up to date, never pushed",
+        "drill could not recover from every replica, 2023-12-01 12:00:00 +0000", "drill next at 2023-12-01 12:00:00 +0000",
     ):  # fmt: skip
         assert expected in text
     assert re.search(

@@ -123,4 +123,8 @@ def _daemon(found: Status, hint: Callable[[str], str]) -> Iterator[str]:
         yield f"watch   {daemon.watching}, last verified {words.when(daemon.last_proof)}"
     for name, at in sorted(daemon.next.items()):
         last = f", last run {words.when(daemon.last[name])}" if name in daemon.last else ", not run yet"
+        if name == "drill" and daemon.drilled is not None:
+            last += (
+                ", recovered from every replica" if daemon.drilled else ", could not recover from every replica"
+            )
         yield f"{name:7} next at {words.when(at)}{last}"

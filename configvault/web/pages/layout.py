@@ -66,7 +66,7 @@ def _languages() -> Markup:
 def state_line(source: SiteView) -> Markup:
     """Return how things stand in a list of a few words each, what is amiss first."""
     said = source.status()
-    items = [*_troubles(said, source), *_standing(said), *_planned(said)]
+    items = [*_troubles(said, source), *_standing(said), *_replicas(said, source), *_planned(said)]
     rows = [el("li", el("strong", word), Data(" "), text, class_=sort) for sort, word, text in items]
     return el("section", el("h2", "Current state"), el("ul", rows, class_="state"), class_="standing")
 
@@ -148,6 +148,27 @@ def _sight(daemon: Document) -> list[Item]:
     sort = "ok" if how == "events" else "warn"
     seen = words("last proof {at}", at=when(datetime.fromisoformat(proof))) if proof else "no proof yet"
     return [(sort, "watch", [el("span", how), Data(", "), seen])] if how else []
+
+
+def _replicas(said: Document, source: SiteView) -> list[Item]:
+    """Return what each replica has, and whether the last drill could recover from them."""
+    items: list[Item] = []
+    for one in said.get("replicas", ()):
+        behind, at = one["behind"], one["pushed_at"]
+        has: Child = (
+            counted(behind, "is 1 snapshot behind", "is {n} snapshots behind") if behind else "is up to date"
+        )
+        pushed: Child = words("last push {at}", at=when(datetime.fromisoformat(at))) if at else "never pushed"
+        url = el("code", Data(source.hide(one["url"])))
+        is_well = not behind and one["reason"] is None and at
+        items.append(("ok" if is_well else "warn", "replica", [url, Data(" "), has, Data(", "), pushed]))
+    drilled, at = (said.get("schedule", {}).get(key) for key in ("drilled", "last"))
+    if drilled is not None:
+        last = (at or {}).get("drill")
+        result: Child = "recovered from every replica" if drilled else "could not recover from every replica"
+        shown: Child = [Data(", "), when(datetime.fromisoformat(last))] if last else None
+        items.append(("ok" if drilled else "bad", "drill", [result, shown]))
+    return items
 
 
 def _planned(said: Document) -> list[Item]:

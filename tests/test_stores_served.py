@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 import urllib.error
@@ -14,12 +15,12 @@ import pytest
 from harness import stores
 from harness.daemon import Daemon
 from harness.stores import Proxy
-from hosts import Host
+from hosts import Host, refs
 from sites import look
 
 from configvault.core.settings import ReplicaSettings
 from configvault.replica.store import resolve
-from configvault.replica.store.objects import Objects
+from configvault.replica.store.objects import ExistsError, Objects
 from configvault.replica.store.store import open_objects
 
 _PATIENCE_S = 300.0
@@ -117,3 +118,53 @@ def test_a_daemon_and_a_bucket(proxy: Proxy, tmp_path: Path) -> None:
     new = Host(tmp_path / "new", replicas=[store])
     new.ok("recover")
     assert look(new.root) == look(host.root)
+
+
+def test_a_bucket_under_object_lock(tmp_path: Path) -> None:
+    """In a bucket whose objects are locked a host stores and recovers; what is stored can be neither replaced nor removed."""
+    reason = stores.why_not("moto")
+    if reason:
+        pytest.skip(reason)
+    with stores.serving("moto", tmp_path / "served") as url, stores.before(url) as proxy:
+        lock(url, "locked")
+        store = {"url": "s3://locked/a", "endpoint": proxy.url, "timeout": 30}
+        host = Host(tmp_path / "host", replicas=[store])
+        for number in range(3):
+            host.record(f"{number}.yaml", f"x: {number}\n")
+            host.ok("replicate")
+        at = objects(store)
+        assert all(asked.has_checksum for asked in proxy.asked if asked.method == "PUT")
+        kept = [one.name for below in ("bundles", "manifests") for one in at.listed(f"web-1/{below}/")]
+        assert len(kept) == 6
+        before = {name: at.read(name, 1 << 20) for name in kept}
+        for name in kept:
+            with pytest.raises(ExistsError):
+                at.create(name, b"other")
+        assert {name: at.read(name, 1 << 20) for name in kept} == before
+        versions = asked_xml(f"{url}/locked?versions", "VersionId")
+        assert len(versions) == len(kept)
+        for name, version in zip(sorted(kept), versions, strict=True):
+            answer = urllib.request.Request(f"{url}/locked/a/{name}?versionId={version}", method="DELETE")
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(answer)
+        new = Host(tmp_path / "new", replicas=[store])
+        new.ok("recover")
+        assert (look(new.root), refs(new.vault)) == (look(host.root), refs(host.vault))
+
+
+def lock(url: str, bucket: str) -> None:
+    """Make a bucket that keeps everything for ten years, whoever asks."""
+    rule = (
+        b"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>"
+        b"<Mode>COMPLIANCE</Mode><Years>10</Years></DefaultRetention></Rule></ObjectLockConfiguration>"
+    )
+    headers = {"x-amz-bucket-object-lock-enabled": "true", "Content-Type": "application/xml"}
+    for query, body in (("", b""), ("?object-lock", rule)):
+        request = urllib.request.Request(f"{url}/{bucket}{query}", data=body, method="PUT", headers=headers)
+        urllib.request.urlopen(request).close()
+
+
+def asked_xml(url: str, tag: str) -> list[str]:
+    """Return the texts of an element."""
+    with urllib.request.urlopen(url) as answer:
+        return re.findall(rf"<{tag}>([^<]*)</{tag}>", answer.read().decode())

@@ -81,6 +81,7 @@ class Asked:
     path: str
     is_list: bool
     is_conditional: bool
+    has_checksum: bool = False
 
     @property
     def is_manifest(self) -> bool:
@@ -130,7 +131,11 @@ def before(upstream: str) -> Iterator[Proxy]:
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             asked = Asked(
-                self.command, self.path, "list-type" in self.path, self.headers.get("If-None-Match") == "*"
+                self.command,
+                self.path,
+                "list-type" in self.path,
+                self.headers.get("If-None-Match") == "*",
+                "x-amz-checksum-sha256" in self.headers,
             )
             proxy.asked.append(asked)
             fault = proxy.fault(asked)
@@ -141,15 +146,18 @@ def before(upstream: str) -> Iterator[Proxy]:
             elif isinstance(fault, tuple):
                 self._answer(fault[0], [("Content-Type", "application/xml")], _xml(fault[1]))
             else:
-                self._forward(body, fault)
+                self._forward(asked, body, fault)
 
-        def _forward(self, body: bytes, fault: str | None) -> None:
+        def _forward(self, asked: Asked, body: bytes, fault: str | None) -> None:
             upward = http.client.HTTPConnection(upstream.removeprefix("http://"), timeout=_PATIENCE_S)
             try:
                 upward.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
                 for name, value in self.headers.items():
                     if name.lower() != "connection":
                         upward.putheader(name, value)
+                if asked.has_checksum:
+                    # Under Object Lock moto asks for the name of the checksum, where S3 asks for the checksum.
+                    upward.putheader("x-amz-sdk-checksum-algorithm", "SHA256")
                 upward.endheaders()
                 if fault == "torn":
                     upward.send(body[: len(body) // 2])

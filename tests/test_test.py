@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,6 +56,32 @@ def test_junit_on_standard_output(tmp_path: Path) -> None:
     assert (done.code, ElementTree.fromstring(done.out)[0].get("tests")) == (0, "1")
     assert not (tmp_path / "-").exists()
     assert place.run("test", "--json", "--junit", "-").code == 2
+
+
+def test_an_interrupt_ends_it_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Whoever stops the command does not wait for a check that may take an hour, and what it made is cleaned up."""
+    pid = tmp_path / "pid"
+
+    def interrupt(connection: socket.socket, over: threading.Event) -> None:
+        os.kill(int(pid.read_text()), signal.SIGINT)
+        over.wait(60)
+
+    steps = (
+        "[{url: '%(at)s', method: POST, save: {agent: id}}, {url: '%(at)s', method: PUT}, "
+        "{url: '%(at)s/{agent}', method: DELETE, always: true}]"
+    )
+    with serving(answer(200, '{"id": 7}'), interrupt, answer(200)) as service:
+        health = f"health: [{{name: agent, steps: {steps % {'at': service.url}}, within: 1h, timeout: 1h}}]"
+        place = Place(tmp_path / "p", health)
+        place.init({"a": "1"})
+        begin = ["sh", "-c", f'echo $$ > {pid}; exec "$@"', "sh"]
+        done = place.process("test", before=begin)
+        assert (done.code, done.said("error")) == (130, ["error: interrupted"])
+        assert [asked.split(" HTTP")[0] for asked in service.asked] == [
+            "POST /reload",
+            "PUT /reload",
+            "DELETE /reload/7",
+        ]
 
 
 def test_what_could_not_be_decided_is_said(tmp_path: Path) -> None:

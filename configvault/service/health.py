@@ -57,9 +57,15 @@ def run_checks(
 
     with ThreadPoolExecutor(min(len(checks), MOST_AT_ONCE), thread_name_prefix="health") as pool:
         running = [pool.submit(_until_well, check, stop, around, pause_s, patience) for check in checks]
-        for done, _ in enumerate(as_completed(running), start=1):
-            if progress is not None:
-                progress(done, len(running))
+        try:
+            for done, _ in enumerate(as_completed(running), start=1):
+                if progress is not None:
+                    progress(done, len(running))
+        except KeyboardInterrupt:
+            # Whoever interrupts does not wait for `within`; what runs ends by itself.
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
         return tuple(one.result() for one in running)
 
 

@@ -31,8 +31,9 @@ def run(
 ) -> str | None:
     """Send `steps` in their order and return what was wrong first, None where nothing was.
 
-    After a failure only steps that are marked `always` are sent, if all that they need was saved. Several steps that have
-    begun are finished even where the deadline is over: to cut off the answer that creates something would leave it there.
+    After a failure, or a stop, only steps that are marked `always` are sent, if all that they need was saved. Several steps
+    that have begun are finished even where the deadline is over: to cut off the answer that creates something would leave
+    it there.
 
     Args:
         steps: what to send.
@@ -52,7 +53,8 @@ def run(
                 continue
         elif len(steps) == 1:
             left_s = min(timeout_s, max(deadline_s - time.monotonic(), 0.001))
-        error = _one(step, saved, plugins, left_s, stop, proxy)
+        # What cleans up is sent even by those who stop.
+        error = _one(step, saved, plugins, left_s, threading.Event() if step.always else stop, proxy)
         if error is not None and len(steps) > 1:
             error = f"step {number} of {len(steps)}: {error}"
         failure = failure or error

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from configvault.core.candidates import Source
 from configvault.core.model import Finding, HealthReport, RejectedState, ReloadReport, Severity, Snapshot
 from configvault.core.outcome import (
     DaemonOutcome,
     DegradedOutcome,
+    DeployEnd,
+    DeployOutcome,
     Drilled,
     DrillOutcome,
     FailureOutcome,
@@ -46,6 +49,9 @@ TOOK = ReloadReport("http", True, 1, 200, None, 0.1)
 FAILED_RELOAD = ReloadReport("http", False, 3, 500, "it answered 500", 2.0)
 ILL = (HealthReport("agent", False, True, "no answer"),)
 ROLLED = RollbackOutcome(RollbackEnd.ROLLED_BACK, SNAPSHOT, recorded=SNAPSHOT, reload=TOOK, elapsed_seconds=0.4)
+DEPLOYED = DeployOutcome(
+    DeployEnd.DEPLOYED, Source("directory", "/home/ann/plugin"), (), (), deployed=SNAPSHOT, change=ROLLED
+)
 
 # Each way a use case can end, and what it is called.
 NAMED: list[tuple[Outcome, str]] = [
@@ -55,10 +61,16 @@ NAMED: list[tuple[Outcome, str]] = [
     (PostponedOutcome("change", ("a",)), "postponed"),
     (ROLLED, "rolled_back"),
     (replace(ROLLED, pending_until=NOON), "pending"),
-    (replace(ROLLED, outcome=RollbackEnd.PLANNED), "planned"),
-    (replace(ROLLED, outcome=RollbackEnd.UNCHANGED), "unchanged"),
+    (RollbackOutcome(RollbackEnd.PLANNED, SNAPSHOT), "planned"),
+    (RollbackOutcome(RollbackEnd.UNCHANGED, SNAPSHOT), "unchanged"),
     (replace(ROLLED, outcome=RollbackEnd.UNDONE), "undone"),
     (replace(ROLLED, outcome=RollbackEnd.RELOAD_FAILED, reload=FAILED_RELOAD), "reload_failed"),
+    (DEPLOYED, "deployed"),
+    (
+        replace(DEPLOYED, outcome=DeployEnd.REJECTED, rejected=REJECTED_STATE, deployed=None, change=None),
+        "rejected",
+    ),
+    (replace(DEPLOYED, outcome=DeployEnd.UNDONE, change=replace(ROLLED, outcome=RollbackEnd.UNDONE)), "undone"),
     (ReloadOutcome("x", TOOK, ()), "reloaded"),
     (ReloadOutcome("x", FAILED_RELOAD, ()), "reload_failed"),
     (ReloadOutcome("x", TOOK, ILL), "reload_failed"),

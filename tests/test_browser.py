@@ -5,17 +5,24 @@ With PICTURES=FOLDER in the environment each test leaves pictures there, to be l
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from harness.browser import Browser, browsing, chromium
+from harness.daemon import Daemon
 from pages import Pages, showing
 from plugins import GOOD, META, META_PATH, swap
 from sites import Place
 
+from configvault import app
+from configvault.core.model import Trigger
 from configvault.core.timeline import Wanted
+from configvault.usecases import record
 
 PHONE, DESK = (360, 800), (1280, 900)
 
@@ -170,6 +177,54 @@ def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
         assert ("heading", "Update tides (Tide tables): version v1.2.0 → v1.3.0") in spoken
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    """Return the pages of a place after a month, with its daemon: what the picture in the documents shows."""
+    place = Place(tmp_path_factory.mktemp("picture"), more="http: {listen: off}\n", profile="coze", reload="kind: command, command: ['true']")  # fmt: skip
+    place.write(GOOD)
+    now = datetime.now(UTC).replace(microsecond=0)
+    settings = app.load_settings(str(place.config), os.environ)
+    site = app.open_or_create(settings, dict(os.environ))
+    try:
+        for number, days in enumerate(DAYS):
+            at = now - timedelta(days=days, hours=number)
+            place.write({META_PATH: swap(META, "v1.2.0", f"v1.{number + 3}.0")})
+            record.record(dataclasses.replace(site, now=lambda at=at: at), Trigger.CHANGE)
+            if number in (4, 9):
+                later = at + timedelta(minutes=40)
+                place.write({META_PATH: swap(META, "version: v0.3.1", f"version: [v0.3.{number}")})
+                record.record(dataclasses.replace(site, now=lambda at=later: at), Trigger.CHANGE)
+    finally:
+        site.vault.close()
+    place.write({META_PATH: swap(META, "v1.2.0", f"v1.{len(DAYS) + 2}.0")})
+    daemon = Daemon(place.config)
+    try:
+        daemon.wait("daemon.ready")
+        place.ok("pin", "previous", "stable")
+        place.ok("rollback", "previous", "-m", "the ferries lost their token")
+        subprocess.run(["sed", "-i", "s/version: v0.3.1/version: [v0.3.1/", place.root / META_PATH], check=True)
+        daemon.wait("change.rejected")
+        with showing(place) as pages:
+            pages.source._place = ("web-1", "/srv/coze-studio/backend/conf/plugin")
+            yield pages
+        assert daemon.stop() == 0
+    finally:
+        daemon.process.kill()
+        daemon.process.wait()
+
+
+DAYS = (27, 26, 26, 22, 20, 19, 15, 15, 15, 13, 12, 8, 6, 5, 5, 2, 1)
+
+
+def test_the_picture_in_the_documents(browser: Browser, shown: Pages) -> None:
+    """The page that the documents show fits its window and says what is wrong; PICTURES keeps it as page.png."""
+    browser.open(f"http://{shown.address}/", 1200, 860)
+    said = browser.ask("document.body.innerText")
+    assert "was rejected" in said
+    assert "/srv/coze-studio/backend/conf/plugin" in said
+    keep(browser, "page")
 
 
 def keep(browser: Browser, name: str) -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import fnmatch
+import importlib
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import tour
+from sites import Place
+from walk import is_part
 
 from configvault.cli.commands import COMMANDS
+from configvault.core.exits import Exit
+from configvault.core.figures import Figures
+from configvault.core.settings import EVENTS
+from configvault.observers.metrics import Metrics
+from configvault.vault import statefiles
+from configvault.vault.statefiles import StateFile
+from configvault.web.application import ROUTES
 
 PROJECT = Path(__file__).parent.parent
 ARCHITECTURE = (PROJECT / "ARCHITECTURE.md").read_text()
@@ -35,14 +48,20 @@ def test_every_room_is_in_the_picture() -> None:
     assert missing == set()
 
 
-@pytest.mark.parametrize("document", sorted(PROJECT.glob("docs/**/*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document",
+    sorted([*DOCUMENTS, PROJECT / "docs" / "benchmarks" / "README.md"]),
+    ids=lambda path: str(path.relative_to(PROJECT)),
+)
 def test_links_in_documents_lead_somewhere(document: Path) -> None:
     """A relative link is a file, and its anchor a heading of it."""
     for place, anchor in re.findall(r"\]\(((?!\w+:)[^)#\s]*)(?:#([^)\s]*))?\)", document.read_text()):
         target = (document.parent / place) if place else document
         assert target.exists(), place
         if anchor and target.suffix == ".md":
-            heads = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+            heads = re.findall(
+                r"^#+ (.+)$", re.sub(r"```.*?```", "", target.read_text(), flags=re.DOTALL), re.MULTILINE
+            )
             assert anchor in {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}, anchor
 
 
@@ -70,15 +89,20 @@ def test_paths_in_documents_exist(document: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [command.name for command in COMMANDS])
-def test_every_command_is_in_the_readme(command: str) -> None:
-    """The README names each command."""
-    assert f"configvault {command}" in README
+def test_every_command_is_explained(command: str) -> None:
+    """A page that people write names each command; the reference has its flags."""
+    pages = "".join(path.read_text() for path in (PROJECT / "README.md", *PROJECT.glob("docs/*.md")))
+    assert f"configvault {command}" in pages
 
 
-def test_readme_commands_exist() -> None:
-    """What the README tells to run can be run."""
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_commands_in_documents_exist(document: Path) -> None:
+    """What a document tells to run can be run."""
     known = {name for command in COMMANDS for name in (command.name, *command.aliases)}
-    mentioned = set(re.findall(r"^\s*(?:sudo )?configvault (?:-c \S+ )?([a-z]+)", README, re.MULTILINE))
+    text = "".join(block for block in document.read_text().split("```")[1::2] if block.startswith("\n"))
+    mentioned = set(
+        re.findall(r"^(?:[$#] )?(?:sudo )?configvault (?:-c \S+ )?([a-z][a-z-]*)", text, re.MULTILINE)
+    )
     assert mentioned - known == set()
 
 
@@ -100,19 +124,39 @@ def _code(text: str) -> list[str]:
     return sorted(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
 
 
+PAIRS = {
+    "README.md": "README.zh-CN.md",
+    "docs/rollback.md": "docs/zh/rollback.md",
+    "docs/deploy.md": "docs/zh/deploy.md",
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
 @pytest.mark.parametrize("part", [_headings, _blocks, _code], ids=["headings", "blocks", "code"])
-def test_the_chinese_readme_keeps_step(part: Callable[[str], list[object]]) -> None:
-    """Both READMEs have the same headings, the same commands and outputs, and name the same things."""
-    assert part(CHINESE) == part(README)
+def test_the_chinese_page_keeps_step(part: Callable[[str], list[object]], name: str) -> None:
+    """A page and its translation have the same headings, the same commands and outputs, and name the same things."""
+    assert part((PROJECT / PAIRS[name]).read_text()) == part((PROJECT / name).read_text())
 
 
-def test_the_chinese_readme_keeps_step_in_links() -> None:
-    """Both READMEs lead to the same places, and to each other."""
-    links = [re.findall(r"\]\(([^)]+)\)", text) for text in (README, CHINESE)]
-    assert sorted(set(links[0]) - {"README.zh-CN.md"}) == sorted(set(links[1]) - {"README.md"})
+def test_both_readmes_lead_to_each_other() -> None:
+    """Whoever reads one finds the other, and the documents in his language."""
+    assert "](README.zh-CN.md)" in README
+    assert "](README.md)" in CHINESE
+    assert "](docs/zh/index.md)" in CHINESE
 
 
-QUOTING = ["README.md", "README.zh-CN.md", "docs/operate.md"]
+def test_the_readme_is_a_screen_or_two() -> None:
+    """What, how, a picture and links: everything else is in the documents."""
+    assert len(README.splitlines()) <= 90
+    picture = PROJECT / "docs" / "page.png"
+    assert "](docs/page.png)" in README
+    assert 10_000 < picture.stat().st_size < 150_000
+
+
+QUOTING = {
+    "README.md": 1, "README.zh-CN.md": 1, "docs/operate.md": 8, "docs/zh/operate.md": 5, "docs/alerts.md": 2, "docs/zh/alerts.md": 2,
+}  # fmt: skip
+"""Documents that show that day, and how many commands each quotes at least."""
 
 
 @pytest.fixture(scope="module")
@@ -129,21 +173,15 @@ def _quoted(text: str) -> Iterator[tuple[str, list[str]]]:
             yield said, [line for line in lines if line.strip()]
 
 
-def _is_part(lines: list[str], output: str) -> bool:
-    """Return whether `lines` stand in `output` in that order, what is another each time aside."""
-    rest = iter([tour.normal(line) for line in output.splitlines()])
-    return all(tour.normal(line) in rest for line in lines)
-
-
 @pytest.mark.parametrize("name", QUOTING)
 def test_quoted_output_is_what_is_printed(name: str, printed: dict[str, list[str]]) -> None:
     """Each line that a document shows as output is one that the program prints for that command."""
     quoted = list(_quoted((PROJECT / name).read_text()))
-    assert len(quoted) >= 5
+    assert len(quoted) >= QUOTING[name]
     for said, lines in quoted:
         if said.startswith("promtool") and said not in printed:
             continue
-        assert any(_is_part(lines, output) for output in printed[said]), (said, lines, printed[said])
+        assert any(is_part(lines, output) for output in printed[said]), (said, lines, printed[said])
 
 
 def test_a_line_that_is_not_printed_is_found() -> None:
@@ -151,7 +189,54 @@ def test_a_line_that_is_not_printed_is_found() -> None:
     output = (
         "latest  backup_20240101_000000  Update x  (ann (uid 5, sudo))\nlive    is the latest snapshot, valid\n"
     )
-    assert _is_part(["latest  backup_20250202_111111  Update x  (bob (uid 6, login, pts/3))"], output)
-    assert not _is_part(["latest  backup_20250202_111111  Update y  (bob (uid 6, login, pts/3))"], output)
-    assert not _is_part(["live    is the latest snapshot"], output)
-    assert not _is_part(list(reversed(output.splitlines())), output)
+    assert is_part(["latest  backup_20250202_111111  Update x  (bob (uid 6, login, pts/3))"], output)
+    assert not is_part(["latest  backup_20250202_111111  Update y  (bob (uid 6, login, pts/3))"], output)
+    assert not is_part(["live    is the latest snapshot"], output)
+    assert not is_part(list(reversed(output.splitlines())), output)
+
+
+# --- what the reference is made of
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[ModuleType]:
+    """Return the module that writes the reference."""
+    sys.path.insert(0, str(PROJECT / "docs"))
+    try:
+        yield importlib.import_module("reference")
+    finally:
+        sys.path.remove(str(PROJECT / "docs"))
+
+
+def test_the_reference_has_everything(reference: ModuleType) -> None:
+    """Each command, exit code, notification, counter and route has its line."""
+    made = {name: "\n".join(lines()) for name, lines in reference.PAGES.items()}
+    for command in COMMANDS:
+        assert f"\n## {command.name}\n" in made["commands"]
+    for code in Exit:
+        assert f"| {int(code)} | {code.meaning} |" in made["exit-codes"]
+    for name in EVENTS:
+        assert f"\n### {name}\n" in made["outcomes"]
+    scraped = Metrics("1", Figures).render("")[1].decode()
+    for name in set(re.findall(r"^# TYPE (\S+) ", scraped, re.MULTILINE)) - {"configvault_build_info"}:
+        assert f"| `{name}` |" in made["outcomes"]
+    for route in ROUTES:
+        assert f"| `{route.path}{'…' if route.below else ''}` |" in made["http"]
+
+
+def test_the_reference_names_every_file_of_a_vault(reference: ModuleType, tmp_path: Path) -> None:
+    """What a vault holds after a day is in the table, and so is each name that the program knows."""
+    known = [name for name, _ in reference.beside()]
+    named = {
+        value.name if isinstance(value, StateFile) else value
+        for name, value in vars(statefiles).items()
+        if isinstance(value, StateFile) or (name.isupper() and isinstance(value, str))
+    } - {statefiles.CONFIRMED, statefiles.UNDONE}
+    assert named <= set(known)
+    place = Place(tmp_path)
+    place.init({"a": "1\n"})
+    place.snapshot({"a": "2\n"})
+    place.ok("rollback", "previous")
+    assert place.run("run", "--once").code == 0
+    lies = {path.name for path in (place.vault / "configvault").iterdir()}
+    assert {name for name in lies if not any(fnmatch.fnmatch(name, one) for one in known)} == set()

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import configvault
 from configvault.cli import manual, parser
 from configvault.core import errors
@@ -37,11 +35,10 @@ def test_the_manual_has_every_code_with_its_words() -> None:
         assert f"\\fB{code.value}\\fR\n{code.meaning}" in page
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_readme_has_every_code(name: str) -> None:
-    """The table of exit codes has one row for each code, in order."""
-    text = (PACKAGE.parent / name).read_text()
-    table = re.search(r"(?m)^\| (?:exit code|退出码) \|.*\n\|[-|]+\n((?:\|.*\n)+)", text)
+def test_the_chinese_table_has_every_code() -> None:
+    """The Chinese table of exit codes has one row for each code, in order; the English one is made from the list."""
+    text = (PACKAGE.parent / "docs" / "zh" / "operate.md").read_text()
+    table = re.search(r"(?m)^\| 退出码 \|.*\n\|[-|]+\n((?:\|.*\n)+)", text)
     assert table is not None
     assert [int(row.split("|")[1]) for row in table[1].splitlines()] == CONTRACT
 

@@ -92,7 +92,7 @@ def test_outcomes_are_counted() -> None:
     assert value(found, "configvault_verifications_total", result="failure") == 1
     assert value(found, "configvault_health_checks_total", check="agent", result="failure") == 2
     assert value(found, "configvault_rollouts_total", result="failure") == 2
-    assert value(found, "configvault_rollback_duration_seconds_count") == 8
+    assert value(found, "configvault_rollback_duration_seconds_count") == 6
     assert value(found, "configvault_settled_to_recorded_seconds_sum") == 0.02
     assert value(found, "configvault_changes_seen_total") == 3
     assert value(found, "configvault_notifications_total", event="rejected", result="failed") == 1

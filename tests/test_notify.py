@@ -18,7 +18,6 @@ from configvault.core import language
 from configvault.core.outcome import (
     CommandOutcome,
     DeployEnd,
-    DeployOutcome,
     Outcome,
     ProbationOutcome,
     Recording,
@@ -76,7 +75,6 @@ def test_every_outcome_is_called_something() -> None:
     }
     assert {type(outcome) for outcome, _ in NAMED} >= set(CALLED) - {
         CommandOutcome,
-        DeployOutcome,
         ProbationOutcome,
     }
     assert {

@@ -1,6 +1,6 @@
-"""What a process ends with. The errors, the commands, `--help`, the manual page and both READMEs follow this list.
+"""What a process ends with. The errors, the commands, `--help`, the manual page and the reference follow this list.
 
-To add one: a row here, its place in the table of README.md and README.zh-CN.md, and in the help of `cli/parser.py`.
+To add one: a row here, its place in the table of docs/zh/operate.md, and in the help of `cli/parser.py`.
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ class Exit(enum.IntEnum):
     REJECTED = 3, "rejected", "rejected by validation"
     REFERENCE = 4, "no such reference", "unknown or ambiguous reference"
     BUSY = 5, "busy", "busy: another process holds the lock, or a rollback is pending"
-    DEGRADED = 6, "degraded", "degraded: done, but something needs attention"
-    UNHEALTHY = 7, "reload or health check failed", "restored, but the reload or a health check failed"
+    DEGRADED = 6, "degraded", "degraded: done, but for example a replica is behind"
+    UNHEALTHY = (
+        7,
+        "reload or health check failed",
+        "restored, but the reload or a health check failed; test: a required check failed",
+    )
     UNDONE = 8, "undone", "undone automatically"
     DAMAGED = 9, "vault damaged", "the vault is damaged"
     NO_VAULT = 10, "no vault", "no vault"

@@ -20,13 +20,15 @@ Nobody else opens them. A reader needs no lock; a writer holds the vault's, exce
     allowed-signers whose signatures count, for git
     outcomes        what commands did, for the daemon to log and count (vault/outcomes.py); bounded
     source.json     what the source offers, and what of it was deployed, refused or is held (usecases/pull.py)
-    source-asked    how asking the source went, and when
+    source-asked.json how asking the source went, and when
     source.lock     who pulls from it
     replica-*       what is known of each replica (usecases/replicate.py)
     store-*         what is known of each replica that is an object store (replica/store/)
     drill           where a drill recovers to; a folder (usecases/drill.py)
+    drill.lock      who drills
     incoming-*      what is fetched from a store, before it is checked; a folder (replica/store/)
-    outgoing-*      the bundle that is sent to a store; compared-* what a drill compares; folders as well
+    outgoing-*      the bundle that is sent to a store; a folder
+    compared-*      what a drill compares; a folder
 """
 
 from __future__ import annotations

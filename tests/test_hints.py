@@ -17,6 +17,7 @@ from configvault.core.errors import UsageError
 from configvault.core.hints import in_place
 
 PACKAGE = Path(__file__).parent.parent / "configvault"
+ALERTS = PACKAGE.parent / "deploy" / "prometheus" / "alerts.yaml"
 NAMES = "|".join(sorted({name for one in COMMANDS for name in (one.name, *one.aliases)}, key=len, reverse=True))
 # A command ends where words go on; what it names stands for something that the site has.
 COMMAND = re.compile(rf"configvault (?:{NAMES})\b(?:(?:'[^']*'|\"[^\"]*\"|[^,;`'\"]))*")
@@ -55,9 +56,18 @@ def texts() -> Iterator[tuple[str, str]]:
                 yield from [] if id(node) in documented | inner else [(file.name, node.value)]
 
 
+def remedies() -> Iterator[tuple[str, str]]:
+    """Yield what alerts advise, as where nothing says how configvault is called."""
+    for found in re.findall(r"\{\{ end -\}\}\s+(.*)", ALERTS.read_text()):
+        yield (
+            ALERTS.name,
+            found.replace("{{ $command }}", "configvault").replace("{{ $service }}", "configvault"),
+        )
+
+
 def commands() -> Iterator[str]:
     """Yield each command that a text names, with something in the place of what it leaves open."""
-    for _, text in texts():
+    for _, text in (*texts(), *remedies()):
         for found in COMMAND.findall(text):
             command = re.split(
                 r"(?: or | and |: | says | needs | replaces | is | to | undoes | comes |\n|\. |\.$|\)|\\)",
@@ -101,6 +111,8 @@ def test_there_are_many() -> None:
     assert {"configvault confirm", "configvault rejected show latest", "configvault unit install --now"} <= set(
         ALL
     )
+    assert len(list(remedies())) == 21
+    assert "configvault verify --replica --restore-test" in ALL
 
 
 @pytest.mark.parametrize("command", ALL)
@@ -117,7 +129,10 @@ def test_a_hint_can_be_pasted(command: str, used: Place) -> None:
             assert ending.code == 0  # noqa: PT017
         return
     done = used.process(*words)
-    assert done.code != 2 or "no reference is given" in done.err, done
+    # An alert on the service's requests fires where its log is configured.
+    assert done.code != 2 or "no reference is given" in done.err or "service_log.path is not set" in done.err, (
+        done
+    )
     assert "unexpected" not in done.err, done
 
 

@@ -57,7 +57,7 @@ class Shown(Browser):
         self._worker = worker
         self._hear = hear
         self.gatherer = Gatherer()
-        self.counted: Metrics = Metrics(configvault.__version__, self._figures)
+        self.counted: Metrics = Metrics(configvault.__version__, self._figures, self.in_place)
 
     def _figures(self) -> Any:
         with self.looking() as site:

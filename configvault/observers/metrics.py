@@ -56,12 +56,15 @@ OTHERS = "(others)"
 class Metrics:
     """An observer that counts, and what a scraper is answered."""
 
-    def __init__(self, version: str, figures: Callable[[], Figures]) -> None:
-        """Start at zero; `figures` is called at each scrape and must not take long."""
+    def __init__(self, version: str, figures: Callable[[], Figures], whole: Callable[[str], str] = str) -> None:
+        """Start at zero; `figures` is called at each scrape and must not take long.
+
+        `whole` adds to a command what it needs to be pasted; alerts take it from there.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._define()
-        self.registry.register(_Gauges(version, figures))
+        self.registry.register(_Gauges(version, figures, whole))
 
     def _define(self) -> None:
         registry = self.registry
@@ -334,8 +337,12 @@ ROWS: dict[type, Callable[..., None]] = {
 class _Gauges(Collector):
     """The figures of the moment, as metrics; what is not known has no sample."""
 
-    def __init__(self, version: str, figures: Callable[[], Figures]) -> None:
-        self._version = version
+    def __init__(self, version: str, figures: Callable[[], Figures], whole: Callable[[str], str]) -> None:
+        self._about = {
+            "version": version,
+            "command": whole("configvault status").removesuffix(" status"),
+            "service": whole("systemctl status configvault").removeprefix("systemctl status "),
+        }
         self._figures = figures
 
     def describe(self) -> Iterable[Metric]:
@@ -343,7 +350,7 @@ class _Gauges(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        yield InfoMetricFamily("configvault_build", "The running program.", {"version": self._version})
+        yield InfoMetricFamily("configvault_build", "The running program, and how it is called.", self._about)
         figures = self._figures()
         for name, help_, value in _simple(figures):
             family = GaugeMetricFamily(name, help_)

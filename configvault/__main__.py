@@ -20,7 +20,8 @@ def main() -> int:
     from configvault.cli.main import run
 
     code = run()
-    if threading.active_count() == 1:
+    # Nobody waits for a daemon thread.
+    if all(one.daemon for one in threading.enumerate() if one is not threading.main_thread()):
         _end(code)
     return code
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from io import BufferedReader
 from itertools import islice
 
 from configvault.core import gitformat, metadata, times
@@ -28,6 +29,8 @@ from configvault.vault.stage import Stage
 
 # So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
+# So many pieces are taken as git finds them where it has to search: who wants two of a path need not wait for fifty.
+_EARLY_PIECES = 16
 _SNAPSHOT = pattern(TAGS + lostrefs.SNAPSHOT)
 IDENTITY = "configvault <configvault@localhost>"
 
@@ -129,15 +132,18 @@ class Vault:
         argv = ["log", "--first-parent", messages.LOG_FORMAT, tip, *args]
         child = self.git.spawn(*argv)
         assert child.stdin is not None
-        assert child.stdout is not None
+        assert isinstance(child.stdout, BufferedReader)
         child.stdin.close()
-        rest, size = b"", _FIRST_PIECE
+        rest, size, early = b"", _FIRST_PIECE, _EARLY_PIECES if args else 0
         try:
-            while piece := child.stdout.read(size):
+            while piece := (child.stdout.read1 if early else child.stdout.read)(size):
                 whole, end, rest = (rest + piece).rpartition(messages.END)
                 if end:
                     yield whole + end
-                size = min(2 * size, _LARGEST_PIECE)
+                if early:
+                    early -= 1
+                else:
+                    size = min(2 * size, _LARGEST_PIECE)
             failed = child.wait()
         finally:
             child.kill()

@@ -10,7 +10,7 @@ from configvault.cli.context import Context, inside
 from configvault.core.errors import UnknownReferenceError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from configvault.usecases.history import Listed
     from configvault.usecases.site import Site
@@ -79,18 +79,19 @@ def show(context: Context, found: Iterable[Listed]) -> None:
                 ]
             }
         )
-    elif not context.output.long_table(COLUMNS, (_row(one) for one in found), context.environ):
+    elif not context.output.long_table(COLUMNS, _rows(found), context.environ):
         context.output.line("no snapshots")
 
 
-def _row(one: Listed) -> tuple[str, ...]:
+def _rows(found: Iterable[Listed]) -> Iterator[tuple[str, ...]]:
     from configvault.cli import words
     from configvault.core.model import Snapshot
 
-    said, why = "rejected", None
-    if isinstance(one, Snapshot):
-        said = words.flags(one)
-        # What was said with -m: at once, or added where the daemon had recorded first.
-        why = one.reason or (one.annotations[-1] if one.annotations else None)
-    what = f'{one.subject} ("{why}")' if why else one.subject
-    return (one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, what)
+    for one in found:
+        said, why = "rejected", None
+        if isinstance(one, Snapshot):
+            said = words.flags(one)
+            # What was said with -m: at once, or added where the daemon had recorded first.
+            why = one.reason or (one.annotations[-1] if one.annotations else None)
+        what = f'{one.subject} ("{why}")' if why else one.subject
+        yield one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, what

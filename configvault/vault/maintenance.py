@@ -36,7 +36,7 @@ def init(vault: Vault) -> None:
 
 
 def check(vault: Vault) -> None:
-    """Prove every object and ref with `git fsck --strict`.
+    """Prove every object and ref with `git fsck --strict`. Costs a reading of the whole vault.
 
     Raises:
         IntegrityError: it names what is damaged.
@@ -54,7 +54,10 @@ def check(vault: Vault) -> None:
 
 
 def forget(vault: Vault) -> None:
-    """Remove every ref, all of them or none: what was fetched into a new vault turned out to be nothing to keep."""
+    """Remove every ref, all of them or none: what was fetched into a new vault turned out to be nothing to keep.
+
+    Costs one process, and a line for each ref.
+    """
     lines = [f"delete {name}\n" for name in vault.refs.below("refs/")]
     vault.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
 
@@ -78,7 +81,7 @@ def release(vault: Vault) -> None:
 
 
 def counts(vault: Vault) -> tuple[int, int]:
-    """Return about how many loose objects there are, and how many packs. As git does, from one of 256 folders."""
+    """Return about how many loose objects there are, and how many packs. Costs two folders: as git does, one of 256 is counted."""
     objects = os.path.join(vault.path, "objects")
     loose = _names(os.path.join(objects, "17"))
     packs = [name for name in _names(os.path.join(objects, "pack")) if name.endswith(".pack")]
@@ -86,19 +89,28 @@ def counts(vault: Vault) -> tuple[int, int]:
 
 
 def pack_refs(vault: Vault) -> None:
-    """Put all loose refs into `packed-refs`, which git has on disk before it removes the first of them."""
+    """Put all loose refs into `packed-refs`, which git has on disk before it removes the first of them.
+
+    Costs one process that writes `packed-refs` anew, and a sync of the file system.
+    """
     vault.git.run(["pack-refs", "--all"])
     durable.sync_file_system(vault.path)
 
 
 def bytes_beside(vault: Vault, commits: Iterable[str], main: str | None) -> int:
-    """Return how many bytes on disk are there for `commits` alone, and not for the history of the commit `main`."""
+    """Return how many bytes on disk are there for `commits` alone, and not for the history of the commit `main`.
+
+    Costs one process that walks over both.
+    """
     but = ["--not", main] if main is not None else []
     return int(vault.git.run(["rev-list", "--disk-usage", "--objects", *commits, *but]))
 
 
 def free(vault: Vault) -> None:
-    """Remove loose objects to which nothing leads any more; the caller holds the lock and has finished what was begun."""
+    """Remove loose objects to which nothing leads any more; the caller holds the lock and has finished what was begun.
+
+    Costs one process that walks over all of history.
+    """
     vault.git.run(["prune", "--expire", "now"])
 
 
@@ -110,7 +122,10 @@ def _names(folder: str) -> list[str]:
 
 
 def pack(vault: Vault, *, all_into_one: bool = False) -> None:
-    """Put loose objects and refs into packs; what no ref leads to is dropped after two weeks."""
+    """Put loose objects and refs into packs; what no ref leads to is dropped after two weeks.
+
+    Costs five processes: what is loose is written once more, and a walk over all of history finds what no ref leads to.
+    """
     how = ["-A", f"--unpack-unreachable={_UNREACHABLE}"] if all_into_one else []
     vault.git.run(["repack", *how, "-d", "-q", "-l"])
     vault.git.run(["prune-packed", "-q"])

@@ -55,7 +55,7 @@ class Objects:
     # --- reading
 
     def read(self, id_: str) -> bytes:
-        """Return the body of an object.
+        """Return the body of an object. Costs its file, or one question to a git that stays.
 
         Raises:
             IntegrityError: it is missing, damaged, or not what its id says.
@@ -63,7 +63,7 @@ class Objects:
         return b"".join(self.chunks(id_))
 
     def size(self, id_: str) -> int:
-        """Return the size of an object's body in bytes; raises like `read`."""
+        """Return the size of an object's body in bytes; raises like `read`. Costs the beginning of its file, or one question to git."""
         try:
             with open(self._path(id_), "rb") as file:
                 return self._header(id_, zlib.decompressobj(), file)[1]
@@ -173,7 +173,10 @@ class Objects:
     # --- writing
 
     def write(self, objects: Collection[NewObject]) -> None:
-        """Put `objects` on disk, contents before the names that lead to them."""
+        """Put `objects` on disk, contents before the names that lead to them.
+
+        Costs a sync for each and for each of their folders; many go into one pack, with one process.
+        """
         if len(objects) > LOOSE_AT_MOST:
             self._write_pack(objects)
         else:

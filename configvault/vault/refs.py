@@ -37,6 +37,8 @@ class Refs:
     def read(self, name: str) -> str | None:
         """Return the id that the ref `name` points at, None if there is no such ref.
 
+        Costs a file, or a search by halving in `packed-refs`.
+
         Raises:
             IntegrityError: the ref's file holds anything else; to take it for no ref would begin history anew.
         """
@@ -64,7 +66,7 @@ class Refs:
         return dict(sorted(found.items()))
 
     def names(self, prefix: str) -> set[str]:
-        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref."""
+        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref. Costs all these names."""
         found = {name.removeprefix(prefix) for name in self._loose(prefix)}
         with self._packed() as packed:
             found.update(name.removeprefix(prefix) for name, _ in packed.below(prefix))
@@ -158,7 +160,7 @@ class Refs:
         return digest.hexdigest()
 
     def damaged(self) -> Iterator[str]:
-        """Yield the files of loose refs that hold anything else than an id."""
+        """Yield the files of loose refs that hold anything else than an id. Costs a file for each loose ref."""
         for name in list(self._loose("refs/")):
             try:
                 self.read(name)
@@ -198,6 +200,8 @@ class Refs:
     def write(self, name: str, id_: str, old: str | None = None) -> None:
         """Point the ref `name` at `id_`, provided that it points at `old` (None: is not there, or anything).
 
+        Costs a file and two syncs.
+
         Raises:
             BusyError: another git holds the ref, or moved it meanwhile.
         """
@@ -223,7 +227,7 @@ class Refs:
         durable.sync_folder(os.path.dirname(path))
 
     def settle(self, name: str) -> None:
-        """Put on disk that the ref `name` is there: whoever wrote it may have been killed before that."""
+        """Put on disk that the ref `name` is there: whoever wrote it may have been killed before that. Costs two syncs."""
         folder = os.path.dirname(os.path.join(self._path, name))
         # Git removes folders that hold no loose ref any more.
         while not os.path.isdir(folder):

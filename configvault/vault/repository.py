@@ -174,12 +174,12 @@ class Vault:
                 yield snapshot
 
     def latest(self) -> Snapshot | None:
-        """Return the newest snapshot, None in an empty vault."""
+        """Return the newest snapshot, None in an empty vault. Costs a ref, a commit and the marks."""
         commit = self.tip()
         return self.at(commit) if commit else None
 
     def tip(self) -> str | None:
-        """Return the commit of the newest snapshot, None in an empty vault.
+        """Return the commit of the newest snapshot, None in an empty vault. Costs one ref.
 
         Raises:
             IntegrityError: there should be one.
@@ -205,7 +205,7 @@ class Vault:
             raise IntegrityError(f"refs of the vault {self.path} are lost: {lost}", REBUILD)
 
     def note_refs(self, main: str, tagged: int, *, sync: bool = False) -> None:
-        """Note the commit of main, and how many tags there are more, or fewer."""
+        """Note the commit of main, and how many tags there are more, or fewer. Costs one small file."""
         known = statefiles.TIP.read(self.state)
         if known is None or known.main is None:
             self.recount_refs()
@@ -214,7 +214,7 @@ class Vault:
             replace(statefiles.TIP, sync=sync).write(self.state, now)
 
     def at(self, commit: str) -> Snapshot:
-        """Return the snapshot that `commit` records.
+        """Return the snapshot that `commit` records. Costs an object, and the marks of its month where they are not known yet.
 
         Raises:
             IntegrityError: the commit is not one of this program's, or damaged.
@@ -227,12 +227,15 @@ class Vault:
         raise IntegrityError(f"commit {commit} on main is not a snapshot", "configvault verify")
 
     def named(self, id_: str) -> Snapshot | None:
-        """Return the snapshot with exactly this id, None if its tag is not there."""
+        """Return the snapshot with exactly this id, None if its tag is not there. Costs a ref, and what `at` does."""
         commit = self.refs.read(TAGS + id_)
         return self.at(commit) if commit else None
 
     def following(self, commit: str) -> Snapshot | None:
-        """Return the snapshot that was recorded on top of `commit`, None if there is none any more."""
+        """Return the snapshot that was recorded on top of `commit`, None if there is none any more.
+
+        Costs two commits, a search in `packed-refs`, and the names of the loose tags.
+        """
         name = TAGS + self.at(commit).id
         while (following := self.refs.following(TAGS, name.removeprefix(TAGS))) is not None:
             name, child = following
@@ -243,7 +246,7 @@ class Vault:
         return found if found is not None and found.parent == commit else None
 
     def has_tag(self, snapshot: Snapshot) -> bool:
-        """Return whether what was recorded is a snapshot still: it was not pruned."""
+        """Return whether what was recorded is a snapshot still: it was not pruned. Costs two refs."""
         return self.refs.read(TAGS + snapshot.id) == snapshot.commit or self.refs.read(MAIN) == snapshot.commit
 
     def commits(self, beginning: str) -> list[Snapshot]:
@@ -273,11 +276,11 @@ class Vault:
         return trees.load(self.objects, commit_tree, base, most)
 
     def state_at(self, commit: str) -> Folder:
-        """Return the state that a commit of this vault records, a snapshot or not."""
+        """Return the state that a commit of this vault records, a snapshot or not. Costs its trees, a blob for its metadata."""
         return self.tree(_first_line(self.objects.read(commit)).removeprefix("tree "))
 
     def parent_of(self, commit: str) -> str | None:
-        """Return the first parent of a commit, None for the first snapshot and where history was cut off."""
+        """Return the first parent of a commit, None for the first snapshot and where history was cut off. Costs one object."""
         if commit in shallow.read(self.path):
             return None
         for line in self.objects.read(commit).split(b"\n\n", 1)[0].decode().split("\n"):
@@ -286,7 +289,7 @@ class Vault:
         return None
 
     def has_content(self, entry: Entry) -> bool:
-        """Return whether the bytes of a captured entry are in the vault."""
+        """Return whether the bytes of a captured entry are in the vault. Costs a look for the object's name."""
         return self.objects.has(entry.blob)
 
     def record(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
@@ -295,6 +298,8 @@ class Vault:
 
     def prepare(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
         """Put the commit of a snapshot on disk without letting any ref lead to it yet.
+
+        Costs the blobs that changed, the trees of the folders on the way to them, and a sync for each of these and their folders.
 
         Args:
             state: what was captured and validated.
@@ -311,7 +316,10 @@ class Vault:
         return self.at(self._commit(state, before, stage, tip, note, id_))
 
     def publish(self, snapshot: Snapshot) -> Snapshot:
-        """Make a prepared snapshot the newest; repeating it does no harm, and puts on disk what was not."""
+        """Make a prepared snapshot the newest; repeating it does no harm, and puts on disk what was not.
+
+        Costs two refs with two syncs each, and one small file.
+        """
         if self.refs.read(MAIN) == snapshot.commit:
             self.refs.settle(MAIN)
         else:
@@ -325,7 +333,10 @@ class Vault:
         return snapshot
 
     def drop_tags(self, snapshots: Iterable[Snapshot]) -> None:
-        """Make `snapshots` snapshots no more: all of them or none; their commits stay in the history."""
+        """Make `snapshots` snapshots no more: all of them or none; their commits stay in the history.
+
+        Costs one process, which writes `packed-refs` anew.
+        """
         lines = [f"delete {TAGS}{snapshot.id} {snapshot.commit}\n" for snapshot in snapshots]
         if lines:
             # First, and on disk: what was taken away by us is not lost.
@@ -335,7 +346,7 @@ class Vault:
     def reject(
         self, state: Folder, before: Folder | None, stage: Stage | None, note: Note, findings: Iterable[Finding]
     ) -> RejectedState:
-        """Keep a refused `state` with its `findings`, once while nothing else was refused since."""
+        """Keep a refused `state` with its `findings`, once while nothing else was refused since. Costs what `record` does."""
         tree = metadata.snapshot_tree(state).id
         kept = self.rejected(1)
         if kept and kept[0].tree == tree:
@@ -359,7 +370,7 @@ class Vault:
             yield from messages.rejected(as_log(commit, self.objects.read(commit)))
 
     def rejected_at(self, commit: str) -> RejectedState:
-        """Return the refused state that `commit` records; raises like `at`."""
+        """Return the refused state that `commit` records; raises like `at`. Costs one object."""
         for state in messages.rejected(as_log(commit, self.objects.read(commit))):
             return state
         raise IntegrityError(f"commit {commit} is not a rejected state", "configvault verify")
@@ -421,7 +432,7 @@ class Vault:
     # --- marks
 
     def marks(self) -> marks_of.Marks:
-        """Return what is said about snapshots."""
+        """Return what is said about snapshots. Costs a ref; after a new mark also three objects, and a text for each month that is asked for."""
         commit = self.refs.read(marks_of.REF)
         return marks_of.Marks() if commit is None else self._marks_of(commit)
 
@@ -461,6 +472,8 @@ class Vault:
     def repair(self, *, ended_well: bool = True) -> list[str]:
         """Set right what a killed writer left, holding the lock; return what was done, in words.
 
+        Costs a few refs and the names of the loose ones where the last holder ended well; else also a sync of the file system, and what `recount_refs` does.
+
         Args:
             ended_well: whether the last holder of the lock let go of it as it should. One that did not may have been
                 killed between a change and its sync: then everything is synced before anything builds on it.
@@ -490,7 +503,10 @@ class Vault:
         return done
 
     def recount_refs(self) -> None:
-        """Note what refs there are, counted: somebody else has set some, or was killed before it could note it."""
+        """Note what refs there are, counted: somebody else has set some, or was killed before it could note it.
+
+        Costs a pass over `packed-refs`.
+        """
         now = statefiles.Tip(self.refs.read(MAIN), lostrefs.tags(self.refs))
         statefiles.TIP.write(self.state, now)
 

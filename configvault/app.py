@@ -478,7 +478,7 @@ def replica_hosts(
     one = replace(one, timeout=max(one.timeout, reading.timeout_s))
     if not is_store(url):
         if reading.identity or reading.until:
-            raise UsageError("--identity and --until are for object stores", "leave them out")
+            raise UsageError("--identity and --until are for object stores", "omit them")
         return dict(replica.find(one, names, Git(None, environ)))
     from configvault.core.replicas import is_host
     from configvault.replica import store
@@ -513,7 +513,7 @@ def stores(
         ConfigvaultError: it is no store, or cannot be asked.
     """
     if not is_store(url):
-        raise UsageError(f"{url} is no object store", "name s3://, gs://, az:// or file+bundle:///PATH")
+        raise UsageError(f"{url} is not an object store", "use s3://, gs://, az:// or file+bundle:///PATH")
     return replica_hosts(url, names, settings, environ, Reading(credentials=credentials))  # type: ignore[return-value]
 
 

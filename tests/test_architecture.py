@@ -34,7 +34,8 @@ LAYERS: dict[str, set[str]] = {
     "validators": {"core", "disk", "calls"},
     "coze": {"core", "calls", "validators"},
     "service": {"core", "calls"},
-    "host": {"core", "disk", "calls"},
+    # What the unit grants depends on the kind of reload.
+    "host": {"core", "disk", "calls", "service"},
     "observers": {"core", "calls"},
     # What comes in several kinds (validators, service, observers, replica) is a protocol on the site.
     "usecases": {"core", "disk", "root", "vault", "candidate"},

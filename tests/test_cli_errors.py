@@ -155,7 +155,7 @@ def test_configuration(place: Place, line: str, words: tuple[str, ...]) -> None:
 def test_several_faults_at_once(place: Place) -> None:
     """All faults are reported in one go, each on a line of its own."""
     place.config.write_text(f"root: {place.root}\nvault: relative\nwatch: {{quiet: x}}\nnonsense: 1\n")
-    done = fails(place.run("list"), 78, "vault", "watch.quiet", "nonsense", "3 faults")
+    done = fails(place.run("list"), 78, "vault", "watch.quiet", "nonsense", "3 errors")
     assert len(done.err.splitlines()) == 5
     assert len(json.loads(place.run("list", "--json").err)["error"]["faults"]) == 3
 
@@ -637,7 +637,7 @@ def test_a_command_says_whom_it_could_not_notify(place: Place) -> None:
         done = place.run(*argv)
         assert done.code == 0
         [warning] = done.said("warning")
-        assert warning == "warning: notify[0] was not told of 'rolled_back': 'false' exited with code 1"
+        assert warning == "warning: notify[0] was not notified of 'rolled_back': 'false' exited with code 1"
 
 
 def test_interrupted(place: Place) -> None:

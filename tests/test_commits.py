@@ -133,7 +133,7 @@ def test_without_gitpython(tmp_path: Path) -> None:
     [
         (None, "git is not installed or not on PATH"),
         ("echo git version 1.8.3", "git 1.8.3 is too old, 2.30 or later is needed"),
-        ("echo hello", "what is called git on PATH says 'hello', no version"),
+        ("echo hello", "the program git on PATH prints 'hello' instead of a version"),
         ("exit 3", "git version failed with status 3"),
     ],
     ids=["none", "old", "another", "broken"],

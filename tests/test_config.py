@@ -221,7 +221,7 @@ reload:
         ("reload: {method: BREW}", "reload.method: 'BREW' is not usable: use one of GET, POST"),
         ("reload: {expect: {status: 99}}", "reload.expect.status: '99' is not usable: it must be 100 or more"),
         ("reload: {expect: {status: [200, 600]}}", "reload.expect.status[1]: '600' is not usable: it must be 599"),
-        ("reload: {expect: {json: 'a ==='}}", "reload.expect.json: 'a ===' is not usable: it is no JMESPath"),
+        ("reload: {expect: {json: 'a ==='}}", "reload.expect.json: 'a ===' is not usable: it is not a JMESPath expression"),
         ("health: [{name: a}]", "health[0]: must have exactly one of url, command, steps and log"),
         ("health: [{name: a, url: 'http://h', command: [x]}]", "health[0]: must have exactly one of url, command, steps and log"),
         ("health: [{name: a, command: [x], expect: {status: 201}}]", "health[0]: method, headers, body, save and expect belong to a url"),

@@ -86,8 +86,8 @@ def test_a_mounted_configmap_is_exported_as_what_it_shows() -> None:
         ({"a": Link("nowhere")}, "'a' leads nowhere"),
         ({"a": Link("/etc/passwd")}, "leads out of the root"),
         ({"d/a": Link("../../x"), "x": "1"}, "leads out of the root"),
-        ({"a": Link("b"), "b": Link("a")}, "in a circle"),
-        ({"d/up": Link("..")}, "in a circle"),
+        ({"a": Link("b"), "b": Link("a")}, "a loop"),
+        ({"d/up": Link("..")}, "a loop"),
         ({"big": b"x" * (configmap.MOST_BYTES + 1)}, "at most 1048576 bytes, these are 1048577"),
         ({"bad\udcff": "x"}, "is no UTF-8"),
     ],
@@ -200,4 +200,4 @@ def test_an_empty_directory_is_warned_of(tmp_path: Path) -> None:
     """An object without any file, which applied would take all plugins away, does not pass unnoticed."""
     (tmp_path / "empty").mkdir()
     done = Place(tmp_path).run("export", f"{tmp_path}/empty", "--format", "configmap")
-    assert (done.code, "holds no files" in done.err) == (0, True), done
+    assert (done.code, "contains no files" in done.err) == (0, True), done

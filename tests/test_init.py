@@ -133,7 +133,7 @@ def test_a_checkout_is_found_by_its_root(checkout: Checkout) -> None:
     for root in (checkout.folder, checkout.root):
         done = checkout.does("init", "--root", str(root), "--vault", str(checkout.vault), cwd=Path("/"))
         assert done.code == 0, done
-        assert "guessed that its page is at localhost:8888: docker/.env does not say" in done.out
+        assert "guessed that its page is at localhost:8888, because docker/.env does not set it" in done.out
         assert config.load(checkout.config, {}).root == str(checkout.root)
         checkout.config.unlink()
     done = checkout.does("init", "--json", "--root", str(checkout.root), "--vault", str(checkout.vault))

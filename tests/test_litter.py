@@ -78,7 +78,7 @@ def test_a_document_that_is_ignored(tmp_path: Path) -> None:
     found = place.run("check", str(place.root), "--json").json["findings"]
     reported = [one for one in found if one["rule"] == "document-missing"]
     assert len(reported) == 1
-    assert "watch.ignore leaves it out" in reported[0]["message"]
+    assert "watch.ignore excludes it" in reported[0]["message"]
     assert "does not exist" not in reported[0]["message"]
     assert "watch.ignore" in reported[0]["hint"]
 

@@ -213,7 +213,7 @@ def test_a_failing_command_is_visible() -> None:
     notifier = Notifier([NotifySettings(command=("false",), on=EVENTS)], about(), heard)
     notifier(REJECTED)
     assert heard.wait(1) == [("rejected", "failed")]
-    assert notifier.troubles == ("notify[0] was not told of 'rejected': 'false' exited with code 1",)
+    assert notifier.troubles == ("notify[0] was not notified of 'rejected': 'false' exited with code 1",)
     notifier.close()
 
 

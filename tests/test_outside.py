@@ -164,7 +164,7 @@ def test_a_notification_that_failed_is_reported_at_once(tmp_path: Path) -> None:
             (place.root / "a.yaml").write_text("a: [\n")
             said = daemon.wait("daemon.degraded", reason="notify")["message"]
             assert re.search(
-                r"notify\[0\] was not told of '(rejected|degraded)': 127.0.0.1:[0-9]+ answered 403", said
+                r"notify\[0\] was not notified of '(rejected|degraded)': 127.0.0.1:[0-9]+ answered 403", said
             )
             [shown] = json.loads(place.command("status", "--json"))["degraded"]
             assert "answered 403" in shown

@@ -75,7 +75,7 @@ def test_https_goes_through_a_tunnel_and_no_secret_is_reported() -> None:
     )
     assert "can4ry" not in str(caught.value) + repr(caught.value)
     for proxy in ("socks5://h", "garbage::", "http://h:port", "http://[h"):
-        with pytest.raises(CallError, match="no http:// one"):
+        with pytest.raises(CallError, match="not an http:// proxy"):
             ask(Request("http://h/", proxies=proxies.of({"http_proxy": proxy})))
 
 

@@ -264,7 +264,7 @@ def test_a_server_that_takes_no_cut_history(tmp_path: Path) -> None:
         ran = host.run("replicate", "--json")
         assert (ran.code, ran.json["replicas"][0]["reason"]) == (6, "shallow")
         said = host.run("status").out
-        assert "may not begin without them" in said
+        assert "does not accept a history without them" in said
         assert "hint: git config receive.shallowUpdate true, in that repository" in said
         git(repository, "config", "receive.shallowUpdate", "true")
         host.ok("replicate")

@@ -80,7 +80,7 @@ def test_finished_and_logged(place: Place) -> None:
     assert (examined.code, left["health"]) == (1, "problem")
     assert look(place.root) == torn
     recoveries = [one for one in heard_by(place) if isinstance(one, RecoveryOutcome)]
-    assert "finished what was interrupted: Roll back to" in recoveries[-1].words
+    assert "finished an interrupted operation: Roll back to" in recoveries[-1].words
     assert recoveries[-1].rollback is not None
     assert recoveries[-1].rollback.outcome is RollbackEnd.ROLLED_BACK
     assert sorted(os.listdir(place.root)) == ["a.yaml", "b"]
@@ -168,7 +168,7 @@ def test_damaged_head_is_made_again(place: Place, head: bytes | None) -> None:
     done = place.run("list")
     assert (done.code, done.said("hint")) == (
         9,
-        [f"hint: configvault -c {place.config} snapshot, which makes HEAD again"],
+        [f"hint: configvault -c {place.config} snapshot, which recreates HEAD"],
     )
     assert place.run("rollback", "latest").code == 0
     assert path.read_bytes() == b"ref: refs/heads/main\n"

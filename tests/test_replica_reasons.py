@@ -23,11 +23,11 @@ def address(*, token: bool = False) -> Address:
 
 CASES = [
     ("remote: error: File big.bin is 120.00 MB; this exceeds GitHub's file size limit of 100.00 MB\n ! [remote rejected] main -> main (pre-receive hook declined)\nerror: failed to push some refs",
-     Why.REFUSED, ("nothing that large", "120.00 MB", "pre-receive hook declined")),
+     Why.REFUSED, ("anything that large", "120.00 MB", "pre-receive hook declined")),
     ("remote: fatal: pack exceeds maximum allowed size (1.00 MiB)\nerror: remote unpack failed: index-pack abnormal exit",
-     Why.REFUSED, ("nothing that large", "pack exceeds maximum allowed size")),
-    ("remote: Your account has exceeded its storage quota.\nfatal: unable to access", Why.FULL, ("no room", "storage quota")),
-    ("error: remote unpack failed: unable to create temporary object directory: No space left on device", Why.FULL, ("no room", "No space left")),
+     Why.REFUSED, ("anything that large", "pack exceeds maximum allowed size")),
+    ("remote: Your account has exceeded its storage quota.\nfatal: unable to access", Why.FULL, ("no free space", "storage quota")),
+    ("error: remote unpack failed: unable to create temporary object directory: No space left on device", Why.FULL, ("no free space", "No space left")),
     ("remote: GitLab: You are not allowed to push code to protected branches on this project.\n ! [remote rejected] main -> main (pre-receive hook declined)",
      Why.REFUSED, ("protected branches", "pre-receive hook declined")),
     ("remote: hello, this is the team's server\nremote: commits must be signed: rejected\n ! [remote rejected] main -> main (hook declined)",
@@ -59,7 +59,7 @@ def test_a_refused_token_is_not_a_missing_one(said: str) -> None:
     given, missing = reason(said, address(token=True)), reason(said, address())
     assert given.why is missing.why is Why.LOGIN
     assert "refused the login that was given" in given.words
-    assert "not given" in missing.words
+    assert "none is configured" in missing.words
     assert TOKEN not in given.words
 
 

@@ -515,7 +515,7 @@ def test_an_empty_replica_takes_nothing_away(tmp_path: Path) -> None:
     for one in (host, fresh):
         ran = one.run("recover", "--from", str(empty), "--host", "web-1")
         assert ran.code == 4
-        assert "holds no host 'web-1'" in ran.err
+        assert "contains no host 'web-1'" in ran.err
     assert (look(host.root), refs(host.vault)) == (before, history)
     assert (fresh.root / "precious.yaml").read_text() == "x: 2\n"
     assert not fresh.vault.exists()

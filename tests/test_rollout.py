@@ -76,7 +76,7 @@ def test_the_time_is_for_all_of_it(tmp_path: Path) -> None:
     place = Place(tmp_path / "p", f"rollout: {said}\n")
     place.init({"a": "1"})
     done = place.run("rollout", "previous", "--json")
-    waited = re.search(r"'sleep' did not end within ([0-9.]+)s", done.json["error"])
+    waited = re.search(r"'sleep' did not finish within ([0-9.]+)s", done.json["error"])
     assert (done.code, waited is not None) == (1, True), done
     assert waited is not None
     assert float(waited[1]) < 1

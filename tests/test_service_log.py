@@ -289,7 +289,7 @@ def test_a_file_that_nobody_here_unpacks_is_no_empty_log(tmp_path: Path) -> None
         path.write_bytes(magic + bytes(100))
         done = place.run("report", "--service-log", str(path))
         assert (done.code, done.out) == (1, "")
-        assert f"is packed by {tool}, which is not read here" in done.err
+        assert f"is packed by {tool}, which is not supported" in done.err
         pipe = f"hint: {tool} -dc '{path}' | configvault -c {place.config} report --service-log -"
         assert pipe in done.err, done.err
         (tmp_path / "log.1").write_bytes(path.read_bytes())

@@ -240,7 +240,7 @@ def test_another_host_is_not_taken_for_this_one(host: Host, tmp_path: Path) -> N
     """The only host in a store is recovered where another one is configured only if it is asked for."""
     new = Host(tmp_path / "new", "web-2", replicas=[replica(tmp_path)])
     ran = new.run("recover")
-    assert (ran.code, "which host? the replica holds: web-1" in ran.err) == (4, True), ran.err
+    assert (ran.code, "which host? the replica contains: web-1" in ran.err) == (4, True), ran.err
     assert new.ok("recover", "--host", "web-1", "--from", f"file+bundle://{tmp_path}/store/")["host"] == "web-1"
 
 

@@ -50,7 +50,7 @@ def test_closed_standard_streams(place: Place, words: str, streams: str) -> None
     (place.root / "c").write_text("3\n")
     done = shell(place, words, streams)
     assert done.returncode == (2 if "no-such" in words else 0), done
-    assert "fault of configvault" not in done.stderr
+    assert "bug in configvault" not in done.stderr
     if words.startswith("snapshot"):
         assert len(place.ok("list")["snapshots"]) == 3
     assert place.run("verify").code == 0
@@ -107,7 +107,7 @@ def test_little_memory(place: Place, kilobytes: int) -> None:
     done = shell(place, "snapshot", "", f"ulimit -v {kilobytes};")
     if done.returncode in (0, 3):
         pytest.skip("this memory is enough here")
-    assert "fault of configvault" not in done.stderr, done.stderr
+    assert "bug in configvault" not in done.stderr, done.stderr
     assert "memory" in done.stderr.lower()
 
 

@@ -245,4 +245,4 @@ def test_what_is_no_collection_is_refused(tmp_path: Path, text: str) -> None:
     place = Place(tmp_path)
     (tmp_path / "x.json").write_text(text)
     done = place.run("config", "import-postman", str(tmp_path / "x.json"))
-    assert (done.code, "no Postman collection" in done.err) == (1, True)
+    assert (done.code, "not a Postman collection" in done.err) == (1, True)

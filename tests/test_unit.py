@@ -13,6 +13,7 @@ from configvault import config
 from configvault.core.errors import UsageError
 from configvault.core.hints import in_place, unit_name
 from configvault.host import places, unit
+from configvault.service.reload import KINDS, kind
 
 PROGRAM = "/opt/configvault/bin/configvault"
 
@@ -24,10 +25,14 @@ def place(tmp_path: Path) -> Place:
 
 
 def lines(
-    tmp_path: Path, more: str = "", root: str = "/srv/plugins", vault: str = "/var/lib/configvault"
+    tmp_path: Path,
+    more: str = "",
+    root: str = "/srv/plugins",
+    vault: str = "/var/lib/configvault",
+    reload: str = "kind: none",
 ) -> list[str]:
     """Return what the drop-in for a configuration says, without its comments."""
-    text = f"root: {root}\nvault: {vault}\nreload: {{kind: none}}\n{more}"
+    text = f"root: {root}\nvault: {vault}\nreload: {{{reload}}}\n{more}"
     file = tmp_path / "config.yaml"
     file.write_text(text)
     settings = config.parse(text.replace("/run/credentials/configvault.service", str(tmp_path)), file, {})
@@ -64,8 +69,8 @@ def test_a_home_stays_hidden_but_for_the_root(tmp_path: Path) -> None:
 def test_the_network_is_as_far_as_the_configuration_reaches(tmp_path: Path) -> None:
     """Loopback needs nothing, an address gets just that one, a name any: it is looked up, and may change."""
 
-    def allowed(more: str) -> list[str]:
-        return [line for line in lines(tmp_path, more) if line.startswith("IPAddressAllow=")]
+    def allowed(more: str, reload: str = "kind: none") -> list[str]:
+        return [line for line in lines(tmp_path, more, reload=reload) if line.startswith("IPAddressAllow=")]
 
     assert allowed("health: [{name: a, url: 'http://127.0.0.1:1/'}, {name: b, url: 'http://localhost/'}]") == []
     assert allowed("notify: [{url: 'https://10.1.2.3/x', on: failed}]") == ["IPAddressAllow=10.1.2.3"]
@@ -78,6 +83,11 @@ def test_the_network_is_as_far_as_the_configuration_reaches(tmp_path: Path) -> N
         "health: [{name: a, steps: [{url: 'http://10.1.2.3/', save: {b: c}}, {url: 'http://10.1.2.4/{b}'}]}]"
     )
     assert allowed(steps) == ["IPAddressAllow=10.1.2.3", "IPAddressAllow=10.1.2.4"]
+    # `reload.url` is granted for the kinds that use it, and for no other.
+    for name, keys in KINDS.items():
+        needs = "".join(f", {key}: [sleep]" for key in keys)
+        granted = ["IPAddressAllow=10.1.2.3"] if kind.find(name).uses_url else []
+        assert allowed("", f"kind: {name}, url: 'http://10.1.2.3/'{needs}") == granted
     # Whoever scrapes comes from anywhere.
     assert allowed("http: {metrics: '0.0.0.0:9461'}") == ["IPAddressAllow=any"]
 
@@ -101,7 +111,7 @@ def test_the_service_is_named_by_its_configuration() -> None:
     assert unit.name_of(None, "/srv/web.yaml") == "configvault.service"
     assert unit.name_of("@web", "/srv/x.yaml") == unit.name_of("web", "") == "configvault@web.service"
     assert unit.config_of("@web") == "/etc/configvault/web.yaml"
-    with pytest.raises(UsageError, match="cannot name a service"):
+    with pytest.raises(UsageError, match="not a valid name of a service"):
         unit.name_of("../web", "")
 
 

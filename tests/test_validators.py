@@ -260,10 +260,15 @@ def test_failing_pass_becomes_a_finding(caplog: pytest.LogCaptureFixture) -> Non
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("nowhere.yaml", "dangles"), ("/etc/hostname", "leaves"), ("../../x", "leaves"), ("tides.yaml", "circle")],
+    [
+        ("nowhere.yaml", "dangling"),
+        ("/etc/hostname", "outside"),
+        ("../../x", "outside"),
+        ("tides.yaml", "loop"),
+    ],
 )
 def test_links(target: str, said: str) -> None:
-    """A link that dangles, leaves the directory or turns in a circle is refused, once."""
+    """A link that dangles, points outside the directory or turns in a circle is refused, once."""
     found = only(validate({**GOOD, TIDES_PATH: Link(target)}), "link")
     assert found.path == TIDES_PATH
     assert said in found.message

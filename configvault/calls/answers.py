@@ -51,8 +51,8 @@ def _json_shortcoming(answer: Answer, expression: str, what: str, fill: Fill) ->
     except NoJsonError as error:
         return f"{what}, {error}"
     except ValueError:
-        return f"{what}, of which expect.json cannot be worked out: {expression!r}"
-    return None if found else f"{what}, of which expect.json is {_named(found)}: {expression!r}"
+        return f"{what}, for which expect.json cannot be evaluated: {expression!r}"
+    return None if found else f"{what}, for which expect.json is {_named(found)}: {expression!r}"
 
 
 class NoJsonError(Exception):
@@ -137,4 +137,4 @@ def text(answer: Answer) -> str:
 
 
 def _cut(answer: Answer) -> str:
-    return " (of a larger answer the first MiB was read)" if answer.cut else ""
+    return " (only the first MiB of the answer was read)" if answer.cut else ""

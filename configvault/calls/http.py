@@ -101,10 +101,10 @@ def _redirected(request: Request, answer: Answer, location: str) -> Request:
         same = _peer(here) == _peer(there) or _upgraded(here, there)
         elsewhere = _peer(there)
     except ValueError:
-        raise CallError(f"{answer.peer} redirected to what is no URL", answer.status) from None
+        raise CallError(f"{answer.peer} redirected to an invalid URL", answer.status) from None
     if there.scheme not in ("http", "https") or not same or (here.scheme, there.scheme) == ("https", "http"):
         message = f"{answer.peer} answered {answer.status}, a redirect to {there.scheme}://{elsewhere}"
-        raise CallError(f"{message}, which is not followed to another place", answer.status)
+        raise CallError(f"{message}, which is not followed to another server", answer.status)
     if answer.status in (301, 302) and request.method not in ("GET", "HEAD"):
         message = (
             f"{answer.peer} answered {answer.status}, a redirect that would turn {request.method} into GET"
@@ -153,9 +153,9 @@ class _Exchange(threading.Thread):
         except (HTTPError, OSError) as error:
             self.error = _reason(error)
         except ValueError:
-            self.error = "sent what is no HTTP answer"
+            self.error = "sent an invalid HTTP answer"
         except Exception as error:  # the boundary of this thread: http.client raises types of its own
-            self.error = f"broke the exchange off ({type(error).__name__})"
+            self.error = f"aborted the exchange ({type(error).__name__})"
         finally:
             self.done.set()
             self.close()
@@ -222,7 +222,9 @@ def _exchange(request: Request, deadline: float, stop: threading.Event | None) -
         except ValueError:
             through = None
         if through is None:
-            raise CallError(f"{peer} is behind a proxy that is no http:// one: set http_proxy or no_proxy")
+            raise CallError(
+                f"{peer} is behind a proxy that is not an http:// proxy: set http_proxy or no_proxy"
+            )
         peer = f"{peer}, asked through the proxy {through},"
     with _importing:
         import urllib3.connection  # noqa: F401 - for the thread below
@@ -233,9 +235,9 @@ def _exchange(request: Request, deadline: float, stop: threading.Event | None) -
         if stopped or time.monotonic() >= deadline:
             exchange.close()
             reason = (
-                "was not waited for: stopping"
+                "was abandoned, because configvault is stopping"
                 if stopped
-                else f"gave no complete answer within {request.timeout:g}s"
+                else f"sent no complete answer within {request.timeout:g}s"
             )
             raise CallError(f"{peer} {reason}")
     if exchange.answer is None:
@@ -314,13 +316,13 @@ def _reasons(tls: type, urllib3: object) -> list[tuple[type, Callable[[BaseExcep
         (
             tls,
             lambda e: (
-                f"could not be trusted: {getattr(e, 'verify_message', '') or getattr(e, 'reason', 'TLS')}"
+                f"has a certificate that cannot be trusted: {getattr(e, 'verify_message', '') or getattr(e, 'reason', 'TLS')}"
             ),
         ),
         (ConnectionRefusedError, lambda _: "refused the connection"),
-        (named("ConnectTimeoutError"), lambda _: "could not be connected to in time"),
-        (TimeoutError, lambda _: "gave no complete answer in time"),
-        (named("DecodeError"), lambda _: "sent a body that does not unpack"),
+        (named("ConnectTimeoutError"), lambda _: "did not accept the connection in time"),
+        (TimeoutError, lambda _: "sent no complete answer in time"),
+        (named("DecodeError"), lambda _: "sent a body that cannot be decompressed"),
         (ConnectionError, lambda _: "closed the connection without a complete answer"),
         (OSError, lambda e: f"cannot be reached: {_strerror(e)}"),
     ]

@@ -68,7 +68,7 @@ def run(
     """Run `argv` in `/`, in a session of its own, with nothing (or `stdin`) to read.
 
     Raises:
-        CallError: it could not be started, or did not end within `timeout` seconds or before `stop`; then it and
+        CallError: it could not be started, or did not finish within `timeout` seconds or before `stop`; then it and
             what it started in its process group are killed.
     """
     import subprocess
@@ -95,9 +95,9 @@ def run(
         return Ran(repr(argv[0]), process.wait(), _printable(output))
     except TimeoutError:
         reason = (
-            "was killed: stopping"
+            "was killed, because configvault is stopping"
             if stop and stop.is_set()
-            else f"did not end within {timeout:g}s and was killed"
+            else f"did not finish within {timeout:g}s and was killed"
         )
         raise CallError(f"{argv[0]!r} {reason}") from None
     finally:

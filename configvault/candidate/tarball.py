@@ -177,7 +177,7 @@ class _Bounded:
             raise HostileError(
                 f"{self._where} unpacks to more than {self._most} bytes, or has a header of more than "
                 f"{_MOST_AT_ONCE}: it is not deployed",
-                "deploy less at once",
+                "deploy fewer files at once",
             )
         data = self._file.read(size)
         self._left -= len(data)

@@ -62,7 +62,7 @@ class Tree:
         shown = name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…"
         return HostileError(
             f"{self.where} holds {shown!r}, which {why}: it is not deployed",
-            "take it out of the candidate, then deploy again",
+            "remove it from the candidate, then deploy again",
         )
 
     def check_size(self, name: str, size: int) -> None:
@@ -78,7 +78,7 @@ class Tree:
         if self._bytes > self._limits.bytes:
             raise HostileError(
                 f"{self.where} holds more than {self._limits.bytes} bytes in all: it is not deployed",
-                "deploy less at once: --path takes single files",
+                "deploy fewer files at once: --path takes single files",
             )
 
     def add(self, name: str, parts: list[str], entry: Entry) -> None:

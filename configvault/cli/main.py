@@ -94,7 +94,7 @@ def _of_the_system(error: OSError | MemoryError) -> ConfigvaultError:
         said = (error.strerror or str(error)).lower()
         return ConfigvaultError(
             f"cannot write to standard output: {said}",
-            "give it a place with room; what was done shows in: configvault status",
+            "write to a place with free space; see what was done with: configvault status",
         )
     return reasons.explain(error)
 

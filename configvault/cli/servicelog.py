@@ -48,7 +48,7 @@ def show(context: Context, args: argparse.Namespace) -> int:
         site, paths, dict(named.fields) if named else {}, slow_s * 1000, args.since, progress
     )
     for path in found.read.damaged:
-        context.say_warning(f"{path} is cut off or damaged: only the requests before that point are counted")
+        context.say_warning(f"{path} is truncated or damaged: only the requests before that point are counted")
     if context.json:
         context.emit(document(found))
     else:

@@ -251,7 +251,7 @@ def jmespath(text: str) -> str:
     try:
         compile_(text.replace("{plugins}", "`[]`"))
     except JMESPathError as error:
-        raise ValueError("it is no JMESPath, use one such as status == 'ok'") from error
+        raise ValueError("it is not a JMESPath expression, use one such as status == 'ok'") from error
     return text
 
 
@@ -274,7 +274,7 @@ def host(text: str) -> str:
 def header_name(text: str) -> str:
     """Return an HTTP field name (RFC 9110, 5.6.2)."""
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", text):
-        raise ValueError("it is no HTTP header name")
+        raise ValueError("it is not an HTTP header name")
     return text
 
 

@@ -27,7 +27,7 @@ _RELOAD = """
 #  url: http://localhost:8080/admin/reload-plugins
 #  headers: {Authorization: "Bearer ${file:/run/credentials/configvault.service/reload-token}"}
 
-# What must hold afterwards for a snapshot to count as good.
+# Checks that must pass afterwards before a snapshot counts as good.
 #health:
 #  - name: service answers
 #    url: http://localhost:8080/health
@@ -59,7 +59,9 @@ def _quoted(path: str) -> str:
     try:
         path.encode()
     except UnicodeEncodeError as error:
-        raise ConfigError(f"path {path!r} is not UTF-8", "name it through a link with a UTF-8 name") from error
+        raise ConfigError(
+            f"path {path!r} is not UTF-8", "refer to it through a symlink with a UTF-8 name"
+        ) from error
     return json.dumps(path.replace("${", "$${"), ensure_ascii=False)
 
 

@@ -105,5 +105,5 @@ def unusable(path: str | Path, faults: tuple[str, ...]) -> ConfigError:
     """Return the error that carries `faults`; with a single one it is the message itself."""
     if len(faults) == 1:
         return ConfigError(faults[0], "correct the line, then: configvault config validate", faults)
-    message = f"configuration {path} has {len(faults)} faults"
+    message = f"configuration {path} has {len(faults)} errors"
     return ConfigError(message, "correct the lines, then: configvault config validate", faults)

@@ -169,13 +169,13 @@ class _Walk:
             path = shown + name
             if any("\udc80" <= char <= "\udcff" for char in path):
                 raise ConfigvaultError(
-                    f"{path!r} is no UTF-8, and a ConfigMap knows no other names", "rename it"
+                    f"{path!r} is no UTF-8, and a ConfigMap allows no other names", "rename it"
                 )
             found, place = self._at((*at, name), path, 0)
             if isinstance(found, Entry):
                 yield path, found
             elif any(found is one for one in above):
-                raise ConfigvaultError(f"the link {path!r} leads in a circle", "remove it")
+                raise ConfigvaultError(f"the link {path!r} is part of a loop", "remove it")
             else:
                 yield from self.files(place, f"{path}/", (*above, found))
 
@@ -205,5 +205,5 @@ class _Walk:
         if target.startswith("/"):
             raise ConfigvaultError(f"the link {path!r} leads out of the root", "replace it by a file")
         if links >= _MOST_LINKS:
-            raise ConfigvaultError(f"the link {path!r} leads in a circle", "remove it")
+            raise ConfigvaultError(f"the link {path!r} is part of a loop", "remove it")
         return self._at((*place, *target.split("/"), *rest), path, links + 1)

@@ -111,6 +111,6 @@ class InternalError(ConfigvaultError):
         frames = reversed(traceback.extract_tb(raised.__traceback__))
         came = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in frames] or ["nowhere"]
         super().__init__(
-            f"unexpected {type(raised).__name__} at {came[0]}, this is a fault of configvault",
-            f"report it, and that it came by {', '.join(came[:6])}",
+            f"unexpected {type(raised).__name__} at {came[0]}, this is a bug in configvault",
+            f"report it together with this trace: {', '.join(came[:6])}",
         )

@@ -94,7 +94,7 @@ def decode(body: bytes) -> Metadata:
     owner = _exception({key: defaults[key] for key in ("uid", "gid") if key in defaults})[1:]
     empty = document.get("empty_folders", [])
     if not (isinstance(empty, list) and all(isinstance(path, str) for path in empty)):
-        raise ValueError(f"{METADATA_NAME} names an empty folder by something else than text")
+        raise ValueError(f"{METADATA_NAME} has an empty folder whose name is not text")
     return Metadata(
         root=own,
         modes={sort: _mode(defaults[sort]) if sort in defaults else mode for sort, mode in PLAIN_MODES.items()},
@@ -108,7 +108,7 @@ def decode(body: bytes) -> Metadata:
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError(f"{what} of {METADATA_NAME} is no mapping")
+        raise ValueError(f"{what} of {METADATA_NAME} is not a mapping")
     return value
 
 
@@ -121,14 +121,14 @@ def _exception(row: Any) -> tuple[int | None, int | None, int | None]:
 def _mode(text: Any) -> int:
     mode = int(text, 8) if isinstance(text, str) else -1
     if not 0 <= mode <= 0o7777:
-        raise ValueError(f"{METADATA_NAME} says the mode {text!r}")
+        raise ValueError(f"{METADATA_NAME} contains the invalid mode {text!r}")
     return mode
 
 
 def _owner(id_: Any) -> int | None:
     # The last number is what chown(2) takes for "leave it".
     if id_ is not None and not (type(id_) is int and 0 <= id_ < 0xFFFFFFFF):
-        raise ValueError(f"{METADATA_NAME} says the owner {id_!r}")
+        raise ValueError(f"{METADATA_NAME} contains the invalid owner {id_!r}")
     return id_
 
 

@@ -232,7 +232,7 @@ def _vault(value: object) -> str:
 def _bundle(found: Mapping[str, Any]) -> Bundle:
     bundle = Bundle(_text(found["name"]), _count(found["size"]), _text(found["sha256"]))
     if not bundle.name.startswith(BUNDLES) or not _BUNDLE.fullmatch(bundle.name.removeprefix(BUNDLES)):
-        raise ValueError("it names something else than a bundle")
+        raise ValueError("it names something that is not a bundle")
     if not _SHA256.fullmatch(bundle.sha256):
         raise ValueError("it has no SHA-256 of its bundle")
     return bundle

@@ -26,7 +26,7 @@ def ids(plugins: tuple[Plugin, ...]) -> Iterator[Violation]:
             if tool.id in tool_ids:
                 first = tool_ids[tool.id]
                 message = (
-                    f"{plugin.label}: tool_id {tool.id} is already taken in line {first}; the tool is dropped"
+                    f"{plugin.label}: tool_id {tool.id} is already used in line {first}; the tool is dropped"
                 )
                 yield violation("duplicate-tool-id", tool.id_at, message, "give it an id of its own")
             else:
@@ -42,7 +42,7 @@ def _plugin_id(plugin: Plugin, plugin_ids: dict[int, int], tool_ids: dict[int, i
         yield violation("duplicate-plugin-id", plugin.id_at, message, hint)
     if plugin.id in plugin_ids:
         message = (
-            f"plugin_id {plugin.id} is already taken in line {plugin_ids[plugin.id]}; the plugin is dropped"
+            f"plugin_id {plugin.id} is already used in line {plugin_ids[plugin.id]}; the plugin is dropped"
         )
         yield violation("duplicate-plugin-id", plugin.id_at, message, hint)
     else:

@@ -67,12 +67,12 @@ def _links(run: Run) -> None:
 
 def _lost_link(lost: Lost) -> Violation:
     what = {
-        "missing": "dangles: nothing is there",
-        IGNORED: "leads to what watch.ignore leaves out, and so is in no snapshot",
-        "outside": "leaves the directory",
-        "loop": "leads in a circle",
+        "missing": "is dangling: its target does not exist",
+        IGNORED: "points to something that watch.ignore excludes, so no snapshot contains it",
+        "outside": "points outside the directory",
+        "loop": "is part of a loop",
     }
-    hint = "put the file itself in the place of the link"
+    hint = "replace the link with the file itself"
     return Violation("link", None, None, f"the symlink {what[lost.reason]}", hint)
 
 
@@ -87,7 +87,7 @@ def _required(run: Run, path: str) -> Found | None:
     message, hint = f"{path} {what}; the service refuses to start", _RESTORE
     if isinstance(found, Lost) and found.reason == IGNORED:
         message, hint = (
-            f"{path} is there, but watch.ignore leaves it out: no snapshot would hold it",
+            f"{path} exists, but watch.ignore excludes it: no snapshot would contain it",
             _NOT_IGNORED,
         )
     run.report.add(path, [Violation("file-missing", None, None, message, hint)])
@@ -165,13 +165,13 @@ def _no_document(run: Run, plugin: meta.Plugin, place: Found | Lost) -> Iterator
     elif ".." in name.split("/"):
         rule = "document-outside"
         what, hint = (
-            f"openapi_doc_file {quote_reference(name)} leaves the directory",
+            f"openapi_doc_file {quote_reference(name)} points outside the directory",
             "put the document into pluginproduct/",
         )
     elif isinstance(run.state.tree.find(document_path(name)), Entry):
         return
     elif isinstance(place, Lost) and place.reason == IGNORED:
-        what = f"openapi_doc_file {quote_reference(name)} is there, but watch.ignore leaves it out: no snapshot would hold it"
+        what = f"openapi_doc_file {quote_reference(name)} exists, but watch.ignore excludes it: no snapshot would contain it"
         yield violation(rule, plugin.document_at, f"{plugin.label}: {what}", _NOT_IGNORED)
         return
     else:

@@ -143,7 +143,7 @@ def _entries(root: Sequence, meta: Meta) -> None:
         elif is_null(item) and len(found) < MOST_OF_ONE_FILE:
             found.append(
                 violation(
-                    "null-entry", item, "an empty entry in the list: the service panics", "take the `-` out"
+                    "null-entry", item, "an empty entry in the list: the service panics", "remove the `-`"
                 )
             )
     decoded = {id(item) for item in _decoded(root)}
@@ -215,7 +215,7 @@ def _entry(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
 def _identity(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     version = string(entry.get("version"))
     if version is not None and not semver.is_valid(version):
-        what = f"version {quote_value(version)} is none" if version else "version is missing"
+        what = f"version {quote_value(version)} is not a valid version" if version else "version is missing"
         yield violation(
             "plugin-version",
             _value_at(entry, "version"),
@@ -310,19 +310,19 @@ def _null_tools(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
                 "null-entry",
                 tool,
                 f"{plugin.label}: an empty item in tools: the service panics",
-                "take the `-` out",
+                "remove the `-`",
             )
 
 
 def _tools(entry: Mapping, plugin: Plugin) -> Iterator[Violation]:
     tools = entry.get("tools")
     if is_null(tools) or (type(tools) is Sequence and not tools.items):
-        message = f"{plugin.label} has no tools: it vanishes without a word in the log"
+        message = f"{plugin.label} has no tools: it disappears, and nothing is logged"
         yield violation("no-tools", at(entry.key("tools")), message, "give it a tool, or say deprecated: true")
     elif type(tools) is Sequence:
         live = [tool for tool in tools.items if not (type(tool) is Mapping and boolean(tool.get("deprecated")))]
         if not live:
-            message = f"{plugin.label}: all its tools are deprecated: it vanishes without a word in the log"
+            message = f"{plugin.label}: all its tools are deprecated: it disappears, and nothing is logged"
             yield violation(
                 "tools-deprecated", at(entry.key("tools")), message, "say deprecated: true for the whole entry"
             )

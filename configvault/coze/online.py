@@ -227,7 +227,7 @@ def _operation(
     method = verb.upper()
     target = Target(plugin, url.rstrip("/") + path, f"{method} {path}", method)
     if method not in methods:
-        return replace(target, unasked=f"{method} is not asked without --methods {verb}")
+        return replace(target, unasked=f"{method} is not called without --methods {verb}")
     try:
         sample = maker.sample(path, item, operation)
     except SampleError as error:
@@ -281,9 +281,9 @@ def _refused(url: str, allow_private: bool, *, resolve: bool) -> tuple[str, bool
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
-        return "is no URL", False
+        return "is not a URL", False
     if parts.scheme not in ("http", "https") or not host or "{" in url:
-        return "is no http or https URL", False
+        return "is not an http or https URL", False
     if not resolve and not _is_address(host):
         return None
     try:
@@ -291,7 +291,7 @@ def _refused(url: str, allow_private: bool, *, resolve: bool) -> tuple[str, bool
     except (OSError, UnicodeError):
         return f"{host}:{port} is a name that does not resolve", False
     if not allow_private and not all(_public(str(address[4][0])) for address in found):
-        return f"{host}:{port} is a private address, not asked without permission", True
+        return f"{host}:{port} is a private address, not called without permission", True
     return None
 
 

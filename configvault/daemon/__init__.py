@@ -150,7 +150,7 @@ def _only_one(site: Site) -> Iterator[None]:
         except OSError as error:
             raise ConfigvaultError(
                 f"cannot write to the vault {site.vault.path}: {error.strerror}",
-                "run it as the vault's owner, and see that its file system may be written",
+                "run it as the vault's owner, and make sure that its file system is mounted read-write",
             ) from error
         yield
 
@@ -334,7 +334,9 @@ class _Daemon:
         except ConfigvaultError as error:
             faults = "; ".join((error.message, *getattr(error, "faults", ())))
             self._site.notify(
-                FailureOutcome("configure", error.kind, f"{faults}; the old one stays", error.hint)
+                FailureOutcome(
+                    "configure", error.kind, f"{faults}; the old configuration stays in effect", error.hint
+                )
             )
             self._standing.configured(faults)
             self._systemd.ready(self._status())
@@ -367,7 +369,7 @@ class _Daemon:
         self._source.close()
         thread.join(STOP_S)
         if thread.is_alive():
-            self._notify(Phase.STOPPED, "what was in hand is abandoned; the next start carries on")
+            self._notify(Phase.STOPPED, "unfinished work is abandoned; the next start continues it")
             sys.stderr.flush()
             # Its thread cannot be ended; whatever it was at, a killed process does no harm.
             os._exit(0)

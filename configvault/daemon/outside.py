@@ -84,7 +84,7 @@ class Shown(Browser):
         if not self._site.root.exists():
             reasons.append(f"there is no root {self._site.root.path}")
         if state.watching == "no":
-            reasons.append("changes are not watched for")
+            reasons.append("changes are not being watched")
         if not os.access(self._site.vault.state, os.W_OK | os.X_OK):
             reasons.append(f"the vault {self._site.vault.path} cannot be written")
         return [

@@ -76,9 +76,9 @@ class Reactions:
         """Return whether `tree` must not be replaced, and say so under that reason."""
         restores = daemonstate.schedule(self.site.vault).restores
         if any(one.tree == tree for one in restores):
-            message = "a state that was replaced before has come back: it is reported and stays"
+            message = "a state that was already replaced has come back: it is reported and not replaced again"
         elif sum(one.at > self.site.now() - IN for one in restores) >= MOST_RESTORES:
-            message = f"there were {MOST_RESTORES} automatic restores within an hour: no more for now"
+            message = f"there were {MOST_RESTORES} automatic restores within an hour: no further ones for now"
         else:
             return False
         self._standing.degrade(reason, message, "configvault rejected list, configvault list")

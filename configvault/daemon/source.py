@@ -81,7 +81,7 @@ class Poller:
         else:
             self._standing.clear(HELD)
         if outcome.drift is not None and outcome.held is None:
-            message = f"the root is not what was deployed from the source ({outcome.drift})"
+            message = f"the root differs from what was deployed from the source ({outcome.drift})"
             self._standing.degrade(
                 DRIFTED, message, "configvault pull --force, or commit the change to the source"
             )

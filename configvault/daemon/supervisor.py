@@ -119,9 +119,9 @@ class Supervisor:
     def _mounts_changed(self) -> None:
         sight = self._worker.sight
         if sight.mode == EVENTS and not sight.watcher.is_current:
-            self._inbox.put(Lost(Watching.LOST, "the root is another one since a mount came or went"))
+            self._inbox.put(Lost(Watching.LOST, "a mount or unmount replaced the root"))
         elif sight.mode == EVENTS and mounts.shared(os.path.realpath(sight.watcher.path)):
-            self._inbox.put(Lost(Watching.LOST, "a file system was mounted that others write to"))
+            self._inbox.put(Lost(Watching.LOST, "a file system was mounted that other hosts can change"))
         elif (
             sight.mode == POLLING and sight.may_pass and not mounts.shared(os.path.realpath(sight.watcher.path))
         ):

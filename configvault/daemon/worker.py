@@ -234,7 +234,7 @@ class Worker:
             self._standing.clear(RESTORING)
             return
         message = f"nothing can be restored: {root}: {error.strerror}"
-        remedy = "let this user write in the root"
+        remedy = "give this user permission to write in the root"
         if error.errno == errno.EROFS:
             remedy = "remount it for writing"
         if error.errno == errno.EROFS and "NOTIFY_SOCKET" in self._site.environ:

@@ -23,16 +23,16 @@ _HINTS = {
     errno.ENFILE: "raise the limit of open files of this host: sysctl -w fs.file-max=N",
     errno.ENAMETOOLONG: f"shorten that name, or the path above it, {_NOT_YET}",
     errno.ETXTBSY: f"stop the program that runs from that file, {_NOT_YET}",
-    errno.ELOOP: "look for symbolic links that lead in a circle there",
+    errno.ELOOP: "look for a loop of symbolic links there",
     errno.ENOTDIR: "part of that path is not a directory: move it away",
     errno.EISDIR: "there is a directory where a file is expected: move it away",
-    errno.EBUSY: f"it is a mount point or in use: umount it, or end what uses it (fuser -v), {_NOT_YET}",
+    errno.EBUSY: f"it is a mount point or in use: umount it, or stop what uses it (fuser -v), {_NOT_YET}",
     errno.EIO: "the disk reports an error: look at dmesg",
     errno.ESTALE: f"the network file system has lost that place: mount it again, {_NOT_YET}",
     errno.EFBIG: "raise the largest size of a file: ulimit -f, or LimitFSIZE= of the service",
     errno.ENOMEM: "give more memory: ulimit -v, or MemoryMax= of the service",
     errno.EAGAIN: "raise the limit of processes: ulimit -u, or TasksMax= of the service",
-    errno.ENOTSUP: "that file system cannot do it: put vault and root on another one",
+    errno.ENOTSUP: "that file system does not support it: put vault and root on another one",
 }  # fmt: skip
 # Source: ioctl_iflags(2).
 _GETFLAGS = 0x80086601
@@ -71,8 +71,8 @@ def _permission(name: str | None) -> str:
     if held is not None:
         return f"it is immutable or append-only: chattr -ia {shlex.quote(held)}"
     if os.geteuid() == 0:
-        return "look at its mode, its attributes (lsattr) and what protects it; root itself may not"
-    return "run it as a user who may, e.g. with sudo"
+        return "check its mode, its attributes (lsattr) and security modules such as SELinux: even root is not permitted"
+    return "run it as a user with permission, for example with sudo"
 
 
 def _fixed(path: str) -> str | None:

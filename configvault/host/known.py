@@ -57,7 +57,7 @@ def propose(asked: str | None, here: str) -> Proposal:
         return _coze(found[0])
     if os.path.isdir(DEFAULT_ROOT):
         return _recognised(DEFAULT_ROOT)
-    raise UsageError("which directory is to be protected?", "configvault init --root DIR")
+    raise UsageError("which directory should be protected?", "configvault init --root DIR")
 
 
 def _upward(path: str) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _coze(checkout: str) -> Proposal:
     address, said = _page(checkout)
     docker = ["docker", "compose", "-f", compose]
     lines = [
-        "# Coze Studio's server reads its plugins when it starts, and then no more: it is restarted.",
+        "# Coze Studio's server reads its plugins only when it starts, so it is restarted.",
         "reload:",
         "  kind: command",
         f"  command: {_list([*docker, 'restart', 'coze-server'])}",
@@ -134,7 +134,7 @@ def _coze(checkout: str) -> Proposal:
         "    within: 2m",
         "    timeout: 20s",
     ]
-    guesses = [] if said else [f"that its page is at {address}: docker/.env does not say"]
+    guesses = [] if said else [f"that its page is at {address}, because docker/.env does not set it"]
     return Proposal(
         _plugins(checkout), f"the plugins of the Coze Studio checkout {checkout}", tuple(lines), tuple(guesses)
     )
@@ -192,13 +192,13 @@ def _recognised(root: str) -> Proposal:
 
 _FORK = ("that the service loads its plugins on POST http://localhost:8080/admin/reload-plugins",)
 _GENERIC = (
-    "# generic: YAML, JSON and TOML parse, and nothing vanishes wholesale.",
+    "# generic: YAML, JSON and TOML files must parse, and most of the files must not disappear at once.",
     "validate:",
     "  profile: generic",
 )
 _NO_RELOAD = (
     "",
-    "# Nothing is told that something was restored. Name what makes your service load it.",
+    "# The service is not told that files were restored. Set the command that makes it load them.",
     "reload:",
     "  kind: none",
     "  #kind: command",

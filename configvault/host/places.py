@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from configvault.core.frozen import frozen
 from configvault.core.sandbox import HIDDEN, covered, is_hidden
 from configvault.core.settings import Allowed, Settings
+from configvault.service.reload import kind
 
 # To grant one of these would grant what belongs to everybody.
 _SHARED = frozenset(
@@ -154,7 +155,7 @@ def _hosts(settings: Settings) -> tuple[str, ...]:
     hosts = []
     for allowed, value in _values(settings):
         if allowed.form in ("url", "url-template", "git-url", "replica-url", "source-url"):
-            if value != settings.reload.url or settings.reload.kind == "http":
+            if value != settings.reload.url or kind.find(settings.reload.kind).uses_url:
                 hosts.append(_host(value))
         elif allowed.form in ("listen", "address") and value != "off" and not value.startswith("unix:"):
             hosts.append(value.rpartition(":")[0].strip("[]"))

@@ -24,7 +24,7 @@ def require_systemd() -> None:
         ConfigvaultError: it says which.
     """
     if not os.path.isdir("/run/systemd/system"):
-        raise ConfigvaultError("systemd does not run on this host", "configvault run")
+        raise ConfigvaultError("systemd is not running on this host", "configvault run")
     if os.geteuid() != 0:
         raise ConfigvaultError("only root may install a service", "sudo configvault unit install")
 

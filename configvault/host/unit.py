@@ -54,7 +54,7 @@ def name_of(asked: str | None, config_path: str) -> str:
         return f"{hints.unit_name(config_path)}.service"
     instance = asked.removeprefix("configvault@").removesuffix(".service").removeprefix("@")
     if not re.fullmatch(_NAME, instance):
-        raise UsageError(f"{asked!r} cannot name a service", "configvault unit install @web")
+        raise UsageError(f"{asked!r} is not a valid name of a service", "configvault unit install @web")
     return f"configvault@{instance}.service"
 
 
@@ -132,7 +132,7 @@ def _service(settings: Settings, config_path: str, name: str, needs: Places) -> 
     yield f"Environment={_word(f'CONFIGVAULT_CONFIG={os.path.abspath(config_path)}')}"
     yield ""
     if needs.whole:
-        yield f"# The folder around the root {settings.root}, so that the root can be replaced as a whole."
+        yield f"# The parent folder of the root {settings.root}, so that the root can be replaced as a whole."
     else:
         yield "# The root itself, since the folder around it is not for this alone. Where somebody replaces the root as a"
         yield f"# whole, the daemon does not see the new one until: systemctl restart {name.removesuffix('.service')}"
@@ -140,7 +140,7 @@ def _service(settings: Settings, config_path: str, name: str, needs: Places) -> 
     yield from (f"ReadWritePaths={_path(path)}" for path in needs.writable)
     if needs.bound or needs.readable:
         yield ""
-        yield "# Home folders and /tmp stay hidden, but for these."
+        yield "# Home folders and /tmp stay hidden, except for these."
         yield "ProtectHome=tmpfs"
         yield from (f"BindPaths={_bound(path)}" for path in needs.bound)
         yield from (f"BindReadOnlyPaths={_bound(path)}" for path in needs.readable)
@@ -174,7 +174,7 @@ def _path(path: str) -> str:
         ConfigvaultError: it holds what no unit file can say.
     """
     if not path.isprintable():
-        raise ConfigvaultError(f"a unit file cannot name {path!r}", "give the directory another name")
+        raise ConfigvaultError(f"a unit file cannot contain the path {path!r}", "rename the directory")
     return _word(path)
 
 

@@ -36,7 +36,7 @@ def refusal(format_: str, answer: bytes) -> str | None:
     try:
         code = json.loads(answer).get(key, 0)
     except (ValueError, AttributeError, RecursionError):
-        return "answered what is no JSON object"
+        return "did not answer with a JSON object"
     return None if code == 0 else f"answered {key} {code!r}"[:80]
 
 

@@ -69,10 +69,10 @@ class Metrics:
     def _define(self) -> None:
         registry = self.registry
         self._changes = Counter(
-            "configvault_changes_seen", "Events of the file system that led to a look.", registry=registry
+            "configvault_changes_seen", "File system events that led to a scan.", registry=registry
         )
         self._recordings = Counter(
-            "configvault_recordings", "Looks at live by how they ended.", ["outcome"], registry=registry
+            "configvault_recordings", "Scans of live, by outcome.", ["outcome"], registry=registry
         )
         self._rejections = Counter(
             "configvault_rejections",
@@ -82,15 +82,15 @@ class Metrics:
         )
         self._settle = Histogram(
             "configvault_settled_to_recorded_seconds",
-            "From the moment a change had settled until it was on disk.",
+            "Time from the end of a change until it was on disk.",
             buckets=_SETTLE_BUCKETS,
             registry=registry,
         )
         self._rollbacks = Counter(
-            "configvault_rollbacks", "Rollbacks by how they ended.", ["outcome"], registry=registry
+            "configvault_rollbacks", "Rollbacks, by outcome.", ["outcome"], registry=registry
         )
         self._deployments = Counter(
-            "configvault_deployments", "Deployments by how they ended.", ["outcome"], registry=registry
+            "configvault_deployments", "Deployments, by outcome.", ["outcome"], registry=registry
         )
         self._rollback_seconds = Histogram(
             "configvault_rollback_duration_seconds",
@@ -100,7 +100,7 @@ class Metrics:
         )
         self._rollouts = Counter(
             "configvault_rollouts",
-            "Releases of the service gone back to, by result.",
+            "Switches of the service to another release, by result.",
             ["result"],
             registry=registry,
         )
@@ -125,12 +125,12 @@ class Metrics:
         self._overflows = Counter(
             "configvault_watch_overflows", "Times the kernel dropped events.", registry=registry
         )
-        self._rescans = Counter("configvault_rescans", "Times everything was compared.", registry=registry)
+        self._rescans = Counter("configvault_rescans", "Full scans of the root.", registry=registry)
         self._notifications = Counter(
             "configvault_notifications", "Notifications by result.", ["event", "result"], registry=registry
         )
         self._failures = Counter(
-            "configvault_failures", "Things that the daemon could not do.", ["doing"], registry=registry
+            "configvault_failures", "Operations of the daemon that failed.", ["doing"], registry=registry
         )
         self._restores = Counter(
             "configvault_restores", "Automatic restores by the daemon.", ["cause"], registry=registry
@@ -150,9 +150,7 @@ class Metrics:
             buckets=_DURATION_BUCKETS,
             registry=registry,
         )
-        self._recoveries = Counter(
-            "configvault_recoveries", "Times something was set right after a crash.", registry=registry
-        )
+        self._recoveries = Counter("configvault_recoveries", "Repairs after a crash.", registry=registry)
         self._operations: set[tuple[str, str]] = set()
         self._requests = Counter(
             "coze_plugin_requests",
@@ -162,7 +160,7 @@ class Metrics:
         )
         self._request_seconds = Histogram(
             "coze_plugin_request_duration_seconds",
-            "How long requests to plugins took, out of the service's log.",
+            "How long requests to plugins took, from the service's log.",
             ["plugin_name", "operation"],
             buckets=_REQUEST_BUCKETS,
             registry=registry,
@@ -358,7 +356,7 @@ class _Gauges(Collector):
                 family.add_metric([], value)
             yield family
         snapshots = GaugeMetricFamily(
-            "configvault_snapshots", "Snapshots on record by what caused them.", labels=["trigger"]
+            "configvault_snapshots", "Snapshots on record, by trigger.", labels=["trigger"]
         )
         for trigger, count in sorted(figures.by_trigger.items()):
             snapshots.add_metric([trigger], count)
@@ -378,12 +376,12 @@ class _Gauges(Collector):
 def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     yield "configvault_rejected_states", "Rejected states kept in the vault.", f.rejected
     yield "configvault_files", "Files and links in the root.", f.files
-    yield "configvault_vault_size_bytes", "What the vault takes on disk.", f.vault_bytes
+    yield "configvault_vault_size_bytes", "Disk space used by the vault.", f.vault_bytes
     yield "configvault_last_snapshot_timestamp_seconds", "When the latest snapshot was taken.", _at(f.latest_at)
-    yield "configvault_live_is_latest", "1 where the root equals the latest snapshot.", f.live_is_latest
-    yield "configvault_loaded_is_latest", "1 where the service loaded the latest snapshot.", f.loaded_is_latest
+    yield "configvault_live_is_latest", "1 if the root equals the latest snapshot.", f.live_is_latest
+    yield "configvault_loaded_is_latest", "1 if the service loaded the latest snapshot.", f.loaded_is_latest
     took = f.last_load_ok
-    yield "configvault_last_load_successful", "1 where the service took what it was last told to load.", took
+    yield "configvault_last_load_successful", "1 if the last reload of the service succeeded.", took
     since = _at(f.rejected_since)
     help_ = "When the state that is live was first rejected."
     yield "configvault_live_rejected_since_timestamp_seconds", help_, since
@@ -393,36 +391,38 @@ def _simple(f: Figures) -> Iterator[tuple[str, str, float | None]]:
     until = _at(f.pending_until)
     yield (
         "configvault_rollback_pending_until_timestamp_seconds",
-        "When a rollback is undone unconfirmed.",
+        "When a pending rollback will be undone unless confirmed.",
         until,
     )
-    yield "configvault_watching", "1 while changes are being watched for.", f.watching
+    yield "configvault_watching", "1 while the root is being watched.", f.watching
     yield (
         "configvault_last_proof_timestamp_seconds",
-        "When the daemon last saw a change of its own.",
+        "When the daemon last saw its own test change.",
         _at(f.last_proof),
     )
     yield (
         "configvault_last_backup_timestamp_seconds",
-        "When the scheduled backup last went through.",
+        "When the scheduled backup last succeeded.",
         _at(f.last_backup),
     )
     yield "configvault_last_verify_timestamp_seconds", "When the scheduled verify last ran.", _at(f.last_verify)
-    yield "configvault_vault_intact", "1 where the last verify found no damage.", f.verified
+    yield "configvault_vault_intact", "1 if the last verify found no damage.", f.verified
     yield "configvault_last_drill_timestamp_seconds", "When the scheduled drill last ran.", _at(f.last_drill)
-    yield "configvault_drill_ok", "1 where the last drill recovered from every replica.", f.drilled
-    yield "configvault_degraded_reasons", "How many things keep the daemon from all its work.", f.degraded
+    yield "configvault_drill_ok", "1 if the last drill recovered from every replica.", f.drilled
+    yield (
+        "configvault_degraded_reasons",
+        "Number of problems that keep the daemon from working fully.",
+        f.degraded,
+    )
 
 
 def _replicas(figures: Figures) -> Iterator[Metric]:
     success = GaugeMetricFamily(
         "configvault_replica_last_success_timestamp_seconds",
-        "When a replica last took everything.",
+        "When a replica last received everything.",
         labels=["replica"],
     )
-    behind = GaugeMetricFamily(
-        "configvault_replica_behind", "1 where a replica lacks something.", labels=["replica"]
-    )
+    behind = GaugeMetricFamily("configvault_replica_behind", "1 if a replica is behind.", labels=["replica"])
     for replica in figures.replicas:
         if replica.last_success is not None:
             success.add_metric([replica.name], replica.last_success.timestamp())
@@ -432,18 +432,21 @@ def _replicas(figures: Figures) -> Iterator[Metric]:
 
 
 def _source(source: SourceFigures | None) -> Iterator[Metric]:
-    up = GaugeMetricFamily("configvault_source_up", "1 where the source answered when it was asked last.")
+    up = GaugeMetricFamily("configvault_source_up", "1 if the source answered the last request.")
     answered = GaugeMetricFamily(
         "configvault_source_last_answer_timestamp_seconds", "When the source answered last."
     )
     current = GaugeMetricFamily(
-        "configvault_source_deployed", "1 where what the source offers is deployed, and was not left since."
+        "configvault_source_deployed",
+        "1 if the newest commit of the source is deployed and was not rolled back.",
     )
     held = GaugeMetricFamily(
-        "configvault_source_held", "1 for the reason that holds what the source offers.", labels=["reason"]
+        "configvault_source_held",
+        "1 for the reason why the newest commit of the source is held back.",
+        labels=["reason"],
     )
     drifted = GaugeMetricFamily(
-        "configvault_source_drifted", "1 where the root is not what was deployed from the source."
+        "configvault_source_drifted", "1 if the root differs from what was deployed from the source."
     )
     if source is not None:
         up.add_metric([], source.reachable)

@@ -158,7 +158,7 @@ class _Target:
                 Exception
             ) as error:  # the boundary of this thread: whatever it was, the next one is still told
                 failure = f"failed with {type(error).__name__}"
-            self.trouble = f"{self._name} was not told of {event!r}: {failure}" if failure else None
+            self.trouble = f"{self._name} was not notified of {event!r}: {failure}" if failure else None
             self._heard(event, "failed" if failure else "sent")
 
     def _take(self) -> tuple[str, dict[str, Any]] | None:

@@ -33,7 +33,7 @@ def find(one: ReplicaSettings, names: Iterable[str], git: Git) -> dict[str, Remo
     for name in wanted:
         if not is_host(name):
             raise UsageError(
-                f"{name!r} cannot be the name of a host", "letters, digits, dots, dashes; one a line"
+                f"{name!r} cannot be the name of a host", "use letters, digits, dots and dashes, one per line"
             )
     if HOST in one.url:
         return {name: Remote(resolve(one, name)) for name in wanted or _folders(one.url)}
@@ -57,7 +57,7 @@ def _folders(url: str) -> list[str]:
     if not path.startswith("/"):
         raise UsageError(
             "only the server knows which repositories there are for {host} in the URL",
-            "name the hosts: --host NAME (again and again), or --hosts FILE with one a line",
+            "name the hosts: --host NAME (may be repeated), or --hosts FILE with one per line",
         )
     before, _, after = path.partition(HOST)
     pattern = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after).replace(re.escape(HOST), r"\1"))

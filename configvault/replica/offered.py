@@ -109,7 +109,7 @@ class Offered:
             # It was sent, and git refuses it: to ask again would bring the same.
             said = reasons.printable(bad[1], self._address)
             raise OfferError(
-                f"{self.name} sends what no repository may hold for {ref!r}: {said}", "git fsck, there"
+                f"{self.name} sends invalid objects for {ref!r}: {said}", "run git fsck in that repository"
             )
         if ran.code != 0:
             raise self._failure(ran)
@@ -155,7 +155,7 @@ class Offered:
     def _failure(self, ran: program.Ran) -> ConfigvaultError:
         if ran.code is None:
             return ConfigvaultError(
-                f"{self.name} did not answer within {self._address.timeout_s:g}s", "see whether it hangs"
+                f"{self.name} did not answer within {self._address.timeout_s:g}s", "check whether it hangs"
             )
         trouble = reasons.reason(f"{ran.err}\n{ran.out}", self._address)
         hint = _HINTS.get(trouble.why, trouble.hint)

@@ -18,33 +18,33 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     # A hook or a forge that takes no file of that size: room would not help.
     (Why.REFUSED, r"exceeds? .*(file|object|blob|push|maximum)\S* size|(file|object|blob|pack) .*(exceeds|is larger than|is too (large|big))"
      r"|(size|limit) .*exceeded for (file|object|blob)|exceeds? .*\bsize limit",
-     "it takes nothing that large", "raise its limit, or lower `validate.max_file_size` here so that such files are not recorded"),
+     "it does not accept anything that large", "raise its limit, or lower `validate.max_file_size` here so that such files are not recorded"),
     (Why.FULL, r"no space left|disk quota exceeded|exceed(s|ed)? .*quota|quota .*exceeded|repository .*exceeds? .*limit",
-     "it has no room", "make room there; the next push then catches up"),
+     "it has no free space", "free some space there; the next push then catches up"),
     (Why.UNREACHABLE, r"cannot run ssh", "ssh is missing", "apt-get install openssh-client"),
     (Why.HOST_KEY, r"host key verification failed|remote host identification has changed|no .* host key is known",
      "its host key is not the known one", "ssh-keyscan it, compare the key, put it into `known_hosts` of this replica"),
     (Why.LOGIN, r"could not read (username|password)|terminal prompts disabled|authentication failed|permission denied"
      r" \(|returned error: 40[13]|invalid credentials|too many authentication failures|load key .*: ",
-     "it asks for a login that was not given", "set `key` (ssh), or `user` and `token` (https), of this replica"),
+     "it asks for a login, and none is configured", "set `key` (ssh), or `user` and `token` (https), of this replica"),
     # git runs no program of a repository that somebody else could have put there, and we may be root.
     (Why.REFUSED, r"dubious ownership",
      "it belongs to another user", "chown -R it to the user that configvault runs as, or reach it by ssh as its owner"),
     (Why.SHALLOW, r"shallow update not allowed",
-     "it lacks commits that were cut off here, and may not begin without them",
+     "it lacks commits that were removed here, and does not accept a history without them",
      "git config receive.shallowUpdate true, in that repository; or copy a replica that has them there"),
     (Why.AHEAD, r"\[rejected\]|\[remote rejected\].*(already exists|non-fast-forward)|non-fast-forward|fetch first",
-     "it holds another history", None),
+     "it contains a different history", None),
     (Why.BUSY, r"cannot lock ref|unable to create .*\.lock|failed to update ref|reference already exists|incorrect old value",
      "another push is running", None),
     # Source: sshd_config(5), MaxStartups. It hangs up on some of those that come while others are still logging in.
     (Why.BUSY, r"kex_exchange_identification: .*(reset|closed)",
-     "it turns away some who come at once", "try again; on the server: MaxStartups 200 in sshd_config"),
+     "it rejects some of the simultaneous connections", "try again; on the server: MaxStartups 200 in sshd_config"),
     (Why.MISSING, r"does not appear to be a git repository|repository .*not found|not found|does not exist|not exported"
      r"|no such file or directory",
      "the repository does not exist", "create it: git init --bare --initial-branch=main"),
     # So git answers when it is to become shallow and takes only a part at first; the next try brings the rest.
-    (Why.UNREACHABLE, r"remote failed to report status", "it did not say how it went", None),
+    (Why.UNREACHABLE, r"remote failed to report status", "it did not report the result", None),
     (Why.UNREACHABLE, r"could not resolve|connection (refused|reset|closed|timed out)|unable to connect|no route to host"
      r"|network is unreachable|hung up|early eof|operation timed out|broken pipe|couldn't connect|failed to connect"
      r"|unable to access|returned error: 5\d\d|rpc failed|unexpected disconnect|kex_exchange_identification"

@@ -88,7 +88,7 @@ class Remote:
         """Return what it shows; raises like `held`."""
         refs = self.held(git)
         if not refs:
-            return Examined(None, "it holds nothing of this host yet")
+            return Examined(None, "it contains nothing of this host yet")
         return Examined(refs.get(f"{HEADS}main"), f"it holds {len(refs)} refs")
 
     @property
@@ -166,6 +166,6 @@ class Remote:
             return Trouble(
                 Why.TIMED_OUT,
                 f"it did not answer within {self.address.timeout_s:g}s",
-                "see whether it hangs; a first push may need a longer `timeout`",
+                "check whether it hangs; a first push may need a longer `timeout`",
             )
         return reasons.reason(f"{ran.err}\n{ran.out}", self.address)

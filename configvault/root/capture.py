@@ -70,7 +70,7 @@ class UnsettledError(ConfigvaultError):
         """Name the first of `paths`."""
         first = min(paths)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        super().__init__(f"{first!r}{more} is being written", "try again when the writer is done")
+        super().__init__(f"{first!r}{more} is being written", "try again when the writer has finished")
         self.paths = frozenset(paths)
 
 
@@ -140,11 +140,11 @@ class Root:
         try:
             return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            hint = "make it a directory that this user may read"
+            hint = "make it a directory that this user can read"
             if isinstance(error, FileNotFoundError):
                 hint = "mount or create it; where it was recorded before: configvault rollback latest"
             if self.what == "directory":
-                hint = "name a directory that this user may read"
+                hint = "use a directory that this user can read"
             raise ConfigvaultError(
                 f"cannot read the {self.what} {self.path}: {error.strerror}", hint
             ) from error

@@ -166,7 +166,7 @@ def write_new(path: str, folder: Folder, source: BlobReader) -> None:
         )
         raise ConfigvaultError(
             f"cannot write {path}: {error.strerror}",
-            "name a new directory in a folder where you may write" if may else reasons.explain(named).hint,
+            "use a new directory in a folder where you can write" if may else reasons.explain(named).hint,
         ) from error
 
 
@@ -182,7 +182,7 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
         os.link(aside, path)
     except OSError as error:
         raise ConfigvaultError(
-            f"cannot write {path}: {error.strerror}", "name a new file as --output"
+            f"cannot write {path}: {error.strerror}", "use a new file for --output"
         ) from error
     finally:
         with contextlib.suppress(OSError):

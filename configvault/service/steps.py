@@ -105,9 +105,7 @@ def _save(step: HealthStep, answer: Answer, saved: dict[str, Any]) -> str | None
         except ValueError:
             found = None
         if found is None:
-            return (
-                f"{answer.peer} answered {answer.status}, and holds nothing to save as {name}: {expression!r}"
-            )
+            return f"{answer.peer} answered {answer.status}, and contains nothing to save as {name}: {expression!r}"
         saved[name] = found
     return None
 
@@ -121,13 +119,13 @@ def _request(step: HealthStep, saved: Mapping[str, Any]) -> Request:
     headers = {name: filling.fill(value, saved) for name, value in step.headers.items()}
     for name, value in headers.items():
         if not value.isprintable() or any(ord(char) > 255 for char in value):
-            raise ValueError(f"what was saved cannot stand in the header {name}")
+            raise ValueError(f"a saved value cannot be used in the header {name}")
     given = {name.lower(): value for name, value in headers.items()}
     try:
         url = filling.url(step.url, saved)
         body, content_type = filling.body(step.body, saved, given.get("content-type", ""))
     except (ValueError, RecursionError):
-        raise ValueError("what was saved cannot stand in the url or the body") from None
+        raise ValueError("a saved value cannot be used in the url or the body") from None
     if content_type is not None and "content-type" not in given:
         headers["Content-Type"] = content_type
     if step.expect.json is not None and "accept" not in given:

@@ -50,7 +50,7 @@ def _change(site: Site, done: Finished) -> RollbackOutcome | DeployOutcome | Non
 
 def _words(journal: Journal, done: Finished) -> str:
     what = done.snapshot.subject if done.snapshot else f"restore of commit {journal.commit}"
-    words = f"finished what was interrupted: {what}"
+    words = f"finished an interrupted operation: {what}"
     if done.loading is not None:
         words += (
             "; the service was reloaded"

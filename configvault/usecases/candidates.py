@@ -135,8 +135,8 @@ def from_git(
         commit = offered.fetch(git, ref, place, limits.bytes, history=after is not None)
         if after is not None and not offered.follows(git, commit, after):
             raise RewrittenError(
-                f"{offered.name}: {ref} at {commit[:12]} does not follow {after[:12]}, which was deployed: the branch was rewritten",
-                "if that is meant: configvault pull --force",
+                f"{offered.name}: {ref} at {commit[:12]} does not follow {after[:12]}, the deployed commit: the branch was rewritten",
+                "if this is intended: configvault pull --force",
             )
         named = f"{offered.name} at {commit[:12]}"
         tree = Tree(named, limits)
@@ -223,7 +223,7 @@ def _add(tree: Tree, row: tuple[str, bytes, str, int], objects: Objects, stage: 
         raise tree.hostile(name, "is not what its repository says it is")
     stage.keep(id_, stage_at)
     if size < 1024 and stage.read(id_).startswith(_LFS):
-        raise tree.hostile(name, "is a Git LFS pointer, and not the file")
+        raise tree.hostile(name, "is a Git LFS pointer instead of the file")
     entry = Entry(kind, _MODES.get(mode, 0o644), os.geteuid(), os.getegid(), id_, size)
     if kind is Kind.LINK:
         tree.add_link(name, parts, os.fsdecode(stage.read(id_)), entry)

@@ -39,13 +39,13 @@ def root_trouble(pid: int, root: str) -> Trouble | None:
         return None
     if (ours.st_dev, ours.st_ino) != (theirs.st_dev, theirs.st_ino):
         return Trouble(
-            f"the daemon sees another directory at {root} than the current one",
+            f"the daemon still sees the previous directory at {root}, not the current one",
             "systemctl restart configvault",
         )
     if read_only and not os.statvfs(root).f_flag & os.ST_RDONLY:
         return Trouble(
-            f"the daemon may not write in {root}, so it cannot restore anything: ReadWritePaths= of its unit does not "
-            "grant it",
+            f"the daemon has no permission to write in {root}, so it cannot restore anything: ReadWritePaths= of its unit does not "
+            "include it",
             REMEDY,
         )
     return None

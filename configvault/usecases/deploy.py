@@ -127,7 +127,7 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
         # A pull has nobody who reads an error of usage: what was emptied meets `mass-removal`, unless that is off.
         raise OfferError(
             f"{candidate.source} has no files: everything in the root would be removed",
-            "if that is meant: configvault pull --force",
+            "if this is intended: configvault pull --force",
         )
     findings, standing = divide(site, verdict.findings, live.before, read)
     return _Validated(candidate.source, aimed, verdict, errors, findings, standing)

@@ -167,7 +167,7 @@ def _vault(site: Site) -> Checks:
             "vault",
             Health.PROBLEM if is_left else Health.WARNING,
             "a restore was interrupted: the root may be partly the old state, partly the new one",
-            "configvault snapshot finishes it first, and says what prevents that",
+            "finish it, or see what prevents that: configvault snapshot",
         )
 
 
@@ -180,7 +180,9 @@ def _lock(site: Site) -> Checks:
     if held is None:
         yield _ok("lock", "the vault's lock is free")
         return
-    said = f"process {held.get('pid')} ({held.get('command')}) holds the vault's lock since {held.get('since')}"
+    said = (
+        f"process {held.get('pid')} ({held.get('command')}) has held the vault's lock since {held.get('since')}"
+    )
     yield Checked("lock", Health.WARNING, said, "wait until it is done; if it hangs, end that process")
 
 
@@ -218,7 +220,9 @@ def _inotify(site: Site) -> Checks:
     with open("/proc/sys/fs/inotify/max_user_watches", encoding="ascii") as file:
         most = int(file.read())
     if folders > most // 2:
-        remedy = f"sysctl -w fs.inotify.max_user_watches={max(4 * folders, 65536)}, lasting in /etc/sysctl.d"
+        remedy = (
+            f"sysctl -w fs.inotify.max_user_watches={max(4 * folders, 65536)}, permanently in /etc/sysctl.d"
+        )
         health = Health.PROBLEM if folders > most else Health.WARNING
         yield Checked(
             "inotify", health, f"{folders} folders to watch, {most} watches allowed for this user", remedy

@@ -31,7 +31,7 @@ class Copy:
 
 
 def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
-    """Copy the live files at `paths` into the private folder `folder`; one that does not exist begins empty.
+    """Copy the live files at `paths` into the private folder `folder`; a file that does not exist starts empty.
 
     Raises:
         UsageError: one of them is a folder or a link, or is not captured.
@@ -43,9 +43,7 @@ def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
             entry = live.state.find(path)
             reason = _left_out(site, path)
             if reason is not None:
-                raise UsageError(
-                    f"{path!r} is not recorded: {reason}", "edit it with an editor, as any other file"
-                )
+                raise UsageError(f"{path!r} is not recorded: {reason}", "edit it directly with an editor")
             if isinstance(entry, Folder) or (entry is not None and entry.kind is not Kind.FILE):
                 raise UsageError(f"{path!r} is not a regular file", "name files: configvault edit PATH")
             place = os.path.join(folder, path)
@@ -86,7 +84,7 @@ def _read(copy: Copy, most_bytes: int) -> bytes | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(copy.place, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"the copy {copy.place} is no regular file any more", "edit it again")
+                raise UsageError(f"the copy {copy.place} is no longer a regular file", "edit it again")
             body = file.read(most_bytes + 1)
     except FileNotFoundError:
         return None

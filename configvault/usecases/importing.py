@@ -89,8 +89,8 @@ def import_backups(site: Site, backups: Iterable[Backup]) -> Iterator[Imported]:
         newest = [one for one in (site.vault.latest(), *site.vault.rejected(1)) if one is not None]
         if any(one.trigger != Trigger.IMPORT for one in newest):
             raise ConfigvaultError(
-                f"the vault {site.vault.path} has a history already, and history only grows at its end",
-                "name an empty or missing directory as `vault`, then: configvault import DIR",
+                f"the vault {site.vault.path} already has a history; older snapshots can only be imported into an empty vault",
+                "set `vault` to an empty or missing directory, then: configvault import DIR",
             )
         last = max((one.taken_at for one in newest), default=None)
         for backup in backups:

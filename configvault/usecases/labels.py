@@ -32,7 +32,7 @@ def _kept(site: Site, reference: str) -> Snapshot:
     if not site.vault.has_tag(snapshot):
         raise UnknownReferenceError(
             f"{snapshot.id} was pruned and is no longer a snapshot",
-            f"configvault rollback {snapshot.commit[:12]}, which records its content anew",
+            f"configvault rollback {snapshot.commit[:12]}, which records its content again",
         )
     return snapshot
 
@@ -40,7 +40,7 @@ def _kept(site: Site, reference: str) -> Snapshot:
 def check_name(name: str) -> None:
     """Refuse a pin's name that could not be written in `pin:NAME:path`."""
     if not name or name != name.strip() or not name.isprintable() or ":" in name:
-        raise UsageError(f"{name!r} cannot be a pin's name", "use letters, digits and dashes")
+        raise UsageError(f"{name!r} is not a valid name for a pin", "use letters, digits and dashes")
 
 
 def check_free(site: Site, name: str, id_: str | None) -> None:
@@ -107,7 +107,7 @@ def drop_rejected(site: Site, reference: str) -> RejectedState:
         pending = statefiles.pending(site.vault.state)
         if pending is not None and pending.safety == found.id:
             raise BusyError(
-                f"{found.id} is the way back of a rollback that waits",
+                f"{found.id} is needed to undo a pending rollback",
                 "configvault confirm, or configvault cancel",
             )
         site.vault.drop_rejected([found.id])

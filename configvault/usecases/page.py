@@ -39,7 +39,7 @@ def token(site: Site) -> str | None:
     key = site.vault.redaction_key()
     if not key:
         raise ConfigvaultError(
-            f"the vault {site.vault.path} has no redaction-key to make the page's token of",
+            f"the vault {site.vault.path} has no redaction-key, from which the token of the page is derived",
             "set http.token, then: systemctl reload configvault",
         )
     return hmac.new(key, b"configvault page token", hashlib.sha256).hexdigest()[:40]

@@ -78,7 +78,7 @@ def pull(site: Site, *, force: bool = False, dry_run: bool = False, again: bool 
     Args:
         site: whose source.
         force: also what is held, but for a missing signature.
-        dry_run: only say what would be done.
+        dry_run: only print what would be done.
         again: also fetch once more what was held as rewritten or unsigned: the configuration may be another one by now.
 
     Raises:
@@ -185,8 +185,8 @@ class _Pull:
             if recorded.rolled_back if recorded is not None else known.held == Held.ROLLED_BACK:
                 return _HeldError(
                     Held.ROLLED_BACK,
-                    f"commit {commit[:12]} was rolled back from; it is deployed again by configvault pull --force, "
-                    "a newer one by itself",
+                    f"commit {commit[:12]} was rolled back; a newer commit is deployed by itself, "
+                    "this one only by configvault pull --force",
                 )
             return None
         if self.source.on_drift == "report":
@@ -202,8 +202,8 @@ class _Pull:
         if drift is not None:
             raise _HeldError(
                 Held.DRIFTED,
-                f"the root was changed since {known.snapshot} was deployed ({drift}); configvault pull --force "
-                "replaces that, after it is kept in the vault",
+                f"the root was changed since {known.snapshot} was deployed ({drift}); the changes are saved in the "
+                "vault and replaced by: configvault pull --force",
                 drift,
             )
 
@@ -268,7 +268,7 @@ class _Pull:
         if outcome.outcome in (DeployEnd.REJECTED, DeployEnd.UNDONE):
             # What the service did not take is as good as refused; what was deployed before is live.
             kept = outcome.rejected or outcome.deployed
-            verb = "was refused" if outcome.rejected else "was not taken by the service"
+            verb = "was refused" if outcome.rejected else "was not loaded by the service"
             show = "rejected show" if outcome.rejected else "show"
             assert kept is not None
             why = f"commit {commit[:12]} {verb}; see configvault {show} {kept.id}"

@@ -152,7 +152,7 @@ def _check_state(site: Site, source: RecoverableReplica, target: Snapshot) -> No
     wanted = site.vault.tree(target.tree, most=2 * site.settings.validate.max_files)
     if metadata.snapshot_tree(wanted).id != target.tree:
         raise IntegrityError(
-            f"{target.id} of {source.name} holds metadata that contradict its files; nothing was restored",
+            f"{target.id} of {source.name} contains metadata that contradicts its files; nothing was restored",
             "recover from another replica",
         )
 

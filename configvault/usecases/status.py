@@ -113,7 +113,7 @@ def _source(site: Site, degraded: list[str]) -> dict[str, Any] | None:
     if asked is None or asked.url != source.url:
         asked = SourceAsked(source.url)
     if found.held is not None:
-        degraded.append(f"what the source offers is not deployed ({found.held}): configvault pull")
+        degraded.append(f"the newest commit of the source is not deployed ({found.held}): configvault pull")
     if asked.why is not None:
         degraded.append(f"the source cannot be asked: {asked.why}")
     return {
@@ -152,11 +152,11 @@ def _troubles(
         yield "the last scheduled verify found damage: configvault verify"
     if found.drill_failure is not None:
         yield f"the last scheduled drill could not recover from {found.drill_failure}"
-    if site.reload_asks() or site.settings.health:
-        loading = next(loadings(site, 1), None)
-        if loading is not None and not loading.ok:
-            of = "what was live" if loading.of == "live" else loading.of
-            yield f"the service did not take {of} when it was last told to load it: configvault reload"
+    loading = next(loadings(site, 1), None)
+    # The kind of reload is looked up last: that loads its module.
+    if loading is not None and not loading.ok and (site.settings.health or site.reload_asks()):
+        of = "what was live" if loading.of == "live" else loading.of
+        yield f"the service failed to load {of} at the last reload: configvault reload"
     unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
     if site.settings.signing.key is not None and unsigned:
         yield "the latest snapshot is not signed: configvault doctor"

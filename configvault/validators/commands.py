@@ -61,7 +61,7 @@ def _run(one: CommandCheck, folder: str, files: Files, environ: Mapping[str, str
     try:
         ran = program.run(argv, environ, one.timeout)
     except CallError as error:
-        yield _finding(name, str(error), folder, "make it run, or take it out of validate.commands")
+        yield _finding(name, str(error), folder, "fix it, or remove it from validate.commands")
         return
     if ran.code:
         hide = _hider(ran.output, files)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "configvault.validators"
 _LOG = logging.getLogger(__name__)
-_HINT = "ask its author, or uninstall its package; validate.rules may turn {} into a warning"
+_HINT = "report it to its author, or uninstall its package; validate.rules can turn {} into a warning"
 
 
 @frozen
@@ -71,9 +71,7 @@ def check(points: Iterable[EntryPoint], state: State, report: Report, bounds: Bo
         except HelperError as error:
             limit = _limit(error, bounds)
             if limit is not None:
-                message = (
-                    f"too costly: the validator {point.name} takes more than {limit}; it did not come to an end"
-                )
+                message = f"too costly: the validator {point.name} takes more than {limit}; it did not finish"
                 report.add("", [Violation("unfinished", None, None, message, _HINT.format("unfinished"))])
                 continue
             answer = {"failed": f"exit code {error.code}", "where": ""}

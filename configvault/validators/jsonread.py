@@ -96,7 +96,9 @@ def _constant(text: str, constant: str) -> Violation:
     match = next((m for m in _STRING_OR_CONSTANT.finditer(text) if m[0] == constant), None)
     at = match.start() if match else 0
     line, start = text.count("\n", 0, at) + 1, text.rfind("\n", 0, at) + 1
-    return Violation("json-syntax", line, at - start + 1, f"not valid JSON: {constant} is no JSON value", _HINT)
+    return Violation(
+        "json-syntax", line, at - start + 1, f"not valid JSON: {constant} is not a JSON value", _HINT
+    )
 
 
 def _problem(error: json.JSONDecodeError, text: str) -> str:

@@ -9,7 +9,7 @@ from configvault.core.model import Change, Entry, Folder
 from configvault.validators.violations import Violation
 
 RULE = "mass-removal"
-HINT = "restore them with: configvault rollback latest; if it is meant, record it with: configvault snapshot --force"
+HINT = "restore them with: configvault rollback latest; if this is intended, record it with: configvault snapshot --force"
 
 
 def check(now: Folder, before: Folder | None) -> Iterator[Violation]:
@@ -50,7 +50,7 @@ def plugins_gone(count_before: int | None, count_now: int | None) -> Iterator[Vi
         yield Violation(RULE, None, None, f"all {count_before} plugins of the latest snapshot are gone", HINT)
         return
     message = f"{count_now} plugins where the latest snapshot has {count_before}"
-    yield Violation("fewer-plugins", None, None, message, "if that was not meant: configvault diff")
+    yield Violation("fewer-plugins", None, None, message, "if this was not intended: configvault diff")
 
 
 def _named(tree: Folder) -> Iterator[tuple[str, Entry]]:

@@ -63,7 +63,7 @@ class Run:
             return None
         except Exception as error:
             _log(path, error)
-            message = f"could not be validated to the end: {type(error).__name__} inside a validator"
+            message = f"could not be validated completely: {type(error).__name__} inside a validator"
             hint = (
                 "report this with the log's traceback; validate.rules may turn validator-failed into a warning"
             )
@@ -193,8 +193,8 @@ def _hidden(path: str) -> bool:
 
 
 def _too_costly(error: TooCostlyError) -> Violation:
-    hint = "simplify the file, or take it out: what cannot be validated in time is not accepted"
-    return Violation("unfinished", None, None, f"too costly: {error}; it was not validated to the end", hint)
+    hint = "simplify the file, or remove it: a file that cannot be validated in time is not accepted"
+    return Violation("unfinished", None, None, f"too costly: {error}; it was not validated completely", hint)
 
 
 def _log(path: str, error: Exception) -> None:

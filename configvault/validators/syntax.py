@@ -58,7 +58,7 @@ def trailing(reading: yamlread.Reading) -> Iterator[Violation]:
     """Yield the warning that there is text after the first document."""
     if reading.more is not None and not reading.broken:
         message = "a second YAML document begins here; only the first is ever read"
-        yield violation("trailing-document", reading.more, message, "take it out, or join the two")
+        yield violation("trailing-document", reading.more, message, "remove it, or join the two")
 
 
 def repeated(root: Node, skip: frozenset[int] = frozenset()) -> Iterator[Violation]:
@@ -82,6 +82,4 @@ def duplicates(node: Mapping, rule: str, hint: str) -> Iterator[Violation]:
         name = (type(key), key.text if type(key) is Scalar else "")
         first = seen.setdefault(name, key)
         if first is not key:
-            yield violation(
-                rule, key, f"key {quote_value(name[1])} is already there in line {first.line}", hint
-            )
+            yield violation(rule, key, f"key {quote_value(name[1])} is already used in line {first.line}", hint)

@@ -55,6 +55,6 @@ def _conflict(text: str) -> list[Violation]:
             line,
             1,
             "a merge conflict was left in the file",
-            "keep one side, take the <<<<<<<, ======= and >>>>>>> lines out",
+            "keep one side and remove the <<<<<<<, ======= and >>>>>>> lines",
         )
     ]

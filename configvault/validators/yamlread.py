@@ -89,7 +89,7 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
     if text.count("%TAG") > MOST_TAG_LINES and len(_TAG_LINES.findall(text)) > MOST_TAG_LINES:
         # libyaml compares each with all before it.
         reading.refuse(
-            violation("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "take them out")
+            violation("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "remove them")
         )
         return reading
     try:
@@ -108,7 +108,7 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
     return reading
 
 
-_FLATTER = f"the service reads no sane file that is nested deeper than {DEEPEST} levels; restore the file"
+_FLATTER = f"no valid file is nested deeper than {DEEPEST} levels; restore the file"
 _HINTS = (
     ("mapping values are not allowed", "put the value in quotes, or the text after the colon on its own line"),
     ("could not find expected ':'", "is a colon missing, or the indentation off?"),
@@ -185,8 +185,8 @@ class _Builder:
                 violation(
                     "yaml-syntax",
                     At(1, 1),
-                    f"%YAML {version[0]}.{version[1]} is refused by the service: incompatible YAML document",
-                    "take the %YAML line out",
+                    f"%YAML {version[0]}.{version[1]} is rejected by the service: incompatible YAML document",
+                    "remove the %YAML line",
                 )
             )
         self._content()
@@ -230,7 +230,7 @@ class _Builder:
                         "yaml-tag",
                         At(line, column),
                         f"the value is no {quote_value(short)}",
-                        "take the tag out",
+                        "remove the tag",
                     )
                 ) from None
         elif quoted:
@@ -271,7 +271,7 @@ class _Builder:
         # Its name is not told: a password that begins with * or & reads as one.
         if node is None:
             hint = "define the anchor above with &; put a value that begins with * in quotes"
-            raise _RefusedError(violation("yaml-alias", where, "an alias that names no anchor", hint))
+            raise _RefusedError(violation("yaml-alias", where, "an alias to an undefined anchor", hint))
         if any(node is outer for outer, _ in self._open):
             message = "an alias to an anchor that contains it"
             raise _RefusedError(violation("yaml-alias", where, message, "write the value out"))

@@ -108,7 +108,7 @@ class Git:
         found = re.match(r"git version (([0-9]+)\.([0-9]+)\S*)", said)
         if found is None:
             raise ConfigvaultError(
-                f"what is called git on PATH says {said[:60]!r}, no version", "apt-get install git"
+                f"the program git on PATH prints {said[:60]!r} instead of a version", "apt-get install git"
             )
         if (int(found[2]), int(found[3])) < OLDEST:
             raise ConfigvaultError(

@@ -50,7 +50,7 @@ def check(vault: Vault) -> None:
     if checked.returncode and (len(damage) == len(said) or _names_damage(damage)):
         said = damage or said
         what = next((line.strip() for line in said if "error" in line or "missing" in line), "unknown damage")
-        raise IntegrityError(f"git fsck finds: {what}", "restore the vault from a replica or a copy")
+        raise IntegrityError(f"git fsck reports: {what}", "restore the vault from a replica or a copy")
 
 
 def forget(vault: Vault) -> None:

@@ -42,11 +42,9 @@ def open_vault(path: str, environ: Mapping[str, str]) -> Vault:
     if found == FORMAT:
         return Vault(path, environ)
     if found is not None and found.startswith("configvault ") and found != CREATING:
-        raise NoVaultError(f"the vault {path} is of a later format: {found.strip()}", "upgrade configvault")
+        raise NoVaultError(f"the vault {path} has a newer format: {found.strip()}", "upgrade configvault")
     if os.path.isdir(path) and os.listdir(path) and found is None:
-        raise NoVaultError(
-            f"{path} is not a configvault vault", "name an empty or missing directory as `vault`"
-        )
+        raise NoVaultError(f"{path} is not a configvault vault", "set `vault` to an empty or missing directory")
     raise NoVaultError(f"there is no vault at {path}", "configvault init")
 
 
@@ -57,11 +55,11 @@ def require_adoptable(path: str) -> None:
         NoVaultError: it names the directory.
     """
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise NoVaultError(f"{path} is not a directory", "name an empty or missing directory as `vault`")
+        raise NoVaultError(f"{path} is not a directory", "set `vault` to an empty or missing directory")
     if os.path.isdir(path) and _format(path) is None and not _is_empty(path):
         raise NoVaultError(
             f"{path} is not empty and not a configvault vault",
-            "name an empty or missing directory as `vault`",
+            "set `vault` to an empty or missing directory",
         )
 
 
@@ -83,7 +81,7 @@ def create_vault(path: str, environ: Mapping[str, str]) -> Vault:
         hint = (
             "run it as the vault's owner, e.g. with sudo"
             if isinstance(error, PermissionError)
-            else "name an empty or missing directory as `vault`, on a file system that can be written"
+            else "set `vault` to an empty or missing directory, on a file system that can be written"
         )
         raise ConfigvaultError(f"cannot create the vault {path}: {error.strerror}", hint) from error
     vault = Vault(path, environ)

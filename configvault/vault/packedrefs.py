@@ -160,7 +160,7 @@ def _check_end(fd: int, size: int, text: bytes) -> None:
         ends = _LINE.fullmatch(last[begin:]) is not None if begin else last.endswith(b"\n")
         is_whole = ends and text[:1] in (b"#", *(bytes([one]) for one in b"0123456789abcdef"))
     if not is_whole:
-        raise ValueError("it ends in the middle of a line, or holds what is no ref")
+        raise ValueError("it ends in the middle of a line, or contains something that is not a ref")
 
 
 def _name(line: bytes) -> bytes:

@@ -160,9 +160,7 @@ class Vault:
         from configvault.vault import repair
 
         hint = (
-            "configvault verify"
-            if repair.has_head(self.path)
-            else "configvault snapshot, which makes HEAD again"
+            "configvault verify" if repair.has_head(self.path) else "configvault snapshot, which recreates HEAD"
         )
         raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
 
@@ -489,7 +487,7 @@ class Vault:
         if not repair.has_head(self.path):
             # Without it git takes the vault for no repository at all, and it never says anything else.
             durable.write(os.path.join(self.path, "HEAD"), f"ref: {MAIN}\n".encode())
-            done.append("made HEAD again, which was damaged")
+            done.append("recreated HEAD, which was damaged")
         tip, known = self.tip(), statefiles.TIP.read(self.state)
         if tip is not None:
             if known is None or known.main != tip:

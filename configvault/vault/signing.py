@@ -66,7 +66,7 @@ class Signer:
         except FileNotFoundError:
             raise ConfigvaultError("ssh-keygen is not installed", "apt-get install openssh-client") from None
         except subprocess.TimeoutExpired:
-            raise _unusable(self._key, f"ssh-keygen did not end within {_LONGEST_S:g}s") from None
+            raise _unusable(self._key, f"ssh-keygen did not finish within {_LONGEST_S:g}s") from None
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no message"]
             raise _unusable(self._key, said[-1])
@@ -75,7 +75,9 @@ class Signer:
 
 def _unusable(key: str, why: str) -> ConfigvaultError:
     made = f"ssh-keygen -t ed25519 -N '' -f {key}"
-    hint = f"make it: {made}" if not os.path.exists(key) else f"see that {key} is a key without a passphrase"
+    hint = (
+        f"make it: {made}" if not os.path.exists(key) else f"make sure that {key} is a key without a passphrase"
+    )
     return ConfigvaultError(f"cannot sign with {key}: {why}", hint)
 
 
@@ -113,4 +115,4 @@ def fault(text: bytes, signature: str | None, allowed: str, environ: Mapping[str
             raise ConfigvaultError("ssh-keygen is not installed", "apt-get install openssh-client") from None
         except subprocess.TimeoutExpired:
             return "has a signature that was not checked in time"
-    return None if done.returncode == 0 else "has no signature by a key that is trusted"
+    return None if done.returncode == 0 else "has no signature by a trusted key"

@@ -111,7 +111,7 @@ class Application:
             return Answer.text(421, "this server answers only to localhost and loopback addresses\n")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             return Answer.text(
-                405, "only GET: what changes something is the command line's\n", Allow="GET, HEAD"
+                405, "only GET is allowed: use the command line to change something\n", Allow="GET, HEAD"
             )
         if not self._access.allows(environ, path):
             return access.refusal(path)
@@ -158,7 +158,7 @@ class MetricsOnly(Application):
 
     def _answer(self, environ: dict[str, Any]) -> Answer:
         if environ.get("PATH_INFO") not in access.OPEN:
-            return Answer.text(404, "here are only /health, /ready and /metrics\n")
+            return Answer.text(404, "only /health, /ready and /metrics are available here\n")
         # Pods and scrapers ask by whatever name or address leads here.
         return super()._answer(environ | {"HTTP_HOST": "localhost"})
 
@@ -167,7 +167,7 @@ def _query(environ: dict[str, Any]) -> Query:
     try:
         fields = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_FIELDS, errors="replace")
     except ValueError as error:
-        raise UsageError("the address has too many parts behind its ?", "/") from error
+        raise UsageError("the query string has too many parts", "/") from error
     query = {name: values[-1].strip()[:_LONGEST_VALUE] for name, values in fields.items()}
     query["accept"] = environ.get("HTTP_ACCEPT", "")
     return query

@@ -62,7 +62,7 @@ class Server:
         except OSError as error:
             raise ConfigvaultError(
                 f"cannot listen on {listen}: {error.strerror}",
-                f"free that place, or set {key} to another one",
+                f"free that address, or set {key} to another one",
             ) from error
         self.address = self._path or f"{host}:{self._server.effective_port}"
         self._thread = threading.Thread(target=self._server.run, name="web", daemon=True)

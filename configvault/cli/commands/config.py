@@ -81,7 +81,7 @@ def _import(context: Context, path: str) -> int:
         found = config.import_postman(data.decode("utf-8-sig", "replace"))
     except ValueError as error:
         raise ConfigvaultError(
-            f"{path} is no Postman collection: {error}", "export it as Collection v2.1, then try again"
+            f"{path} is not a Postman collection: {error}", "export it as Collection v2.1, then try again"
         ) from error
     if context.json:
         context.emit({"health": found.checks, "notes": found.notes})

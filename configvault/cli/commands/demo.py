@@ -205,7 +205,7 @@ class _Tour:
 
     def take(self, daemon: _Daemon) -> None:
         """Take all steps."""
-        self._say("configvault run &", "From here on the daemon watches a plugin directory by itself.")
+        self._say("configvault run &", "From now on the daemon watches a plugin directory.")
         first = daemon.wait("snapshot.recorded", "startup")
         daemon.wait("daemon.ready")
         self._heard(f"recorded {first['id']}: {first['subject']}")
@@ -215,7 +215,9 @@ class _Tour:
         self._heard(f"recorded {said['id']}: {said['subject']}")
         good = self.meta.read_bytes()
 
-        self._edit("  openapi_doc_file:", " openapi_doc_file:", "Somebody slips: one space less.")
+        self._edit(
+            "  openapi_doc_file:", " openapi_doc_file:", "Somebody makes a mistake: one space is missing."
+        )
         said = daemon.wait("change.rejected")
         self._heard(f"refused, kept as {said['id']}: {said['findings'][0]}")
 
@@ -225,7 +227,7 @@ class _Tour:
         self._heard(f"the service was asked to reload, and loaded {self.service.loaded[-1]}", "service")
 
         argv = ["git", "-C", str(self.vault), "log", "--oneline", "--decorate"]
-        self._say("git log --oneline --decorate", "Everything is on record, for anybody with git.")
+        self._say("git log --oneline --decorate", "Everything is recorded; plain git can read it.")
         self._run(argv, "Roll back to")
         self._command("status", "--check", says="is the latest snapshot", hint="")
         self.output.line()
@@ -267,4 +269,4 @@ class _Tour:
 
 
 def _wrong(otherwise: str) -> ConfigvaultError:
-    return ConfigvaultError(f"the tour went wrong: {otherwise}", "report it, with what is printed above")
+    return ConfigvaultError(f"the tour failed: {otherwise}", "report it, with what is printed above")

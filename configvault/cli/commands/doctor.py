@@ -20,7 +20,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rebuild-refs",
         action="store_true",
-        help="make lost refs of the vault again from its commits, then check",
+        help="rebuild lost refs of the vault from its commits, then check",
     )
 
 

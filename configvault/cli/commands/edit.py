@@ -30,7 +30,7 @@ _SAME = {"--wait": ("--wait", "-w"), "-f": ("-f", "--nofork"), "--block": ("--bl
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "path", nargs="+", metavar="PATH", help="a file in the root; one that does not exist begins empty"
+        "path", nargs="+", metavar="PATH", help="a file in the root; a file that does not exist starts empty"
     )
     parser.add_argument("--no-reload", action="store_true", help="do not reload the service")
     parser.add_argument("-m", "--message", metavar="TEXT", help="why, in your words")
@@ -93,7 +93,9 @@ def editor(environ: Mapping[str, str]) -> list[str]:
             try:
                 return _waiting(shlex.split(environ[name]))
             except ValueError as error:
-                raise ConfigvaultError(f"${name} is no command line: {error}", f"export {name}=vi") from error
+                raise ConfigvaultError(
+                    f"${name} is not a command line: {error}", f"export {name}=vi"
+                ) from error
     if not sys.stdin.isatty():
         # A full-screen editor would wait for ever.
         raise ConfigvaultError("there is no terminal for an editor", "set EDITOR to a program that needs none")
@@ -130,7 +132,7 @@ def _edit(argv: Sequence[str], copies: Sequence[Copy]) -> None:
         ) from error
     if ended.returncode:
         raise ConfigvaultError(
-            f"the editor {argv[0]!r} ended with status {ended.returncode}; nothing was changed", "edit again"
+            f"the editor {argv[0]!r} exited with status {ended.returncode}; nothing was changed", "edit again"
         )
 
 

@@ -75,14 +75,15 @@ def _check(args: argparse.Namespace) -> None:
 
     if args.format not in OBJECTS and _is_directory(args.reference):
         raise UsageError(
-            f"the directory {args.reference} can only be made a ConfigMap or a Secret",
+            f"the directory {args.reference} can only be exported as a ConfigMap or a Secret",
             f"configvault export {args.reference} --format configmap",
         )
     if args.format in OBJECTS:
         for flag, text in (("--name", args.name), ("--namespace", args.namespace)):
             if text is not None and not configmap.is_name(text):
                 raise UsageError(
-                    f"{flag} {text!r} is not a valid name in Kubernetes", "use small letters, digits and dashes"
+                    f"{flag} {text!r} is not a valid name in Kubernetes",
+                    "use lower-case letters, digits and dashes",
                 )
         return
     if args.name or args.namespace or args.items:
@@ -133,7 +134,7 @@ def _object(
     secret = args.format == "secret"
     name = args.name or configmap.name_of(default_name)
     if not items:
-        context.say_warning(f"{args.reference} holds no files: what is exported is empty")
+        context.say_warning(f"{args.reference} contains no files: the export is empty")
     if args.items:
         document = configmap.volume(items, name, secret=secret)
     else:

@@ -65,13 +65,13 @@ def _flags() -> argparse.ArgumentParser:
         "--within",
         metavar="TIME",
         default="10m",
-        help="do not wait longer than this in all for answers (default: 10m)",
+        help="wait at most this long in total for answers (default: 10m)",
     )
     where.add_argument(
         "--identity",
         metavar="FILE",
         default=None,
-        help="the file with the secret key of age, if a store is encrypted",
+        help="the file with the age identity (secret key), if a store is encrypted",
     )
     return flags
 
@@ -113,7 +113,7 @@ def _looked(context: Context, args: argparse.Namespace) -> Iterator[list[Member]
         yield [
             *found,
             *(
-                fleet.Member(host, "", trouble="no replica holds it")
+                fleet.Member(host, "", trouble="no replica contains it")
                 for host in dict.fromkeys(wanted)
                 if host not in sources
             ),

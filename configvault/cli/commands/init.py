@@ -138,4 +138,4 @@ def _listen(context: Context) -> list[str]:
     port = next(port for port in range(_FIRST_PORT, _FIRST_PORT + 1000) if f"127.0.0.1:{port}" not in taken)
     if port == _FIRST_PORT:
         return []
-    return ["", "# Another configuration here has 9460.", "http:", f"  listen: 127.0.0.1:{port}"]
+    return ["", "# Another configuration on this host uses 9460.", "http:", f"  listen: 127.0.0.1:{port}"]

@@ -11,11 +11,11 @@ from configvault.core.exits import Exit
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only print what would be done")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="also deploy what was refused, rolled back from or rewritten, and over local changes",
+        help="also deploy a commit that was rejected or rolled back, a rewritten branch, and over local changes",
     )
 
 

@@ -30,7 +30,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--into", metavar="DIR", help="restore into DIR instead of the configured root")
     parser.add_argument("--vault", metavar="DIR", help="the vault, if there is no configuration yet")
     parser.add_argument(
-        "--identity", metavar="FILE", help="the file with the secret key of age, if the store is encrypted"
+        "--identity",
+        metavar="FILE",
+        help="the file with the age identity (secret key), if the store is encrypted",
     )
     parser.add_argument(
         "--until",
@@ -99,12 +101,14 @@ def _own(url: str, settings: Settings | None, args: argparse.Namespace) -> list[
 def _unclear(url: str, found: list[str], wanted: str | None) -> UnknownReferenceError:
     listing = f"configvault recover --from {shlex.quote(url)} --list"
     if wanted:
-        return UnknownReferenceError(f"the replica holds no host {wanted!r}", listing)
+        return UnknownReferenceError(f"the replica contains no host {wanted!r}", listing)
     if not found:
         return UnknownReferenceError(
-            "the replica holds no host", "look at the URL: a store has its hosts below a prefix"
+            "the replica contains no host", "look at the URL: a store has its hosts below a prefix"
         )
-    return UnknownReferenceError(f"which host? the replica holds: {', '.join(found[:20])}", "add --host HOST")
+    return UnknownReferenceError(
+        f"which host? the replica contains: {', '.join(found[:20])}", "add --host HOST"
+    )
 
 
 def _unplaced(context: Context, args: argparse.Namespace) -> UsageError:
@@ -128,7 +132,7 @@ def _placed(context: Context, settings: Settings | None, args: argparse.Namespac
         config.write_initial(context.config_path, into, os.path.abspath(args.vault))
         settings = context.settings()
     if args.vault and os.path.abspath(args.vault) != settings.vault:
-        raise UsageError(f"the configuration says vault: {settings.vault}", "leave --vault out")
+        raise UsageError(f"the configuration says vault: {settings.vault}", "omit --vault")
     if into is None or into == settings.root:
         return settings
     settings = dataclasses.replace(settings, root=into)
@@ -143,7 +147,7 @@ def _reading(args: argparse.Namespace) -> Reading:
     from configvault import app
 
     if args.until is not None and not re.fullmatch(r"[1-9][0-9]{0,7}", args.until):
-        raise UsageError(f"--until {args.until!r} is not the number of a manifest", "leave it out")
+        raise UsageError(f"--until {args.until!r} is not the number of a manifest", "omit it")
     identity = os.path.abspath(args.identity) if args.identity else None
     return app.Reading(identity, int(args.until) if args.until else None)
 
@@ -175,7 +179,7 @@ def _list(context: Context, url: str, found: Mapping[str, FleetReplica]) -> int:
         )
     elif not rows:
         more = ": look at the prefix in the URL" if is_store(url) else ""
-        context.output.line(f"the replica holds no host{more}")
+        context.output.line(f"the replica contains no host{more}")
     else:
         context.output.table(
             ("host", "where", "latest"),
@@ -226,7 +230,7 @@ def _show(context: Context, host: str, root: str, done: Recovered) -> None:
         f"  {root} equals {done.snapshot.id}: {words.counted(done.files, 'file')}, read again and compared"
     )
     if done.kept:
-        output.line(f"  what was there is kept as {done.kept}")
+        output.line(f"  the previous content is kept as {done.kept}")
     for path in done.no_set_id:
-        output.line(f"  warning: {printable(path)} has no set-id bits now; chmod it if it shall have them")
+        output.line(f"  warning: {printable(path)} was restored without set-id bits; chmod it if it needs them")
     output.line(f"  the service was not reloaded: {context.hint('configvault reload')}")

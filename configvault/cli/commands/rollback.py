@@ -74,7 +74,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if args.reference is None and args.at is None:
         return _candidates(context)
     if args.reference is not None and args.at is not None:
-        raise UsageError("a reference and --at are given, and may differ", "name one of them")
+        raise UsageError("a reference and --at cannot be combined", "use one of them")
     site = context.site()
     request = rollback.Request(
         args.reference,

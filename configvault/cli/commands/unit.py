@@ -26,7 +26,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ("install", "write the unit and a drop-in with the permissions that the configuration needs"),
         ("show", "print what would be installed"),
-        ("remove", "stop the service and remove what was installed; configuration and vault stay"),
+        ("remove", "stop the service and remove what was installed; configuration and vault are kept"),
     ):
         action = actions.add_parser(name, help=text, parents=[global_flags()])
         action.add_argument(
@@ -127,7 +127,7 @@ def _install(context: Context, args: argparse.Namespace, settings: Settings, uni
     if not context.json:
         context.output.lines(f"wrote {path}" for path in written)
         if not written:
-            context.output.line(f"nothing to write: {unit.name} is installed like this already")
+            context.output.line(f"nothing to write: {unit.name} is already installed like this")
     if written:
         systemctl.systemctl(context.environ, "daemon-reload")
     if not args.now:

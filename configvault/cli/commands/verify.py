@@ -24,7 +24,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replica",
         action="store_true",
-        help="check the replicas instead of the vault, without fetching the history: what they list and say of it;"
+        help="check the replicas instead of the vault, without fetching the history;"
         " with --restore-test also recover the newest state of each into a temporary folder and compare it",
     )
 
@@ -122,10 +122,10 @@ def _words(verified: Verified, hint: Callable[[str], str], *, signing: bool) -> 
     yield f"the vault is intact: {snapshots}, {rejected}"
     if signing:
         older = f", {verified.unsigned} older than the first signature" if verified.unsigned else ""
-        yield f"signed by who is trusted: {words.counted(verified.signed, 'commit')}{older}"
+        yield f"signed by a trusted key: {words.counted(verified.signed, 'commit')}{older}"
     if verified.restored:
         passed_over = verified.passed_over
         more = f"; not restored: {words.counted(passed_over, 'older pinned snapshot')}" if passed_over else ""
         yield f"restored and compared: {words.counted(len(verified.restored), 'snapshot')}{more}"
     for id_ in verified.now_rejected:
-        yield f"note: today's rules refuse {id_}: {hint(f'configvault rollback {id_} --force')}"
+        yield f"note: the current rules reject {id_}: {hint(f'configvault rollback {id_} --force')}"

@@ -183,7 +183,7 @@ def _watched(outcome: WatchOutcome) -> Said:
 
 
 def _looked(outcome: LookOutcome) -> Said:
-    return (f"looked after {outcome.events} events", as_dict(outcome))
+    return (f"scanned after {outcome.events} events", as_dict(outcome))
 
 
 def _lived(outcome: DaemonOutcome) -> Said:

@@ -37,8 +37,8 @@ def new_secrets(changes: Iterable[Change], read: Read, redactor: Redactor) -> tu
             one.path,
             line,
             None,
-            f"a secret enters the history here ({mark})",
-            hint="it stays in every copy of the vault: keep those private, and change the secret if one gets lost",
+            f"a secret is recorded in the history here ({mark})",
+            hint="it remains in every copy of the vault: keep them private, and change the secret if a copy is lost",
         )
         for one, marks in now
         for line, mark in _once(marks, known)

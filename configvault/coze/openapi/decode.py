@@ -122,7 +122,7 @@ class _Walk:
             self.one(node, kind, mode, name)
         elif mode != "-" and (kind.referable or (kind.name in _NEVER_NULL and mode != "~")):
             message = f"{quote(name)} is empty; the service refuses it or panics"
-            self._out.violations.append(violation("document-type", node, message, "fill it in, or take it out"))
+            self._out.violations.append(violation("document-type", node, message, "fill it in, or remove it"))
 
     def _leaf(self, node: Node, kind: str, mode: str, name: str) -> None:
         if kind == "bounds" and type(node) is Mapping:

@@ -42,7 +42,7 @@ def root(_: References, node: Mapping, __: str) -> Iterator[Violation]:
         at = node.key("swagger") if "swagger" in node.entries else place(node, "openapi")
         yield violation("openapi-version", at, f"{what} openapi version{_DROPPED}", "openapi: 3.0.1")
     elif not _VERSION.fullmatch(version):
-        message = f"openapi {quote_value(version)} is not 3.0.x, which is what the service is made for"
+        message = f"openapi {quote_value(version)} is not 3.0.x, the version that the service supports"
         yield violation("openapi-version", place(node, "openapi"), message, "openapi: 3.0.1")
     for key in ("info", "paths"):
         if mapping(node.get(key)) is None:
@@ -54,7 +54,7 @@ def _servers(node: Mapping) -> Iterator[Violation]:
     servers = items(node.get("servers"))
     if len(servers) != 1:
         found = "no server" if not servers else f"{len(servers)} servers"
-        message = f"servers: the service wants exactly one, there is {found}{_DROPPED}"
+        message = f"servers: the service needs exactly one, there is {found}{_DROPPED}"
         yield violation("server", servers[1] if servers else place(node, "servers"), message, "keep one")
     elif type(servers[0]) is Mapping:
         yield from _url(servers[0])

@@ -51,7 +51,7 @@ def mismatch(refs: References, schema: Mapping, node: Node, rule: str, where: st
         problem = "cannot be compared with a schema that refers to itself like this"
     if problem:
         message = f"{where}: {rule} {problem}{_DROPPED}"
-        yield violation(rule, node, message, f"make the {rule} match its schema, or take it out")
+        yield violation(rule, node, message, f"make the {rule} match its schema, or remove it")
 
 
 def _problem(refs: References, schema: Mapping, node: Node, rule: str) -> str | None:
@@ -251,7 +251,7 @@ def _number(schema: Mapping, value: float) -> str | None:
     kind = text(schema.get("type"))
     if kind == "integer":
         if not value.is_integer():
-            return "is no whole number"
+            return "is not a whole number"
         low, high = _INTEGERS.get(text(schema.get("format")), (value, value))
         if not low <= value <= high:
             return f"does not fit {text(schema.get('format'))}"
@@ -273,7 +273,7 @@ def _bounded(schema: Mapping, value: float) -> str | None:
     if step is None:
         return None
     parts = value / step if step else math.inf
-    return None if math.isfinite(parts) and parts.is_integer() else f"is no multiple of {step:g}"
+    return None if math.isfinite(parts) and parts.is_integer() else f"is not a multiple of {step:g}"
 
 
 def _string(schema: Mapping, value: str) -> str | None:

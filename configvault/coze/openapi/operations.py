@@ -52,9 +52,7 @@ def paths(refs: References, root: Mapping, _: str) -> Iterator[Violation]:
             continue
         pattern, variables = template(path)
         if pattern in seen:
-            message = (
-                f"path {quote_reference(path)} cannot be told from {quote_reference(seen[pattern])}{_DROPPED}"
-            )
+            message = f"path {quote_reference(path)} cannot be distinguished from {quote_reference(seen[pattern])}{_DROPPED}"
             yield violation("path", key, message, "keep one of them")
         seen[path] = path
         item = refs.follow(value, "path") if only_reference(value) else mapping(value)
@@ -108,8 +106,8 @@ def _unique_ids(refs: References, root: Mapping) -> Iterator[Violation]:
             name, here = text(operation.get("operationId")), f"{method} {path[:80]}"
             first = seen.setdefault(name, here) if name else here
             if first != here:
-                message = f"{here}: operationId {quote(name)} is that of {first}{_DROPPED}"
-                yield violation("operation", place(operation, "operationId"), message, "give it one of its own")
+                message = f"{here}: operationId {quote(name)} is already used by {first}{_DROPPED}"
+                yield violation("operation", place(operation, "operationId"), message, "give it a unique one")
 
 
 def coze(refs: References, root: Mapping, where: str) -> Iterator[Violation]:

@@ -89,7 +89,7 @@ def header(_: References, node: Mapping, where: str) -> Iterator[Violation]:
                 "response",
                 place(node, key),
                 f"{where}: a header has no {key} of its own{_DROPPED}",
-                "take it out",
+                "remove it",
             )
     style = text(node.get("style"))
     if style not in ("", "simple"):

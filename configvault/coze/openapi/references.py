@@ -62,21 +62,21 @@ class References:
     def _problem(self, one: Reference) -> tuple[str, str] | None:
         if not one.target.startswith("#"):
             return (
-                "leads out of the document",
-                "copy what it names into components, and refer to #/components/…",
+                "points outside the document",
+                "copy the object into components, and refer to #/components/…",
             )
         if not one.followed:
-            return "is not followed by the service in this place", "write what it names out here"
+            return "is not followed by the service in this place", "write the object out here"
         found = self._find(one.target, one.kind)
         if isinstance(found, str):
             return found, "define it under components, or correct the name"
         if one.early and (one.target, one.kind) in self._through:
             return (
-                "leads through another reference, which the service may not know yet",
+                "points through another reference, which the service may not know yet",
                 "refer to the object itself",
             )
         if one.kind != "path" and self.follow(found, one.kind) is None:
-            return "leads in a circle or into a broken one", "refer to the object itself"
+            return "is part of a loop, or points to a broken reference", "refer to the object itself"
         return None
 
     def _find(self, target: str, kind: str) -> Node | str:
@@ -89,14 +89,14 @@ class References:
         """Return the node that `target` names if it is of that kind, else what is wrong."""
         parts = _parts(target)
         if parts is None:
-            return "is no reference (#/part/part)"
+            return "is not a reference (#/part/part)"
         node: Node | None = self._root
         for part in parts:
             if reference_of(node) is not None and part != "$ref":
                 self._through.add((target, kind))
             node = self._step(node, part)
             if node is None:
-                return f"leads nowhere: there is no {quote_reference(part)}" if part else "has an empty part"
+                return f"points nowhere: there is no {quote_reference(part)}" if part else "has an empty part"
         if type(node) is not Mapping:
             return f"names no {kind}"
         kinds = self._decoded.kinds.get(id(node), {"any"})

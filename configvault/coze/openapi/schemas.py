@@ -41,7 +41,7 @@ def schema(refs: References, node: Mapping, where: str) -> Iterator[Violation]:
     pattern = text(node.get("pattern"))
     problem = patterns.problem(pattern) if kind == "string" and pattern else None
     if problem:
-        message = f"{where}: pattern {quote_reference(pattern)} is no regular expression of Go (RE2): {problem}{_DROPPED}"
+        message = f"{where}: pattern {quote_reference(pattern)} is not a regular expression of Go (RE2): {problem}{_DROPPED}"
         yield violation(
             "pattern", place(node, "pattern"), message, "RE2 has no lookaround and no backreferences"
         )

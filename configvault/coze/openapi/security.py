@@ -58,7 +58,7 @@ def _belongs(node: Mapping, kind: str, http: str, where: str) -> Iterator[Violat
     for key, unfit in wrong.items():
         if unfit and text(node.get(key)):
             yield violation(
-                _RULE, place(node, key), f"{where}: {key} does not go with type {kind}{_DROPPED}", "take it out"
+                _RULE, place(node, key), f"{where}: {key} does not go with type {kind}{_DROPPED}", "remove it"
             )
     has_flows = not is_null(node.get("flows"))
     if has_flows != (kind == "oauth2"):

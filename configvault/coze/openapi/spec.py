@@ -115,7 +115,7 @@ class Strict:
             node = _locate(root, path)
             where = ".".join(str(part) for part in path)[-80:]
             text = f"{where}: not strictly OpenAPI 3.0: {quote_reference(message)[1:-1]}"
-            yield violation(RULE, node, text, "the service takes it; other tools may not")
+            yield violation(RULE, node, text, "the service accepts it; other tools may not")
 
     def _ask(self, line: bytes) -> list[tuple[list[Any], str]]:
         """Return where something is found, and what."""

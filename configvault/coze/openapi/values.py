@@ -85,7 +85,9 @@ def unwritable(root: Node) -> Iterator[Violation]:
         if type(node) is Scalar:
             if (type(node.value) is float and not math.isfinite(node.value)) or not is_binary(node):
                 yield violation(
-                    "document-type", node, f"{quote_value(node.text)} is no JSON value; the plugin is dropped"
+                    "document-type",
+                    node,
+                    f"{quote_value(node.text)} is not a JSON value; the plugin is dropped",
                 )
             continue
         if id(node) in done:
@@ -97,7 +99,7 @@ def unwritable(root: Node) -> Iterator[Violation]:
             for key, value in node.pairs:
                 if not _is_key(key):
                     yield violation(
-                        "document-type", key, "this key is no text; the plugin is dropped", "quote it"
+                        "document-type", key, "this key is not text; the plugin is dropped", "quote it"
                     )
                 stack += (key, value)
 

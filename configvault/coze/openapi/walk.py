@@ -86,7 +86,7 @@ def _unknown(node: Mapping, kind: Kind, where: str) -> Iterator[Violation]:
         swagger = name == "swagger" and kind.name == "document" and "openapi" not in node.entries
         if name not in kind.fields and not name.startswith("x-") and not swagger:
             close = difflib.get_close_matches(name[:80], kind.fields, 1)
-            hint = f"did you mean {close[0]!r}?" if close else "take it out, or begin its name with x-"
+            hint = f"did you mean {close[0]!r}?" if close else "remove it, or begin its name with x-"
             place = where or "the document"
-            message = f"{place}: {quote_value(name)} is no key of OpenAPI 3.0 here; the plugin is dropped"
+            message = f"{place}: {quote_value(name)} is not a key of OpenAPI 3.0 here; the plugin is dropped"
             yield violation("document-key", key, message, hint)

@@ -41,7 +41,7 @@ def raise_hint(setting: str) -> str:
     now = ""
     with contextlib.suppress(OSError), open(f"/proc/sys/{setting.replace('.', '/')}", encoding="ascii") as file:
         now = f" (now {file.read().strip()})"
-    return f"raise {setting}{now}: sysctl -w {setting}=N, lasting in /etc/sysctl.d"
+    return f"raise {setting}{now}: sysctl -w {setting}=N, permanently in /etc/sysctl.d"
 
 
 def watch_count() -> int:

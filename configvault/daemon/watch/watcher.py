@@ -106,7 +106,7 @@ class Watcher:
             place, kind = shared[0]
             more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
             raise UnwatchableError(
-                f"{place}{more} is of type {kind}, where others can change files without an event here", None
+                f"{place}{more} is of type {kind}, where files can change without an event on this host", None
             )
 
     def _attach(self) -> None:

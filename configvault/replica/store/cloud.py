@@ -48,15 +48,15 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
      "create it; it is not created by a push"),
     (Why.LOGIN, r"InvalidAccessKeyId|SignatureDoesNotMatch|ExpiredToken|InvalidToken|AuthenticationFailed"
      r"|Unauthenticated|401 |missing credentials|MissingCredentials|169\.254\.169\.254|no credentials|metadata",
-     "it does not take these credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `credentials` of this replica"),
-    (Why.FULL, r"QuotaExceeded|InsufficientStorage|507 |no space left", "it has no room",
-     "make room there; the next push then catches up"),
+     "it does not accept these credentials", "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or `credentials` of this replica"),
+    (Why.FULL, r"QuotaExceeded|InsufficientStorage|507 |no space left", "it has no free space",
+     "free some space there; the next push then catches up"),
     (Why.BUSY, r"SlowDown|TooManyRequests|429 |503 |OperationAborted|ConditionalRequestConflict|409 ",
      "it is busy", None),
     (Why.LOGIN, r"403 |AccessDenied|Forbidden|PermissionDenied", "these credentials do not permit it",
      "adding and listing must be permitted; see docs/fleet.md for the policy"),
     (Why.TIMED_OUT, r"timed out|timeout|deadline", "it did not answer in time",
-     "see whether it hangs; a first push may need a longer `timeout`"),
+     "check whether it hangs; a first push may need a longer `timeout`"),
     (Why.UNREACHABLE, r"error sending request|connection|dns|5\d\d |HTTP error|incomplete|decod|body|reset|eof",
      "it cannot be reached", "look at `endpoint` of this replica (or AWS_ENDPOINT_URL), and at the network"),
 )  # fmt: skip
@@ -115,7 +115,7 @@ def _s3(address: StoreAddress, environ: Mapping[str, str]) -> dict[str, Any]:
         found |= {ours: said[theirs] for theirs, ours in names.items() if theirs in said}
         if address.credentials and "access_key_id" not in found:
             raise ConfigvaultError(
-                f"{address.credentials} holds no aws_access_key_id for the profile {profile!r}",
+                f"{address.credentials} contains no aws_access_key_id for the profile {profile!r}",
                 "write it as `aws configure` does: [default], aws_access_key_id = …, aws_secret_access_key = …",
             )
     config = environ.get("AWS_CONFIG_FILE", os.path.join(home, ".aws/config"))
@@ -135,7 +135,7 @@ def _section(path: str, *names: str) -> Mapping[str, str]:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, UnicodeError, OSError):
         raise ConfigvaultError(
-            f"{path} is no file of credentials", "write it as `aws configure` does"
+            f"{path} is not a credentials file", "write it as `aws configure` does"
         ) from None
     return next((parser[name] for name in names if parser.has_section(name)), {})
 

@@ -176,5 +176,5 @@ class Files:
                 )
                 raise StoreError(self._shown, said) from None
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            words = "it has no room" if full else f"{what}{error.strerror}"
+            words = "it has no free space" if full else f"{what}{error.strerror}"
             raise StoreError(self._shown, Trouble(Why.FULL if full else Why.UNREACHABLE, words)) from None

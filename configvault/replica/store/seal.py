@@ -46,7 +46,7 @@ def _recipients(pyrage: Any, texts: Sequence[str]) -> list[Any]:
             found.append(kind.Recipient.from_str(text))
         except pyrage.RecipientError:
             raise ConfigvaultError(
-                f"encrypt_to: {text[:80]} is no recipient of age", "age-keygen -y FILE prints one: age1…"
+                f"encrypt_to: {text[:80]} is not an age recipient", "age-keygen -y FILE prints one: age1…"
             ) from None
     return found
 
@@ -75,7 +75,7 @@ class Identity:
                 self._keys = [pyrage.ssh.Identity.from_buffer(data)]
         except pyrage.IdentityError:
             raise ConfigvaultError(
-                f"{path} is no identity of age", "name the file that age-keygen wrote, or an ssh private key"
+                f"{path} is not an age identity", "name the file that age-keygen wrote, or an ssh private key"
             ) from None
         self._pyrage = pyrage
         self._path = path

@@ -146,7 +146,7 @@ class Store:
             return Trouble(Why.REFUSED, error.message, error.hint)
         except OSError as error:
             # The store's own are errors of it: this is the scratch folder, in the vault.
-            return Trouble(Why.REFUSED, f"no bundle can be made here: {error.filename or ''} {error.strerror}")
+            return Trouble(Why.REFUSED, f"cannot create a bundle here: {error.filename or ''} {error.strerror}")
 
     def _push(self, git: Git, stop: threading.Event) -> Trouble | None:
         refs = bundles.refs(git)
@@ -388,7 +388,7 @@ class Store:
             said = f"manifests {known.base} to {listing.newest} are listed; these credentials may not read them"
             return Examined(None, said, self._warnings(known, listing))
         if not found:
-            return Examined(None, "it holds nothing of this host yet")
+            return Examined(None, "it contains nothing of this host yet")
         said = f"manifests {found[0].number} to {found[-1].number} form a chain, their bundles are there"
         return Examined(
             found[-1].main,
@@ -448,7 +448,7 @@ class Store:
         """Fetch every bundle that a recovery needs and compare it with its manifest; raises like `receive`."""
         found = self._walked()
         if not found:
-            raise ChainError(self.name, ["it holds nothing of this host"])
+            raise ChainError(self.name, ["it contains nothing of this host"])
         with self._scratch(git, "compared") as folder:
             for manifest in found:
                 if manifest.bundle is not None:

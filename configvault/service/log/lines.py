@@ -63,7 +63,7 @@ def _packed(file: BufferedReader, path: str) -> str | None:
     tool = next((tool for magic, tool in _FOREIGN.items() if start.startswith(magic)), None)
     if tool is not None:
         raise ConfigvaultError(
-            f"{path} is packed by {tool}, which is not read here",
+            f"{path} is packed by {tool}, which is not supported",
             f"{tool} -dc {shlex.quote(path)} | configvault report --service-log -",
         )
     return next((kind for magic, kind in _MAGIC.items() if start.startswith(magic)), None)

@@ -40,4 +40,4 @@ def _probe(settings: ReloadSettings) -> Probe:
 
 
 # A restart takes its time, and is not safe to repeat.
-KIND = Kind(attempt=_attempt, probe=_probe, timeout_s=120.0, attempts=1, restarts=True)
+KIND = Kind(attempt=_attempt, probe=_probe, timeout_s=120.0, attempts=1, restarts=True, uses_url=False)

@@ -57,7 +57,7 @@ def _page(answer: Answer, expect: Expectation) -> str | None:
         return None
     return (
         f"{answer.peer} answered {answer.status} with a web page (text/html), which does not prove a reload: correct "
-        "reload.url, or say with reload.expect that a page is wanted"
+        "reload.url, or set reload.expect if a page is the right answer"
     )
 
 
@@ -66,4 +66,4 @@ def _probe(settings: ReloadSettings) -> Probe:
     return probe.reachable(settings.url)
 
 
-KIND = Kind(attempt=_attempt, probe=_probe, timeout_s=10.0, attempts=3, restarts=False)
+KIND = Kind(attempt=_attempt, probe=_probe, timeout_s=10.0, attempts=3, restarts=False, uses_url=True)

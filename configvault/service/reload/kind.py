@@ -21,7 +21,8 @@ class Kind:
     """A kind of reload: how it is tried once, and what `doctor` can find out without reloading.
 
     `timeout_s` and `attempts` hold where the configuration leaves them open. `restarts`: it may restart the service, so
-    what is loaded already is not loaded again. Without an `attempt` nothing is ever asked.
+    what is loaded already is not loaded again. `uses_url`: it asks `reload.url`, so that the service unit must reach that
+    host. Without an `attempt` nothing is ever asked.
     """
 
     attempt: Try | None
@@ -29,6 +30,7 @@ class Kind:
     timeout_s: float
     attempts: int
     restarts: bool
+    uses_url: bool
 
 
 def find(name: str) -> Kind:

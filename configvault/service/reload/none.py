@@ -11,4 +11,4 @@ def _probe(_settings: ReloadSettings) -> Probe:
     return Probe(True, "no reload is configured")
 
 
-KIND = Kind(attempt=None, probe=_probe, timeout_s=0.0, attempts=0, restarts=False)
+KIND = Kind(attempt=None, probe=_probe, timeout_s=0.0, attempts=0, restarts=False, uses_url=False)

@@ -146,7 +146,7 @@ def _standing(said: Document) -> list[Item]:
 def _sight(daemon: Document) -> list[Item]:
     how, proof = daemon["watching"], daemon["last_proof"]
     sort = "ok" if how == "events" else "warn"
-    seen = words("last proof {at}", at=when(datetime.fromisoformat(proof))) if proof else "no proof yet"
+    seen = words("last verified {at}", at=when(datetime.fromisoformat(proof))) if proof else "not verified yet"
     return [(sort, "watch", [el("span", how), Data(", "), seen])] if how else []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import subprocess
 import tarfile
 from collections.abc import Callable
@@ -146,6 +147,75 @@ def test_ignored_names_are_not_deployed(place: Place, offered: Path) -> None:
     place.ok("deploy", str(offered))
     assert not (place.root / "a.yaml.swp").exists()
     assert (place.root / "mine.swp").read_text() == "mine"
+
+
+@pytest.mark.parametrize("how", ["directory", "tar", "git"])
+def test_what_no_state_can_hold_is_named(place: Place, offered: Path, how: str) -> None:
+    """What a source holds and no snapshot can is not left out in silence; a folder of it counts once."""
+    (offered / ".configvault-notes").write_text("x")
+    source = str(offered)
+    if how == "directory":
+        os.mkfifo(offered / "plugins" / "fifo")
+        (offered / ".git" / "objects").mkdir(parents=True)
+    elif how == "tar":
+        source = str(place.base / "x.tar")
+        (offered / ".git" / "objects").mkdir(parents=True)
+        subprocess.run(["tar", "-cf", source, "-C", str(offered), "."], check=True)
+    else:
+        run_git(offered, "init", "-q", "-b", "main")
+        run_git(offered, "add", "-A", "-f")
+        run_git(offered, "commit", "-q", "-m", "one")
+        source = f"file://{offered}#main"
+    names = {".configvault-notes"} | ({"plugins/fifo"} if how == "directory" else set())
+    names |= {".git"} if how != "git" else set()
+    looked = place.run("deploy", source, "-n")
+    assert (looked.code, f"warning: {len(names)} in the source cannot be deployed" in looked.out) == (0, True)
+    done = place.ok("deploy", source)
+    assert (done["outcome"], {one["path"] for one in done["not_deployed"]}) == ("deployed", names)
+    assert all(one["reason"] for one in done["not_deployed"])
+
+
+def test_directories_that_are_no_candidate(place: Place) -> None:
+    """The vault, whose files are secret, the root, what holds or lies in them, and a bare repository are told apart."""
+    before = look(place.root)
+    (place.base / "link").symlink_to(place.vault)
+    run_git(place.base, "init", "-q", "--bare", "other.git")
+    for path, said in (
+        (place.vault, "is the vault"),
+        (place.base / "link", "is the vault"),
+        (place.vault / "refs", "is in the vault"),
+        (place.base, "contains the vault"),
+        (place.root, "is the root"),
+        (place.root / "plugins", "is in the root"),
+        (place.base / "other.git", "is a bare git repository"),
+    ):
+        ran = place.run("deploy", str(path), "--force")
+        assert (ran.code, said in ran.err, "hint: " in ran.err) == (2, True, True), ran
+    assert (look(place.root), place.git("for-each-ref", "refs/configvault/rejected")) == (before, "")
+
+
+def test_hints_of_refusals(place: Place, offered: Path) -> None:
+    """What a refusal advises works when it is pasted, with the source, its paths and the configuration in it."""
+    small = place.base / "some where"
+    small.mkdir()
+    place.snapshot({f"{n}.yaml": f"a: {n}\n" for n in range(5)})
+    (small / "a.yaml").write_text("a: 1\n")
+    ran = place.run("deploy", str(small), "--json")
+    [refused] = [one for one in ran.json["findings"] if one["rule"] == "mass-removal"]
+    assert (ran.code, f"configvault deploy '{small}' --force" in refused["hint"]) == (3, True)
+    assert place.ok("rejected", "show")["findings"][0]["hint"] == refused["hint"]
+    shown = place.run("deploy", str(small)).err
+    command = shlex.split(shown[shown.index(": configvault -c ") + 2 :].splitlines()[0])[1:]
+    assert command[2:] == ["deploy", str(small), "--force"]
+    assert place.process(*command[2:]).code == 0
+    ran = place.run("deploy", str(small), "--path", "nowhere")
+    assert f"deploy '{small}' -n" in ran.err
+    ran = place.process("deploy", "-", stdin=b"no tar")
+    assert (ran.code, "tar c -C DIRECTORY" in ran.err, "tar tf" in ran.err) == (1, True, False)
+    for ref in ("main~1", "../x", "a b", "x:../y", "-x"):
+        assert place.run("deploy", f"file://{small}#{ref}").code == 2
+    ran = place.run("deploy", "https://127.0.0.1:1/x.git#main")
+    assert "hint: git ls-remote https://127.0.0.1:1/x.git" in ran.err
 
 
 def test_what_was_edited_is_kept_first(place: Place, offered: Path) -> None:
@@ -332,7 +402,7 @@ def test_tar_that_breaks_off(place: Place, offered: Path, compression: str) -> N
     blocks = len(archive.rstrip(b"\0")) // 512 if not compression else 0
     cuts = [512 * n for n in range(1, blocks + 1)] if blocks else [len(archive) * n // 20 for n in range(1, 20)]
     with Stage(None) as stage:
-        assert tarball.read(io.BytesIO(archive), "x.tar", stage, Limits(100, 1 << 20)).entries
+        assert tarball.read(io.BytesIO(archive), "x.tar", stage, Limits(100, 1 << 20))[0].entries
     for cut in cuts:
         with Stage(None) as stage, pytest.raises(ConfigvaultError):
             tarball.read(io.BytesIO(archive[:cut]), "x.tar", stage, Limits(100, 1 << 20))

@@ -175,6 +175,18 @@ def test_with_vi_on_a_terminal(place: Place) -> None:
     assert (place.root / "a.yaml").read_text() == "a: 7\n"
 
 
+def test_a_path_below_a_file_is_refused(place: Place) -> None:
+    """A new file below a live file or link would replace it by a folder: it is refused, and a folder's name, too."""
+    (place.root / "link").symlink_to(".")
+    before = look(place.root)
+    for path in ("a.yaml/x", "a.yaml/x/y.yaml", "link/x.yaml", "new/"):
+        ran = edit(place, "edit", path, command=editor(place, 'echo "a: 7" > "$1"'))
+        assert (ran.code, "hint: " in ran.err) == (2, True), ran
+    assert look(place.root) == before
+    wrong = edit(place, "edit", "a.yaml", command=editor(place, 'head -c 20000000 /dev/zero > "$1"'))
+    assert (wrong.code, f"configvault -c {place.config} edit a.yaml" in wrong.err) == (2, True)
+
+
 def test_end_of_input_quits(place: Place) -> None:
     """Ctrl-D at the question whether to edit again is no: exit 3, and the copies stay where the message says."""
     before = copies_left(place)

@@ -121,6 +121,7 @@ def test_rewritten_branch_is_refused(place: Place, work: Path) -> None:
     run_git(work, "commit", "-q", "-a", "--amend", "-m", "rewritten")
     held = place.run("pull", "--json")
     assert (held.code, held.json["held"], live(place)) == (6, "rewritten", "a: 1\n")
+    assert "configvault pull --force" in held.json["message"]
     assert (place.ok("pull", "--force")["outcome"], live(place)) == ("deployed", "a: 9\n")
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tarfile
 from collections.abc import Iterator
 from typing import IO, Protocol, Self
 
 from configvault.candidate.tree import HostileError, Limits, Tree
+from configvault.core.candidates import STANDARD_INPUT
 from configvault.core.errors import ConfigvaultError
 from configvault.core.gitformat import hasher
 from configvault.core.model import Entry, Folder, Kind
@@ -33,8 +35,8 @@ class Sink(Protocol):
         ...
 
 
-def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> Folder:
-    """Return what a tar archive holds.
+def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> tuple[Folder, tuple[tuple[str, str], ...]]:
+    """Return what a tar archive holds, and path and reason of what no state can hold.
 
     Args:
         file: the archive; it is read from where it stands to its end, once.
@@ -57,9 +59,12 @@ def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> Folder:
         # What a ValueError quotes stands in a header, which may hold anything.
         said = "a header is damaged" if isinstance(error, ValueError) else str(error) or type(error).__name__
         raise ConfigvaultError(
-            f"{where} is not a tar archive, or is incomplete: {said}", f"tar tf {where}"
+            f"{where} is not a tar archive, or is incomplete: {said}",
+            "tar c -C DIRECTORY . | configvault deploy -"
+            if where == STANDARD_INPUT
+            else f"tar tf {shlex.quote(where)}",
         ) from error
-    return tree.folder(os.geteuid(), os.getegid())
+    return tree.folder(os.geteuid(), os.getegid()), tuple(tree.left_out.items())
 
 
 class _Member(tarfile.TarInfo):

@@ -7,7 +7,7 @@ import os
 from configvault.core.errors import OfferError
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder
-from configvault.core.names import LONGEST, is_forbidden, is_too_long
+from configvault.core.names import LONGEST, is_too_long, why_reserved
 
 DEEPEST = 200
 _MOST_SHOWN = 100
@@ -41,6 +41,8 @@ class Tree:
         self._modes: dict[str, int] = {}
         self._targets: dict[str, str] = {}
         self._bytes = 0
+        self.left_out: dict[str, str] = {}
+        """What no state holds, by path, with the reason; of a folder itself alone."""
 
     def parts(self, name: str) -> list[str] | None:
         """Return the parts of an entry's name, None where git or configvault reserves it and it is left out.
@@ -55,7 +57,13 @@ class Tree:
             raise self.hostile(name, f"is more than {DEEPEST} folders deep")
         if any(is_too_long(part) for part in parts):
             raise self.hostile(name, f"no file can be called: a name has at most {LONGEST} bytes")
-        return None if any(is_forbidden(part) for part in parts) else parts
+        for depth, part in enumerate(parts, 1):
+            reason = why_reserved(part)
+            if reason is not None:
+                if len(self.left_out) < self._limits.files:
+                    self.left_out["/".join(parts[:depth])] = reason
+                return None
+        return parts
 
     def hostile(self, name: str, why: str) -> HostileError:
         """Return the error that refuses the entry `name`."""

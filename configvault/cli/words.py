@@ -195,11 +195,20 @@ _DEPLOYMENTS = {
 }
 
 
+_SHOWN_LEFT_OUT = 3
+
+
 def deployed(outcome: DeployOutcome, hint: Hint) -> Iterator[str]:
     """Yield what came of a deployment, but for the findings and the changed files."""
     yield f"{_DEPLOYMENTS[outcome.outcome]} {printable(str(outcome.source))}"
     if outcome.rejected is not None:
         yield f"  {verdict(outcome.findings)}; the candidate is kept as {outcome.rejected.id}"
+    if outcome.left_out:
+        shown = ", ".join(
+            f"{printable(path)} ({reason})" for path, reason in outcome.left_out[:_SHOWN_LEFT_OUT]
+        )
+        more = ", …" if len(outcome.left_out) > _SHOWN_LEFT_OUT else ""
+        yield f"  warning: {len(outcome.left_out)} in the source cannot be deployed: {shown}{more}"
     if outcome.change is not None:
         yield from changed(outcome.change, hint)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder, Kind
 
+STANDARD_INPUT = "standard input"
+"""The location of a candidate that came from there."""
+
 
 @frozen
 class Source:
@@ -30,10 +33,14 @@ class Source:
 
 @frozen
 class Candidate:
-    """A state from outside: what its files are and, as far as its source says, whose."""
+    """A state from outside: what its files are and, as far as its source says, whose.
+
+    `left_out` has path and reason of what lies there and no state can hold.
+    """
 
     state: Folder
     source: Source
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def adopt(offered: Folder, live: Folder, *, preserve: bool = False, keep_extra: bool = False) -> Folder:

@@ -29,12 +29,13 @@ def is_too_long(name: str) -> bool:
     return 4 * len(name) > LONGEST and len(os.fsencode(name)) > LONGEST
 
 
+def why_reserved(name: str) -> str | None:
+    """Return why no state holds `name`: it is git's or one of this program's own; None where it is neither."""
+    if name.startswith(RESERVED_PREFIX):
+        return f"names that begin with {RESERVED_PREFIX} are reserved"
+    return "git reserves this name" if is_git_reserved(name) else None
+
+
 def is_forbidden(name: str) -> bool:
     """Return whether `name` could lead out of its folder, is git's, or is one of this program's own."""
-    return (
-        name in {"", ".", ".."}
-        or "/" in name
-        or "\0" in name
-        or name.startswith(RESERVED_PREFIX)
-        or is_git_reserved(name)
-    )
+    return name in {"", ".", ".."} or "/" in name or "\0" in name or why_reserved(name) is not None

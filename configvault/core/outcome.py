@@ -151,6 +151,7 @@ class DeployOutcome:
 
     `rejected` is where a refused candidate is kept, `deployed` the snapshot that records an accepted one, also where it
     was undone. `findings` are those that it brings, `standing` counts the warnings that stood before it. `change` says how the root was changed and how the service took it; None where it was not. `trigger`: deploy, edit or pull.
+    `left_out` has path and reason of what the source holds and no state can.
     """
 
     outcome: DeployEnd
@@ -163,6 +164,7 @@ class DeployOutcome:
     elapsed_seconds: float | None = None
     standing: int = 0
     trigger: str = Trigger.DEPLOY
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @frozen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import threading
 import time
 
@@ -70,7 +71,7 @@ class Offered:
         names = (ref, f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}", f"refs/heads/{ref}")
         commit = next((found[name] for name in names if name in found), None)
         if commit is None:
-            raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {self.name}")
+            raise ConfigvaultError(f"{self.name} has no {ref!r}", f"git ls-remote {shlex.quote(self.name)}")
         return commit
 
     def fetch(self, git: Git, ref: str, folder: str, most_bytes: int, *, history: bool = False) -> str:
@@ -158,7 +159,8 @@ class Offered:
                 f"{self.name} did not answer within {self._address.timeout_s:g}s", "check whether it hangs"
             )
         trouble = reasons.reason(f"{ran.err}\n{ran.out}", self._address)
-        hint = _HINTS.get(trouble.why, trouble.hint)
+        hint = trouble.hint or f"git ls-remote {shlex.quote(self.name)}"
+        hint = _HINTS.get(trouble.why, hint)
         return ConfigvaultError(f"cannot fetch from {self.name}: {trouble.words}", hint)
 
 

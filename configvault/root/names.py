@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from configvault.core.leftout import IGNORED
-from configvault.core.model import RESERVED_PREFIX
-from configvault.core.names import LONGEST, is_git_reserved, is_too_long
+from configvault.core.names import LONGEST, is_too_long, why_reserved
 
 # Six characters by chance; a word, or a word and a number, is a name that somebody gave: `.env.sample`, `.env.stage1`.
 _RANDOM = "(?!(?:[A-Z]?[a-z]+|[A-Z]+)?[0-9]*$)[A-Za-z0-9]{6}"
@@ -58,14 +57,10 @@ class Names:
     def _reason_of_name(self, name: str) -> str | None:
         if self._ignored.match(name):
             return IGNORED
-        if name.startswith(RESERVED_PREFIX):
-            return f"names that begin with {RESERVED_PREFIX} are reserved"
-        if is_git_reserved(name):
-            return "git reserves this name"
         if is_too_long(name):
             # A vault may hold it all the same, as a git tree can: without it a restore could never end.
             return f"a name has at most {LONGEST} bytes"
-        return None
+        return why_reserved(name)
 
 
 def _compile(patterns: Iterable[str]) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from typing import IO
 
 from configvault.candidate import tarball
 from configvault.candidate.tree import Limits, Tree
-from configvault.core.candidates import Candidate, Source
+from configvault.core.candidates import STANDARD_INPUT, Candidate, Source
 from configvault.core.errors import ConfigvaultError, OfferError, UsageError
 from configvault.core.gitformat import hasher
+from configvault.core.leftout import IGNORED
 from configvault.core.model import Entry, Kind
 from configvault.core.pattern import pattern
 from configvault.root.capture import Root
@@ -29,6 +31,8 @@ STDIN = "-"
 _SCP = pattern(r"[A-Za-z0-9_.-]+@[A-Za-z0-9][A-Za-z0-9.-]*:.+")
 _ROW = pattern(rb"(\d{6}) (\w+) ([0-9a-f]{40}) +(\d+|-)\t(.*)", re.DOTALL)
 _MODES = {b"100644": 0o644, b"100755": 0o755, b"120000": 0o777}
+# Of what git-check-ref-format(1) allows; an expression such as `main~1` cannot be fetched.
+_NAME = pattern(r"[^-\s~^:?*\[\\][^\s~^:?*\[\\]*")
 _SCHEMES = ("https", "ssh", "file")
 # Source: the specification of Git LFS. The content is on another server.
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -53,17 +57,23 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
         ConfigvaultError: it cannot be read, or holds what is never deployed.
     """
     if source == STDIN:
-        return Candidate(
-            tarball.read(stdin, "standard input", stage, _limits(site)), Source("tar", "standard input")
-        )
+        if stdin.isatty():
+            raise UsageError(
+                "standard input is a terminal, and no tar archive",
+                "tar c -C DIRECTORY . | configvault deploy -",
+            )
+        return _from_tar(site, stdin, STANDARD_INPUT, stage)
     if is_url(source):
         return from_git(site, split(source), stage)
     path = os.path.abspath(source)
     if os.path.isdir(path):
-        return Candidate(Root(path, site.root.names).capture(None, stage), Source("directory", path))
+        _refuse_own(site, path)
+        state = Root(path, site.root.names).capture(None, stage)
+        left_out = tuple(pair for pair in state.all_left_out() if pair[1] != IGNORED)
+        return Candidate(state, Source("directory", path), left_out)
     try:
         with open(path, "rb") as file:
-            return Candidate(tarball.read(file, path, stage, _limits(site)), Source("tar", path))
+            return _from_tar(site, file, path, stage)
     except FileNotFoundError:
         raise UsageError(
             f"{source!r} is not a directory, a file or a git URL",
@@ -73,6 +83,33 @@ def read(site: Site, source: str, stage: Stage, stdin: IO[bytes]) -> Candidate:
         raise ConfigvaultError(
             f"cannot read {path}: {error.strerror}", "use a directory or a tar file"
         ) from error
+
+
+def _from_tar(site: Site, file: IO[bytes], where: str, stage: Stage) -> Candidate:
+    state, left_out = tarball.read(file, where, stage, _limits(site))
+    return Candidate(state, Source("tar", where), left_out)
+
+
+def _refuse_own(site: Site, path: str) -> None:
+    """Refuse the directories that are no candidate: root and vault, what holds or lies in them, and bare repositories.
+
+    Raises:
+        UsageError: it says what it is.
+    """
+    here = os.path.realpath(path)
+    for what, own, instead in (
+        ("vault", site.vault.path, "a snapshot becomes live by: configvault rollback ID"),
+        ("root", site.root.path, "what is in the root is live; record it with: configvault snapshot"),
+    ):
+        there = os.path.realpath(own)
+        if here == there or os.path.commonpath((here, there)) in (here, there):
+            how = "is" if here == there else "is in" if here.startswith(there) else "contains"
+            raise UsageError(f"{path} {how} the {what}, which is not deployed", instead)
+    if os.path.isfile(os.path.join(here, "HEAD")) and os.path.isdir(os.path.join(here, "objects")):
+        raise UsageError(
+            f"{path} is a bare git repository, not a directory of files",
+            f"configvault deploy {shlex.quote(f'file://{path}#HEAD')}",
+        )
 
 
 def _limits(site: Site) -> Limits:
@@ -93,8 +130,11 @@ def split(source: str) -> tuple[str, str, str]:
             f"cannot deploy from {scheme}:// URLs", f"use {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}"
         )
     parts = [part for part in folder.split("/") if part not in ("", ".")]
-    if ".." in parts or ref.startswith("-"):
-        raise UsageError(f"{rest!r} is not a ref and folder", "write URL#REF or URL#REF:FOLDER")
+    if ".." in parts or (ref and not _NAME.fullmatch(ref)) or ".." in ref:
+        raise UsageError(
+            f"{rest!r} is not a ref and folder",
+            "write URL#REF or URL#REF:FOLDER, REF is a branch, a tag or a commit",
+        )
     return url, ref or "HEAD", "/".join(parts)
 
 
@@ -151,10 +191,13 @@ def from_git(
             objects.close()
     if is_empty and not may_be_empty:
         raise ConfigvaultError(
-            f"{named} has no such folder, or it is empty", "give an existing folder: URL#REF:FOLDER"
+            f"{named} has no such folder, or it is empty",
+            f"configvault deploy {shlex.quote(_shown(offered.name, ref, ''))} -n",
         )
     return Candidate(
-        tree.folder(os.geteuid(), os.getegid()), Source("git", _shown(offered.name, ref, folder), commit)
+        tree.folder(os.geteuid(), os.getegid()),
+        Source("git", _shown(offered.name, ref, folder), commit),
+        tuple(tree.left_out.items()),
     )
 
 

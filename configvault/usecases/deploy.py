@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 
-from configvault.core.candidates import Candidate, Source, adopt
+from configvault.core.candidates import STANDARD_INPUT, Candidate, Source, adopt
 from configvault.core.errors import BusyError, OfferError, UsageError
 from configvault.core.frozen import field, frozen, replace
 from configvault.core.model import Entry, Finding, Folder, RejectedState, State, Trigger, Verdict
@@ -56,7 +57,7 @@ class _Validated:
     `findings` are those that it brings, `standing` counts the warnings that stood before it.
     """
 
-    source: Source
+    candidate: Candidate
     aim: Aim
     verdict: Verdict
     errors: tuple[Finding, ...]
@@ -111,12 +112,13 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
     if request.admit is not None:
         request.admit(live)
     wanted = adopt(candidate.state, live.state, preserve=request.preserve, keep_extra=request.keep_extra)
-    wanted = chosen(request.paths, live.state, wanted, str(candidate.source), "configvault deploy SOURCE -n")
+    look = f"{_command(replace(request, paths=()), candidate.source)} -n"
+    wanted = chosen(request.paths, live.state, wanted, str(candidate.source), look)
     is_emptied = not wanted.entries and bool(live.state.entries) and not request.force
     if is_emptied and request.trigger != Trigger.PULL:
         raise UsageError(
             f"{candidate.source} has no files: everything in the root would be removed",
-            "check the directory, or add --force to deploy it anyway",
+            f"is it the right source? if it is meant: {_command(request, candidate.source)} --force",
         )
     aimed = transition.aim(site, live, wanted, any_owner=request.force, stage=stage)
     # Bytes are in the stage or, where the root has the same, in the vault.
@@ -130,7 +132,28 @@ def _validated(site: Site, request: Request, offer: Offer, stage: Stage) -> _Val
             "if this is intended: configvault pull --force",
         )
     findings, standing = divide(site, verdict.findings, live.before, read)
-    return _Validated(candidate.source, aimed, verdict, errors, findings, standing)
+    findings = tuple(_with_way_on(request, candidate.source, one) for one in findings)
+    return _Validated(candidate, aimed, verdict, errors, findings, standing)
+
+
+def _with_way_on(request: Request, source: Source, finding: Finding) -> Finding:
+    """Return a finding whose hint speaks of the candidate, where the rule's own speaks of a root that is changed already."""
+    if finding.rule not in OVERRIDABLE:
+        return finding
+    if request.trigger == Trigger.EDIT:
+        way = "edit fewer files at once; or change them in the root, and then: configvault snapshot --force"
+    else:
+        way = f"is it the right source? if it is meant: {_command(request, source)} --force"
+    return replace(finding, hint=way)
+
+
+def _command(request: Request, source: Source) -> str:
+    """Return the command that asks for the same once more."""
+    if request.trigger == Trigger.PULL:
+        return "configvault pull"
+    given = "-" if source.location == STANDARD_INPUT else shlex.quote(source.location)
+    paths = "".join(f" --path {shlex.quote(path)}" for path in request.paths)
+    return f"configvault deploy {given}{paths}"
 
 
 def _check_untouched(request: Request, live: Folder) -> None:
@@ -154,8 +177,9 @@ def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> 
     live = aimed.live
     touched = plugins_touched(aimed.changes, replace(live, stage=stage).read, live.state, aimed.state)
     note = site.note(request.trigger, f"Refuse: {summary(found.errors[0])}", request.reason, plugins=touched)
-    note = replace(note, more=(("Source", str(found.source)),))
-    kept = site.vault.reject(aimed.state, live.before, stage, note, found.verdict.findings)
+    note = replace(note, more=(("Source", str(found.candidate.source)),))
+    said = tuple(_with_way_on(request, found.candidate.source, one) for one in found.verdict.findings)
+    kept = site.vault.reject(aimed.state, live.before, stage, note, said)
     return _outcome(DeployEnd.REJECTED, request, found, kept)
 
 
@@ -169,7 +193,7 @@ def _carry_out(site: Site, request: Request, found: _Validated, stage: Stage) ->
         reload=request.reload,
         undo=site.settings.deploy.on_reload_failure == "undo",
         confirm_s=request.confirm_s,
-        more=(("Source", str(found.source)),),
+        more=(("Source", str(found.candidate.source)),),
     )
     done = transition.finish(site, transition.begin(site, aimed, purpose), stage, aimed)
     return _finished(request, found, done)
@@ -195,10 +219,11 @@ def _outcome(
 ) -> DeployOutcome:
     return DeployOutcome(
         end,
-        found.source,
+        found.candidate.source,
         found.aim.changes,
         found.findings,
         rejected,
         standing=found.standing,
         trigger=request.trigger,
+        left_out=found.candidate.left_out,
     )

@@ -6,6 +6,7 @@ The copies lie in a private folder of the caller's. Nothing that somebody else c
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping, Sequence
 
@@ -39,11 +40,17 @@ def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
     made = []
     with site.vault.stage() as stage:
         live = scan.live(site, stage)
-        for path in dict.fromkeys(within(path) for path in paths):
+        for path in dict.fromkeys(_named(path) for path in paths):
             entry = live.state.find(path)
             reason = _left_out(site, path)
             if reason is not None:
                 raise UsageError(f"{path!r} is not recorded: {reason}", "edit it directly with an editor")
+            if above := _file_above(live.state, path):
+                # As a candidate it would replace that file by a folder.
+                raise UsageError(
+                    f"{path!r} cannot be a file: {above!r} is no folder",
+                    f"configvault edit {shlex.quote(above)}",
+                )
             if isinstance(entry, Folder) or (entry is not None and entry.kind is not Kind.FILE):
                 raise UsageError(f"{path!r} is not a regular file", "name files: configvault edit PATH")
             place = os.path.join(folder, path)
@@ -53,6 +60,20 @@ def copies(site: Site, paths: Sequence[str], folder: str) -> tuple[Copy, ...]:
                 file.write(body)
             made.append(Copy(path, place, entry.blob if isinstance(entry, Entry) else None))
     return tuple(made)
+
+
+def _named(path: str) -> str:
+    """Return a path that was given, as it is written in a state."""
+    if path.endswith("/"):
+        raise UsageError(f"{path!r} names a folder", "name files: configvault edit PATH")
+    return within(path)
+
+
+def _file_above(live: Folder, path: str) -> str | None:
+    """Return what is above a path and no folder, None where nothing is."""
+    parts = path.split("/")
+    above = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    return next((one for one in above if isinstance(live.find(one), Entry)), None)
 
 
 def _left_out(site: Site, path: str) -> str | None:
@@ -84,15 +105,22 @@ def _read(copy: Copy, most_bytes: int) -> bytes | None:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         with open(os.open(copy.place, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"the copy {copy.place} is no longer a regular file", "edit it again")
+                raise UsageError(
+                    f"the copy {copy.place} is no longer a regular file",
+                    f"configvault edit {shlex.quote(copy.path)}",
+                )
             body = file.read(most_bytes + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UsageError(f"the copy {copy.place} cannot be read: {error.strerror}", "edit it again") from error
+        raise UsageError(
+            f"the copy {copy.place} cannot be read: {error.strerror}",
+            f"configvault edit {shlex.quote(copy.path)}",
+        ) from error
     if len(body) > most_bytes:
         raise UsageError(
-            f"{copy.path!r} has more than validate.max_file_size = {most_bytes} bytes now", "make it smaller"
+            f"{copy.path!r} has more than validate.max_file_size = {most_bytes} bytes now",
+            f"configvault edit {shlex.quote(copy.path)}, and make it smaller",
         )
     return body
 

@@ -252,11 +252,13 @@ class _Pull:
             self._keep(replace(known, attempt=known.offered, held=None, why=None, drift=None))
             outcome = deploy.deploy(self.site, request, offer)
         except candidates.RewrittenError as error:
-            return self._hold(known, _HeldError(Held.REWRITTEN, error.message))
+            return self._hold(known, _held_by(Held.REWRITTEN, error))
         except UntrustedError as error:
-            return self._hold(known, _HeldError(Held.UNSIGNED, error.message))
+            return self._hold(known, _held_by(Held.UNSIGNED, error))
         except OfferError as error:
-            return self._hold(replace(known, refused=known.offered, rejected=None), _refused(error))
+            return self._hold(
+                replace(known, refused=known.offered, rejected=None), _held_by(Held.REFUSED, error)
+            )
         except _HeldError as held:
             return self._hold(known, held)
         return self._deployed(known, outcome)
@@ -281,8 +283,8 @@ class _Pull:
         return PullOutcome(commit, held, known.why, outcome)
 
 
-def _refused(error: ConfigvaultError) -> _HeldError:
-    return _HeldError(Held.REFUSED, error.message)
+def _held_by(why: Held, error: ConfigvaultError) -> _HeldError:
+    return _HeldError(why, f"{error.message}; {error.hint}" if error.hint else error.message)
 
 
 def _with(known: SourceState, commit: str, snapshot: Snapshot | None) -> SourceState:

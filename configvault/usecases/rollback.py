@@ -157,7 +157,7 @@ def within(path: str) -> str:
     """Return a path that was given, as it is written in a state; raises UsageError where it leads out."""
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or ".." in parts or path.startswith("/"):
-        raise UsageError(f"--path {path!r} is not a path in the root", "write it relative to the root")
+        raise UsageError(f"{path!r} is not a path in the root", "write it relative to the root")
     return "/".join(parts)
 
 

@@ -122,6 +122,7 @@ def _is_edited(site: Site, copies: Sequence[Copy]) -> bool:
 
 
 def _edit(argv: Sequence[str], copies: Sequence[Copy]) -> None:
+    import shlex
     import subprocess
 
     try:
@@ -132,13 +133,16 @@ def _edit(argv: Sequence[str], copies: Sequence[Copy]) -> None:
         ) from error
     if ended.returncode:
         raise ConfigvaultError(
-            f"the editor {argv[0]!r} exited with status {ended.returncode}; nothing was changed", "edit again"
+            f"the editor {argv[0]!r} exited with status {ended.returncode}; nothing was changed",
+            f"configvault edit {shlex.join(copy.path for copy in copies)}",
         )
 
 
 def _unchanged(context: Context) -> int:
     if context.json:
-        context.emit({"outcome": DeployEnd.UNCHANGED.value})
+        from configvault.core.rendering import documents
+
+        context.emit(documents.NOTHING_DEPLOYED | {"outcome": DeployEnd.UNCHANGED.value})
     else:
         context.output.line("unchanged: the editor left every file as it was")
         context.output.line("  an editor that runs in the background needs its own flag: EDITOR='code --wait'")

@@ -31,7 +31,7 @@ def run(context: Context, args: argparse.Namespace) -> int:
     if context.json:
         word = "held" if outcome.held else "unchanged"
         context.emit(
-            documents.NOTHING_DONE
+            documents.NOTHING_DEPLOYED
             | {
                 "outcome": word,
                 "commit": outcome.commit,

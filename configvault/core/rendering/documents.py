@@ -140,17 +140,22 @@ def rolled_back(outcome: RollbackOutcome) -> Document:
 
 def deployed(outcome: DeployOutcome) -> Document:
     """Return what `deploy`, `edit` and `pull` print: as a rollback, with where it came from."""
-    change_ = rolled_back(outcome.change) if outcome.change is not None else NOTHING_DONE
-    return change_ | {
-        "outcome": outcome.outcome.value,
-        "target": snapshot(outcome.deployed) if outcome.deployed else None,
-        "source": as_dict(outcome.source),
-        "changes": [change(one) for one in outcome.changes],
-        "rejected": outcome.rejected.id if outcome.rejected else None,
-        "findings": [finding(one) for one in outcome.findings],
-        "standing": outcome.standing,
-        "elapsed_seconds": outcome.elapsed_seconds,
-    }
+    change_ = rolled_back(outcome.change) if outcome.change is not None else {}
+    return (
+        NOTHING_DEPLOYED
+        | change_
+        | {
+            "outcome": outcome.outcome.value,
+            "target": snapshot(outcome.deployed) if outcome.deployed else None,
+            "source": as_dict(outcome.source),
+            "changes": [change(one) for one in outcome.changes],
+            "rejected": outcome.rejected.id if outcome.rejected else None,
+            "findings": [finding(one) for one in outcome.findings],
+            "standing": outcome.standing,
+            "elapsed_seconds": outcome.elapsed_seconds,
+            "not_deployed": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
+        }
+    )
 
 
 # What `rolled_back` says of a root that was not changed.
@@ -178,6 +183,9 @@ NOTHING_DONE: Document = {
     "without_setid": [],
     "undoing": None,
 }
+
+# What `deployed` says where nothing was offered: an edit that changed nothing, a pull that found nothing new.
+NOTHING_DEPLOYED: Document = NOTHING_DONE | {"source": None, "rejected": None, "not_deployed": []}
 
 
 def reloaded(outcome: ReloadOutcome) -> Document:

@@ -239,6 +239,21 @@ def test_root_is_replaced(place: Watched, how: str) -> None:
     assert len(place.snapshots()) == 3
 
 
+def test_root_becomes_a_file(place: Watched) -> None:
+    """A root that is no directory for a while stops nobody: what is wrong is said, and what comes after is recorded."""
+    with place.daemon() as daemon:
+        place.root.rename(place.base / "old")
+        place.root.write_text("no directory\n")
+        daemon.wait("daemon.degraded", reason="restoring")
+        place.root.unlink()
+        (place.base / "old" / "a.yaml").write_text("version: 2\n")
+        (place.base / "old").rename(place.root)
+        daemon.wait("snapshot.recorded", trigger="change")
+        finish(place, daemon)
+        assert not [said for said in daemon.said if "thread worker" in str(said.get("reason"))]
+    assert len(place.snapshots()) == 3
+
+
 @pytest.mark.skipif(apart.why_not() is not None, reason=str(apart.why_not()))
 def test_mount_over_the_root(place: Watched) -> None:
     """A bind mount over the root, and its end, make another root each; both are seen at once."""

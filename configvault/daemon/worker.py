@@ -225,7 +225,15 @@ class Worker:
     def _try_to_write(self) -> None:
         """See whether live could be restored: another root, or another mount of it, may be read-only."""
         root = self._site.root.path
-        fd = self._site.root.open()
+        try:
+            fd = self._site.root.open()
+        except ConfigvaultError as unreadable:
+            # Gone since it was asked for, or no directory that this user may read.
+            if self._site.root.exists():
+                self._standing.degrade(
+                    RESTORING, f"nothing can be restored: {unreadable.message}", unreadable.hint
+                )
+            return
         try:
             error = try_to_write(fd)
         finally:

@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest
 ARGS ?=
 
 .DELETE_ON_ERROR:
-.PHONY: help setup docs demo test check format canary model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb pins clean
+.PHONY: help setup docs demo test check format canary model hunt messages mutants test-crash test-crash-sample test-systemd test-packages test-image bench soak man dist deb release pins clean
 
 help: ## say what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -86,15 +86,22 @@ soak: $(VENV)/.dev ## 10,000 changes under a real daemon: what grows (an hour; A
 bench: $(VENV)/.dev ## what things cost beside others, into docs/benchmarks/ (ARGS='--sizes 20,1000,10000,100000', '--quick', '--help')
 	$(BIN)/python -m benchmarks $(ARGS)
 
-man: $(VENV)/.run ## the manual page, into build/
-	@mkdir -p build
-	$(BIN)/python -m configvault.cli.manual > build/configvault.1
+man: $(VENV)/.run ## the manual pages, into build/man/
+	@mkdir -p build/man
+	$(BIN)/python -m configvault.cli.manual build/man
 
 dist: $(VENV)/.run ## sdist and wheel, the same bytes each time, into dist/
 	$(BIN)/python packages/dist.py
 
 deb: $(VENV)/.run ## a Debian package with units, completion and manual, into dist/
 	packages/deb.sh $(BIN)/python
+
+release: $(VENV)/.run ## sdist, wheel, Debian package, SBOM and checksums, the same bytes each time, into dist/
+	rm -rf dist
+	$(BIN)/python packages/dist.py
+	packages/deb.sh $(BIN)/python
+	$(BIN)/python packages/sbom.py dist
+	cd dist && sha256sum -- * > SHA256SUMS
 
 test-packages: $(VENV)/.dev ## build packages and image, install, upgrade and remove them (root, systemd, debootstrap, buildah)
 	$(PYTEST) tests/packages $(ARGS)

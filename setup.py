@@ -1,4 +1,4 @@
-"""Make the manual page in each build, from the program's own parser; everything else stands in pyproject.toml."""
+"""Make the manual pages in each build, from the program's own parser; everything else stands in pyproject.toml."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from configvault.cli import manual
 
-PAGE = Path("build", "man", "configvault.1")
-PAGE.parent.mkdir(parents=True, exist_ok=True)
-PAGE.write_text(manual.page(), encoding="utf-8")
+FOLDER = Path("build", "man")
+FOLDER.mkdir(parents=True, exist_ok=True)
+for name, text in manual.pages().items():
+    (FOLDER / name).write_text(text, encoding="utf-8")
 setup()

@@ -53,7 +53,9 @@ done
 # What the wheel carries besides the program belongs where Debian has it.
 mkdir -p "$root/usr/share"
 cp -r "$lib/share/configvault" "$lib/share/doc" "$root/usr/share/"
-install -D -m 644 /dev/stdin "$root/usr/share/man/man1/configvault.1.gz" < <(gzip -9n < "$lib/share/man/man1/configvault.1")
+for page in "$lib"/share/man/man1/*.1; do
+    install -D -m 644 /dev/stdin "$root/usr/share/man/man1/${page##*/}.gz" < <(gzip -9n < "$page")
+done
 rm -rf "$lib/share"
 run configvault completion bash | install -D -m 644 /dev/stdin "$root/usr/share/bash-completion/completions/configvault"
 install -d -m 750 "$root/etc/configvault"

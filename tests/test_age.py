@@ -82,8 +82,22 @@ def test_a_long_list_goes_through_the_pager(old: Place) -> None:
     assert [code, *(line.split()[0] for line in lines)] == [0, *(line.split()[0] for line in every[:5])]
     assert len(on_a_terminal(old, "list", PAGER="cat")[1]) == len(every)
     assert len(on_a_terminal(old, "list", PAGER="/no/such/pager")[1]) == len(every)
+    assert len(on_a_terminal(old, "list", PAGER="false", CONFIGVAULT_PAGER="cat")[1]) == len(every)
+    assert len(on_a_terminal(old, "list", PAGER="false", CONFIGVAULT_PAGER="head -n 3")[1]) == 3
     short = on_a_terminal(old, "list", "--limit", "5", PAGER="false")[1]
     assert sum(line.startswith("backup_") for line in short) == 5
+
+
+def test_a_long_difference_goes_through_the_pager(old: Place) -> None:
+    """What `diff` prints is paged as lists are, with its colours; off a terminal nothing is."""
+    first, last = (one["id"] for one in (old.ok("list")["snapshots"][at] for at in (-1, 0)))
+    whole = old.run("diff", first, last).out.splitlines()
+    assert len(whole) > 100
+    code, lines = on_a_terminal(old, "diff", first, last, CONFIGVAULT_PAGER="head -n 7")
+    assert (code, len(lines)) == (0, 7)
+    every = on_a_terminal(old, "diff", first, last, CONFIGVAULT_PAGER="sed s/^/:/", TERM="xterm")[1]
+    assert len(every) == len(whole)
+    assert any("\x1b[32m+" in line for line in every)
 
 
 def test_a_short_soak_does_not_grow(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
-"""Print the manual page, made from the parser and the list of commands: `python -m configvault.cli.manual`."""
+"""The manual pages, made from the parser and the list of commands: `python -m configvault.cli.manual [FOLDER]`."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import configvault
 from configvault.cli import parser as parser_
@@ -44,6 +46,10 @@ FILES = (
 ENVIRONMENT = (
     ("CONFIGVAULT_CONFIG", "the configuration file"),
     ("NO_COLOR", "if set to any value, do not use colour"),
+    (
+        "CONFIGVAULT_PAGER, PAGER",
+        "what shows long lists and differences on a terminal; the default is less with LESS=FRX, and cat or nothing is no pager",
+    ),
 )
 
 
@@ -54,6 +60,29 @@ _GLOBAL = r"\[-h\]|\[-c FILE\]|\[--json\]|\[-q\]|\[-v\]|\[--no-color\]|\[--wait 
 def page() -> str:
     """Return the manual page as roff for man(7)."""
     return "\n".join(_lines()) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return every manual page by its file name: one of the whole, and one of each command as git has them."""
+    parsers = _commands(parser_.build())
+    made = {f"configvault-{one.name}.1": _own(one, parsers[one.name]) for one in COMMANDS}
+    return {"configvault.1": page(), **made}
+
+
+def _own(command: Command, parser: argparse.ArgumentParser) -> str:
+    first, *rest = _command(command, parser)
+    del first
+    name = f"configvault-{command.name}"
+    lines = [
+        f'.TH {name.upper()} 1 "" "configvault {configvault.__version__}" "User Commands"',
+        ".SH NAME",
+        rf"{_text(name)} \- {_text(command.help)}",
+        ".SH SYNOPSIS AND OPTIONS",
+        *rest,
+        ".SH SEE ALSO",
+        r".BR configvault (1)",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _lines() -> Iterator[str]:
@@ -83,7 +112,10 @@ def _lines() -> Iterator[str]:
         for name, meaning in rows:
             yield from _tagged(str(name), meaning)
     yield ".SH SEE ALSO"
-    yield r".BR git (1)"
+    yield (
+        ",\n".join(rf".BR {_text(f'configvault-{command.name}')} (1)" for command in COMMANDS)
+        + ",\n.BR git (1)"
+    )
 
 
 def _commands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
@@ -163,4 +195,8 @@ def _text(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    if sys.argv[1:]:
+        for name, text in pages().items():
+            Path(sys.argv[1], name).write_text(text, encoding="utf-8")
+    else:
+        print(page(), end="")

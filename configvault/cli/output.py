@@ -116,8 +116,28 @@ class Output:
         if first and following is None:
             self.table(columns, first)
         elif following is not None:
-            _page(_fitted(columns, first, chain([following], rest)), environ)
+            _page(map(printable, _fitted(columns, first, chain([following], rest))), environ)
         return bool(first)
+
+    def long_lines(self, texts: Iterable[tuple[str, str | None]], environ: Mapping[str, str]) -> None:
+        """Print lines with their styles that were asked for, on a terminal through a pager if they are many."""
+        rest = iter(texts)
+        first = list(islice(rest, None if self._console is None else max(1, self._console.height - 2)))
+        following = next(rest, None)
+        if following is None:
+            for text, style in first:
+                self.line(text, style, asked=True)
+        else:
+            _page((self._styled(*one) for one in chain(first, [following], rest)), environ)
+
+    def _styled(self, text: str, style: str | None) -> str:
+        shown = printable(text.expandtabs())
+        if style is None or not self._color:
+            return shown
+        from rich.color import ColorSystem
+        from rich.style import Style
+
+        return Style.parse(STYLES[style]).render(shown, color_system=ColorSystem.STANDARD)
 
     def progress(self, what: str) -> Callable[[int, int], None] | None:
         """Return what shows how many of how many are done, on a terminal; None where nobody watches."""
@@ -150,12 +170,18 @@ def _fitted(
 
 
 def _page(lines: Iterable[str], environ: Mapping[str, str]) -> None:
-    """Show lines through the pager of the environment, as git does, or print them where there is none."""
+    """Show printable lines through the pager of the environment, as git does, or print them where there is none."""
     import shlex
     import signal
     import subprocess
 
-    argv = shlex.split(environ.get("PAGER") or "less")
+    # As for git: the program's own name first, and `cat` or nothing is no pager.
+    named = environ.get("CONFIGVAULT_PAGER", environ.get("PAGER", "less")).strip()
+    if named in ("", "cat"):
+        for line in lines:
+            print(line)
+        return
+    argv = shlex.split(named)
     # To end what is shown is the pager's business.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -164,13 +190,13 @@ def _page(lines: Iterable[str], environ: Mapping[str, str]) -> None:
     except OSError:
         signal.signal(signal.SIGINT, before)
         for line in lines:
-            print(printable(line))
+            print(line)
         return
     assert pager.stdin is not None
     try:
         # Its reader has seen enough.
         with contextlib.suppress(BrokenPipeError), pager.stdin as pipe:
-            pipe.writelines(f"{printable(line)}\n" for line in lines)
+            pipe.writelines(f"{line}\n" for line in lines)
     finally:
         pager.wait()
         signal.signal(signal.SIGINT, before)

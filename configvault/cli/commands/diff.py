@@ -90,11 +90,13 @@ def show(
 
 def print_diffs(context: Context, diffs: Iterable[FileDiff]) -> None:
     """Print whole differences."""
+    context.output.long_lines(_styled(diffs), context.environ)
+
+
+def _styled(diffs: Iterable[FileDiff]) -> Iterator[tuple[str, str | None]]:
     for one in diffs:
-        for line in one.header:
-            context.output.line(line, "head", asked=True)
-        for line in one.lines:
-            context.output.line(line, _STYLES.get(line[:1]), asked=True)
+        yield from ((line, "head") for line in one.header)
+        yield from ((line, _STYLES.get(line[:1])) for line in one.lines)
 
 
 def stat(diffs: Iterable[FileDiff]) -> Iterator[str]:

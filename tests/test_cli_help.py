@@ -139,3 +139,20 @@ def test_manual_as_a_program() -> None:
         [sys.executable, "-m", "configvault.cli.manual"], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == (manual.page(), "")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_each_command_has_a_page_of_its_own(command: Command) -> None:
+    """`man configvault-NAME` says what it does, and its flags; no text is taken for a request."""
+    page = manual.pages()[f"configvault-{command.name}.1"]
+    assert f'.TH CONFIGVAULT-{command.name.upper()} 1 "" ' in page
+    assert command.examples in page.replace("\\-", "-").replace("\\(aq", "'").replace("\\e", "\\").replace(
+        "\\&", ""
+    )
+    requests = {line.split()[0] for line in page.splitlines() if line.startswith((".", "'"))}
+    assert requests <= {".TH", ".SH", ".SS", ".PP", ".TP", ".B", ".BR", ".EX", ".EE"}
+    assert set(re.findall(r"\\(.)", page)) <= set("-fe(&")
+    assert (
+        f"configvault\\-{command.name.replace('-', chr(92) + '-')}\\fR" in manual.page()
+        or f"configvault\\-{command.name.replace('-', chr(92) + '-')} (1)" in manual.page()
+    )

@@ -98,6 +98,8 @@ def test_nothing_speaks_through_a_chat(format_: str, path: str, actor: str, host
     for text in texts(sent):
         assert all(char.isprintable() for char in text.replace("\n", ""))
         assert not set(text) & set("<>" if format_ == "slack" else "<>@")
+        if format_ in ("dingtalk", "wecom"):
+            assert not set(text.removeprefix("**").replace("**\n", "\n", 1)) & set("*`[]#")
 
 
 @settings(max_examples=300, deadline=None)

@@ -180,6 +180,33 @@ def test_a_refusal_with_status_200_is_seen(format_: str, key: str) -> None:
     assert notifier.troubles == ()
 
 
+def test_chats_get_a_card() -> None:
+    """Feishu's head has the colour of the level; DingTalk and WeCom a bold head. Who, which rule, where and the command are in each."""
+    told = {"event": "rejected", "level": "error", "title": "rejected", "host": "web-1", "root": "/r",
+            "command": "configvault rejected show", "outcome": events.event(REJECTED).document}  # fmt: skip
+    feishu = json.loads(formats.body("feishu", told))
+    assert feishu["msg_type"] == "interactive"
+    assert feishu["card"]["header"]["template"] == "red"
+    assert {one["text"]["tag"] for one in feishu["card"]["elements"]} == {"plain_text"}
+    dingtalk = json.loads(formats.body("dingtalk", told))["markdown"]
+    assert dingtalk["title"].endswith("rejected on web-1: /r")
+    for body in (feishu, dingtalk, json.loads(formats.body("wecom", told))):
+        sent = json.dumps(body)
+        for part in ("ann (uid 7, login)", "yaml-syntax", "a.yaml:3", "What to do: configvault rejected show"):
+            assert part in sent
+
+
+def test_a_long_card_keeps_what_to_do() -> None:
+    """Where a chat takes no more, findings give way, and not the command; no character is cut in two."""
+    finding = events.event(REJECTED).document["findings"][0] | {"message": "潮" * 900}
+    told = {"event": "rejected", "level": "error", "title": "t", "host": "h", "root": "/r", "command": "configvault rejected show",
+            "outcome": {"findings": [finding] * 5}}  # fmt: skip
+    for long in (told, told | {"title": "潮" * 9000}):
+        content = json.loads(formats.body("wecom", long))["markdown"]["content"]
+        assert len(content.encode()) <= 4096
+        assert content.endswith("What to do: configvault rejected show")
+
+
 def test_slack_text_is_escaped() -> None:
     """Slack's three special characters cannot make links or mentions out of a finding."""
     notification = {"event": "rejected", "level": "error", "title": "<!channel>", "host": "h", "root": "/r",
@@ -264,9 +291,9 @@ def test_a_chat_reads_it_in_its_language(tmp_path: Path) -> None:
     told = {"event": "rejected", "level": "error", "title": "rejected, kept as rejected_1: no title of ours", "host": "h", "root": "/r",
             "command": "configvault rejected show", "outcome": events.event(REJECTED).document}  # fmt: skip
     with language.spoken("zh_CN"):
-        lines = json.loads(formats.body("wecom", told))["text"]["content"].splitlines()
+        lines = json.loads(formats.body("wecom", told))["markdown"]["content"].splitlines()
         assert json.loads(formats.body("json", told)) == told
-    assert lines[0] == "[configvault] h: /r 被拒绝"
+    assert lines[0] == "**configvault: h: /r 被拒绝**"
     assert lines[1] == "被拒绝，保存为 rejected_1：no title of ours"  # noqa: RUF001 - Chinese
     assert lines[2] == "操作者: ann (uid 7, login)"
     assert lines[-1] == "怎么办: configvault rejected show"

@@ -1,6 +1,7 @@
 """What a webhook is sent, one function for each `format`, and what its answer must not say.
 
-Chat services take one text each in a wrapping of their own, and some answer 200 to what they refused.
+Chat services take the same lines, each in a form of its own: Feishu a card with a coloured head, DingTalk and WeCom a text with a
+bold head (their cards have to link to a page that the reader can open, and ours is on a loopback address). Some answer 200 to what they refused.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ MOST_FINDINGS = 5
 FIRST = "[configvault] {event} on {place}"
 # They have no escape of their own; these signs look the same and mean nothing.
 _FULL_WIDTH = str.maketrans({"<": "\uff1c", ">": "\uff1e", "@": "\uff20"})
+_NO_MARKDOWN = str.maketrans({"*": "\uff0a", "`": "\uff40", "[": "\uff3b", "]": "\uff3d", "#": "\uff03"})
+# Source: WeCom's robot takes 4096 bytes of Markdown.
+_MOST_BYTES = 4000
+_CARD_HEADS = {"info": "green", "warning": "orange", "error": "red"}
 
 
 def body(format_: str, notification: Body) -> bytes:
@@ -42,6 +47,10 @@ def refusal(format_: str, answer: bytes) -> str | None:
 
 def text(notification: Body) -> str:
     """Return the lines that people read, in the language that is spoken: what, where, who, why, and the command that helps."""
+    return "\n".join(_lines(notification))[:_LONGEST_TEXT]
+
+
+def _lines(notification: Body) -> list[str]:
     outcome = notification["outcome"]
     place = f"{notification['host']}: {notification['root']}"
     first = (
@@ -53,7 +62,7 @@ def text(notification: Body) -> str:
     lines += [_finding(one) for one in _findings(outcome)[:MOST_FINDINGS]]
     if command := notification.get("command"):
         lines.append(f"{language.text('What to do')}: {command}")
-    return "\n".join(map(one_line, lines))[:_LONGEST_TEXT]
+    return [one_line(line) for line in lines]
 
 
 def _findings(outcome: Body) -> list[Body]:
@@ -91,24 +100,57 @@ def _slack(notification: Body) -> Body:
     }
 
 
-def _unmarked(notification: Body) -> str:
-    """Return the text without what Feishu, DingTalk and WeCom read as a mention or a link: `<at user_id="all">`, `<@all>`, `@all`."""
-    return text(notification).translate(_FULL_WIDTH)
+def _unmarked(notification: Body) -> list[str]:
+    """Return the lines without what Feishu, DingTalk and WeCom read as a mention or a link: `<at user_id="all">`, `<@all>`, `@all`.
+
+    Where they are too long the findings give way: what happened and what to do stay.
+    """
+    lines = [line.translate(_FULL_WIDTH) for line in _lines(notification)]
+    ends = 2
+    while len(lines) > 2 * ends and sum(len(line.encode()) for line in lines) > _MOST_BYTES:
+        del lines[-ends]
+    most = _MOST_BYTES // len(lines)
+    return [
+        line if len(line.encode()) <= most else line.encode()[:most].decode(errors="ignore") for line in lines
+    ]
 
 
 def _feishu(notification: Body) -> Body:
-    return {"msg_type": "text", "content": {"text": _unmarked(notification)}}
+    """Source: Feishu's "Custom bot usage guide", message cards; `plain_text` is never markup there."""
+    first, *rest = _unmarked(notification)
+    card = {
+        "header": {"template": _CARD_HEADS[notification["level"]], "title": _plain(first)},
+        "elements": [{"tag": "div", "text": _plain(line)} for line in rest],
+    }
+    return {"msg_type": "interactive", "card": card}
 
 
-def _msgtype(notification: Body) -> Body:
-    return {"msgtype": "text", "text": {"content": _unmarked(notification)}}
+def _plain(line: str) -> Body:
+    return {"tag": "plain_text", "content": line}
+
+
+def _markdown(notification: Body) -> list[str]:
+    first, *rest = _unmarked(notification)
+    first = first.replace("[configvault] ", "configvault: ", 1).translate(_NO_MARKDOWN)
+    rest = [line.translate(_NO_MARKDOWN) for line in rest]
+    return [f"**{first}**", *rest]
+
+
+def _dingtalk(notification: Body) -> Body:
+    """Source: DingTalk's custom robots; a title for the list of chats, and a blank line where one line is to end."""
+    lines = _markdown(notification)
+    return {"msgtype": "markdown", "markdown": {"title": lines[0].strip("*"), "text": "\n\n".join(lines)}}
+
+
+def _wecom(notification: Body) -> Body:
+    return {"msgtype": "markdown", "markdown": {"content": "\n".join(_markdown(notification))}}
 
 
 FORMATS: Mapping[str, Callable[[Body], Body]] = {
     "json": _json,
     "slack": _slack,
     "feishu": _feishu,
-    "dingtalk": _msgtype,
-    "wecom": _msgtype,
+    "dingtalk": _dingtalk,
+    "wecom": _wecom,
 }
 _CODES = {"feishu": "code", "dingtalk": "errcode", "wecom": "errcode"}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,9 @@ from harness import guest
 from harness.builds import DEB, DIST, build, for_another_python
 from harness.guest import Guest
 
+from configvault.cli.commands import COMMANDS
+
+PROJECT = Path(__file__).parents[2]
 ELSEWHERE = {"TZ": "Asia/Shanghai", "MASK": "077", "LC_ALL": "C", "HOME": "/nonexistent"}
 
 
@@ -25,6 +31,37 @@ def test_dist_is_reproducible(dist: Path, tmp_path: Path) -> None:
         file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(dist.iterdir())
     }
     assert [name.rpartition(".")[2] for name in again] == ["whl", "gz"]
+
+
+def test_the_release_is_reproducible(dist: Path, tmp_path: Path) -> None:
+    """The list of what is inside has each library that is pinned, the hashes of the packages, and the same bytes each time."""
+    made = []
+    for name in ("one", "two"):
+        shutil.copytree(dist, tmp_path / name)
+        environ = ELSEWHERE if made else {}
+        build([sys.executable, str(PROJECT / "packages" / "sbom.py")], tmp_path / name, **environ)
+        [path] = (tmp_path / name).glob("*.cdx.json")
+        made.append(path.read_bytes())
+    assert made[0] == made[1]
+    bom = json.loads(made[0])
+    assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.5")
+    pins = re.findall(r"^([\w.-]+)==(\S+)", (PROJECT / "requirements" / "run.txt").read_text(), re.MULTILINE)
+    assert {(one["name"], one["version"]) for one in bom["components"]} == {
+        pin for pin in pins if pin[0] != "setuptools"
+    }
+    assert all(one.get("licenses") for one in bom["components"])
+    named = {
+        one["url"]: one["hashes"][0]["content"] for one in bom["metadata"]["component"]["externalReferences"]
+    }
+    assert named == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in dist.iterdir()}
+
+
+def test_the_wheel_has_a_manual_page_for_each_command(dist: Path) -> None:
+    """As `git help` finds its own."""
+    [wheel] = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        pages = {Path(name).name for name in archive.namelist() if "/share/man/man1/" in name}
+    assert pages == {"configvault.1", *(f"configvault-{command.name}.1" for command in COMMANDS)}
 
 
 def test_the_wheel_runs(dist: Path, tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ def close_sites() -> Iterator[None]:
     yield
     while (sites := sys.modules.get("sites")) and sites.OPENED:
         sites.OPENED.pop().vault.close()
+    # The process that is kept for the next look, and the thread that would end it: tests fork, and count both.
+    if spec := sys.modules.get("configvault.coze.openapi.spec"):
+        spec.KEPT.clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

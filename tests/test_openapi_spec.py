@@ -70,14 +70,6 @@ def kept_after(strict: Strict, text: str, *expected: str) -> int | None:
     return children()[0].pid if children() else None
 
 
-@pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
-    """Let each test begin and end without a process."""
-    spec.KEPT.clear()
-    yield
-    spec.KEPT.clear()
-
-
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have Python not find the library."""

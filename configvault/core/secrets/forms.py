@@ -46,11 +46,23 @@ _PGPASS = pattern(
     r"^(?!https?:)(?!(?:[0-9a-fA-F]{0,4}:){4})(?:\\.|[^\s:\\#]){1,255}:(?:[0-9]{2,5}|\*):(?:\\.|[^\s:\\]){1,128}"
     r":(?:\\.|[^\s:\\]){1,128}:(\S.*)$"
 )
+# Passwords that programs take in an option of one letter, and what SQL makes users with.
+_OPTION = pattern(
+    r"(?i)\b(?:curl|wget|http|https|git)\b[^\n]{0,400}?[ \t\"'](?:-u|--user|--proxy-user|-a)(?:[ \t=]|[\"'],[ \t]*)[\"']?[^\s:\"'/]{1,128}:([^\s\"']++)"
+    r"|\bsshpass[ \t]++-p[ \t]*+[\"']?([^\s\"']++)"
+    r"|\b(?:mysql|mysqldump|mysqladmin|mariadb)\b[^\n]{0,400}?[ \t]-p([^\s\"'-][^\s\"']++)"
+    r"|\bredis-cli\b[^\n]{0,400}?[ \t]-a[ \t]++[\"']?([^\s\"']++)"
+    r"|\bidentified[ \t]++(?:with[ \t]++\S++[ \t]++)?by[ \t]++(?:password[ \t]++)?[\"']([^\"']++)"
+)
+_LONGEST_COMMAND = 16 * 1024
+_OPTION_SIGNS = ("curl", "wget", "http", "git", "sshpass", "mysql", "mariadb", "redis-cli", "identified")
 _HTPASSWD = pattern(r"^[\w.@-]{1,128}:([./A-Za-z0-9]{13})\s*$")
 _SHADOW = pattern(r"^[\w.@-]{1,128}:([^\s:]{4,255}):[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:[0-9]*:")
 
 # What a line has that holds one of these, for the sieve.
-SIGNS = ("$", "{S", "{MD5", "{CRYPT", "{P", "{A", "{B", "SCRAM-", "://")
+SIGNS = (
+    "curl", "wget", "sshpass", "mysql", "mariadb", "redis-cli", "dentified", "DENTIFIED", "$", "{S", "{MD5", "{CRYPT", "{P", "{A", "{B", "SCRAM-", "://",
+)  # fmt: skip
 _STARS = pattern(r"\*[0-9A-F]{40}")
 
 
@@ -64,6 +76,11 @@ def spans(line: str) -> Iterator[Span]:
     if "$" in line or "{" in line or "*" in line:
         for match in _HASH.finditer(line):
             yield match.span()
+    if len(line) <= _LONGEST_COMMAND and ("-" in line or "dentified" in line or "DENTIFIED" in line):
+        lowered = line.lower()
+        if any(sign in lowered for sign in _OPTION_SIGNS):
+            for match in _OPTION.finditer(line):
+                yield match.span(match.lastindex or 0)
     if "://" in line:
         for match in _WEBHOOK.finditer(line):
             yield match.span(1)

@@ -11,19 +11,22 @@ from collections.abc import Generator, Iterator
 
 from configvault.core.pattern import pattern
 from configvault.core.secrets import names
+from configvault.core.secrets.prose import looks_chosen
 
 Span = tuple[int, int]
 
-_TAG = pattern(r"<(/?)([A-Za-z_][\w:.-]{0,100})((?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*+)>")
+_TAG = pattern(r"<(/?)([^\W\d][\w:.-]{0,100})((?:[^<>\"']|\"[^\"<>]*\"|'[^'<>]*')*+)>")
 _ATTRIBUTE = pattern(r"([\w:.-]{1,100})\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _NAMING = frozenset({"name", "key", "id", "property", "param", "field", "param-name", "prop"})
+# A table, or a list of terms, may as well explain what a name means: beside it only what looks chosen is hidden.
+_CELLS = frozenset({"td", "th", "dt", "dd"})
 _HOLDING = frozenset({"value", "val", "content", "text", "data", "default"})
 _LONGEST_BODY = 16 * 1024
 
 
 def may_hold(text: str) -> bool:
     """Return whether `text` has elements at all."""
-    return "</" in text or "/>" in text
+    return "</" in text or "/>" in text or "<input" in text or "<meta" in text
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -34,20 +37,24 @@ def spans(text: str) -> Iterator[Span]:
     for tag in _TAG.finditer(text):
         body = (end_of_last, tag.start())
         if opened and body[1] - body[0] <= _LONGEST_BODY:
-            yield from _inside(text, *body)
+            yield from (
+                one for one in _inside(text, *body) if opened != "cell" or looks_chosen(text[slice(*one)])
+            )
         if naming and tag[1]:
             named = names.is_secret(text[slice(*body)].strip()[-100:])
         end_of_last, naming, opened = tag.end(), False, ""
         local = tag[2].rpartition(":")[2]
         if tag[1]:
-            if local.lower() not in _NAMING and local.lower() not in _HOLDING:
+            if local.lower() not in (_NAMING | _HOLDING | _CELLS):
                 named = False
             continue
         secret = yield from _attributes(text, tag)
         if tag[3].rstrip().endswith("/"):
             continue
         lowered = local.lower()
-        if lowered in _NAMING and not secret:
+        if named and lowered in _CELLS:
+            opened, named = "cell", False
+        elif lowered in (_NAMING | _CELLS) and not secret:
             naming = True
         elif secret or names.is_secret(local):
             # The value may be the body, or an element in it: `<setting name="Password"><value>X</value>`.

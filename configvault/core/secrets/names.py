@@ -15,12 +15,16 @@ from configvault.core.pattern import pattern
 FOREIGN_NAMES = (
     "密码", "口令", "密钥", "秘钥", "密匙", "私钥", "令牌", "凭证", "凭据", "授权码", "通行码", "暗号", "密语", "助记词",
     "签名密钥", "盐值", "密碼", "金鑰", "密鑰", "私鑰", "權杖", "憑證", "授權碼", "助記詞", "鉴权码", "校验码", "验证码", "驗證碼", "激活码", "通行证",
-    "认证信息", "认证密文",
+    "认证信息", "认证密文", "解锁码", "提取码", "邀请码", "注册码", "卡密", "安全码", "恢复码", "备份码", "种子短语", "加盐", "密码盐", "私密钥匙", "暗码",
+    "提取密码", "兑换码", "支付码", "动态码", "身份码", "种子词", "密保答案", "密串", "密文", "应用秘钥", "密码本", "暗語", "授权密匙", "鑰匙", "密令", "公私钥", "私钥串",
+    "シークレットキー", "パスコード", "パスフレーズ", "ワンタイムパスワード", "액세스키", "시크릿키", "api키", "암호키", "개인키", "보안코드", "пинкод", "секретный_ключ",
     "パスワード", "暗証番号", "秘密鍵", "合言葉", "トークン", "認証コード", "シークレット", "アクセスキー", "apiキー", "認証キー", "認証情報", "暗号鍵",
     "비밀번호", "암호", "토큰", "비밀키", "패스워드", "시크릿", "인증키",
     "пароль", "пароля", "токен", "секрет", "секретный ключ", "пин-код", "пінкод", "ключ api", "api-ключ", "парола", "ключ доступа", "парольная фраза",
     "κωδικός", "סיסמה", "סיסמא", "كلمة المرور", "كلمة السر", "पासवर्ड", "รหัสผ่าน", "hasło", "şifre", "şifresi", "jelszó", "jelszava",
 )  # fmt: skip
+# What takes no room on a screen may stand inside a name that was copied.
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\xad\ufeff"))
 _FOREIGN_TAIL = pattern(r"(?:[\s\d_.()\[\]-]|的?值|明文|原文|字符串|串|内容)+$")
 
 _OF_WORDS = (name.replace(" ", "_") for name in FOREIGN_NAMES if " " in name)
@@ -33,6 +37,9 @@ STEMS = (
     "pincode", "pinnumber", "contrasen", "kennwort", "wachtwoord", "losenord", "adgangskode", "salasana", "geheim", "segreto",
     "segredo", "matkhau", "katasandi", "credencial", "parola", "clave", "senha", "heslo", "haslo", "sifre", "jeton", "schlussel",
     "cleapi", "cleprivee", "clesecrete", "sekret", "jelszo", "parool", "zugangsdaten", "schluessel", "backupcode", "activationcode",
+    "stringdata", "cvv", "cvc", "cardnumber", "community", "pwhash", "securityanswer", "securitycode", "mfacode", "tfacode", "2facode",
+    "unlockcode", "recoverycode", "accesscode", "invitecode", "invitationcode", "redeemcode", "verificationcode", "pairingcode", "smscode",
+    "lozinka", "sifra", "geslo", "slapta", "passord", "parolă", "sandi",
     "csrf", "xsrf", "pepper", "walletphrase", "walletwords", "secretwords", "pkey",
 )  # fmt: skip
 SHORT_STEMS = ("pw", "otp", "sk", "ak", "pat", "sid", "pin", "salt", "seed", "psk", "psw", "cred", "mdp")
@@ -43,7 +50,9 @@ SHORT = (
 
 # What lies beside a secret name (`name: Authorization`, `value: ...`) or below one in a schema.
 VALUE_NAMES = frozenset({"value", "val", "values", "example", "examples", "default", "const"})
-NAME_NAMES = frozenset({"name", "key", "header", "field", "param"})
+NAME_NAMES = frozenset(
+    {"name", "key", "header", "field", "param", "id", "variable", "var", "envvar", "env_var", "parameter"}
+)
 
 # A key of these is no secret although its value is random: checksums, ids, references to other places.
 REFERENCE_NAME = pattern(
@@ -54,20 +63,25 @@ REFERENCE_NAME = pattern(
 _SECRET = pattern(
     r"passw|passphrase|passcode|passkey|pswd|pword|pwd|secret(?!ar)|token(?!i)|credential|cookie|authorization|bearer"
     r"|signature|jwt|connectionstring|connstr|keypass|storepass|seedphrase|seedwords|recovery(?:phrase|codes?|key)"
-    r"|backup(?:phrase|codes?)|activationcode|masterauth|mnemonic|pincode|pinnumber"
+    r"|backup(?:phrase|codes?)|(?:activation|security|mfa|2fa|tfa|unlock|access|invite|invitation|redeem|verification|pairing|sms)codes?$"
+    r"|securityanswer|cardnumber|snmpcommunity|communitystring|pwhash|masterauth|mnemonic|pincode|pinnumber"
     r"|(?:api|access|private|priv|sign|signing|encrypt|encryption|service|master|session|client|app|account|shared|auth"
     r"|subscription|licen[cs]e|deploy|ssh|aes|hmac|rsa|webhook|user|storage|admin|pay|mch|apiv[0-9]|server|send|integration"
-    r"|routing|ingest|license|shared?access|preshared|wallet|consumer|product|activation|pgp|gpg)key(?!s?(?:id|name)$)"
+    r"|routing|ingest|license|shared?access|preshared|wallet|consumer|product|activation|pgp|gpg|sess|des|unseal|openai|anthropic|claude|gemini|google|gcp|stripe|sendgrid|mailgun|twilio|serial|registration|reg"
+    r"|cert|tls|ssl|tacacs|radius|azure|aws|aliyun|tencent|volc|baidu|dashscope|bailian|zhipu|moonshot|kimi|deepseek|qwen|minimax|ark|coze"
+    r"|github|gitlab|slack|bot|datadog|sentry|algolia|db|database|root|admin|super|hash|crypto|cipher|wifi|network|vpn|wg|wireguard|ike"
+    r"|jwk|oauth|login|unlock|backup|restore|escrow|vault|hmac|mac|fernet|django|flask|rails|laravel|cookie)key(?!s?(?:id|name)$)"
     # The same in other languages, without their accents.
     r"|contrasen|passwort|kennwort|wachtwoord|losenord|adgangskode|salasana|motdepasse|geheim|segreto|secreto|segredo"
     r"|matkhau|katasandi|credencial|palavrapasse|clavesecreta|claveprivada|claveapi|cleapi|cleprivee|clesecrete|schlu?e?ssel$"
-    r"|sekret(?!ar)|jelszo|parool|zugangsdaten"
+    r"|sekret(?!ar)|lozinka|slaptazod|passord|jelszo|parool|zugangsdaten"
     r"|(?<!by)(?<!com)(?<!sur)(?<!over)(?<!under)(?<!tres)pass$|[a-z]{2}pw$"
 )
 _SECRET_WORDS = frozenset(
     {
         "pass", "pw", "otp", "totp", "auth", "ak", "sk", "pat", "sessionid", "sid", "psk", "cred", "creds", "psw", "pkey",
-        "mdp", "senha", "clave", "parola", "heslo", "haslo", "sifre", "jeton", "authcode", "privkey", "csrf", "xsrf",
+        "mdp", "senha", "clave", "parola", "heslo", "haslo", "sifre", "jeton", "authcode", "privkey", "csrf", "xsrf", "cvv", "cvc", "cvv2",
+        "sifra", "geslo", "sandi",
     }
 )  # fmt: skip
 # These say so only as the last word: `salt`, `user_pin`, not `salt_lake_city` or `pin_color`.
@@ -143,7 +157,8 @@ def is_secret(name: str) -> bool:
     """Return whether the value under `name` is to be hidden."""
     if not name.isascii():
         name = _readable(name)
-        if _FOREIGN_TAIL.sub("", name.lower().replace("_", " ")).endswith(FOREIGN_NAMES):
+        spaced = name.lower().replace("_", " ").rstrip()
+        if spaced.endswith(FOREIGN_NAMES) or _FOREIGN_TAIL.sub("", spaced).endswith(FOREIGN_NAMES):
             return True
         name = _plain(name)
     words = [word.lower() for word in _WORD.findall(name)]
@@ -200,7 +215,7 @@ def _readable(name: str) -> str:
         )
     except UnicodeError:
         pass
-    return unicodedata.normalize("NFKC", name)
+    return unicodedata.normalize("NFKC", name.translate(_UNSEEN))
 
 
 def _plain(name: str) -> str:

@@ -30,6 +30,10 @@ _FOREIGN = pattern(
     r"(?:(?:[ \t]*+(?:[（(][^()（）]{0,40}[)）])?[ \t]*+(?:就是|曾是|原为|现为|改为|改成|变为|换成|设为|设置为|等于|是|为|為|は|が|는|은|это|->|=>|→|[:=：＝]))"  # noqa: RUF001
     r"[ \t]*+(?=[\"'“‘「『`]?([!-~]{3,}+))|[ \t]++(?=([!-~]{6,}+)))[\"'“‘「『`]?",  # noqa: RUF001
 )
+_ENCLOSED = pattern(
+    r"(?<![\w.$-])([\w.$-]{2,60}+)[ \t]?[\[(<【「『《（]([^\s\[\]()<>{},【】「」『』《》（）]{6,80}+)[\])>】」』》）]"  # noqa: RUF001
+)
+_OPENINGS = frozenset("[(<【「『《（")  # noqa: RUF001
 _QUOTES = "\"'`“\u2018"
 _END = pattern(r"[.,;:!?)\]}\"'`>。，；]+$")  # noqa: RUF001
 # What has a letter and a digit, or a sign, and is no secret.
@@ -57,6 +61,10 @@ def spans(line: str) -> Iterator[Span]:
             plain = len(text) < 3 or text.lower() in _COMMON or _KNOWN.fullmatch(text)
             if not plain and (which == 1 or looks_chosen(text)):
                 yield match.start(which), match.start(which) + len(text)
+    if not _OPENINGS.isdisjoint(line):
+        for match in _ENCLOSED.finditer(line):
+            if HIDDEN not in match[2] and looks_chosen(match[2]) and names.is_secret(match[1]):
+                yield match.span(2)
     words = []
     for match in _WORD.finditer(line):
         words.append(match)

@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import compress, islice
 
-from configvault.core.frozen import field, mutable
+from configvault.core.frozen import field, mutable, replace
 from configvault.core.pattern import pattern
-from configvault.core.secrets import markup, names, values
+from configvault.core.secrets import markup, names, tables, values
 from configvault.core.secrets.values import MARK, Known, Span
 
 # A longer line is shown as one mark: nobody reads it, and its cost has to stay bounded.
@@ -39,7 +39,11 @@ _OTHER = pattern(
     r"[ \t]*+(?:(?:-[ \t]++)*+(?:[^\s\"'#:=][^\"'#:=\n]{0,80}|\"[^\"]{1,80}\"|'[^']{1,80}')[ \t]*+[:=](?:[ \t]|$|\r)|---|\.\.\.|\?[ \t]|<)"
 )
 _TABLE = pattern(r"[ \t]*+\[{1,2}[ \t]*+([^\[\]{},=]{1,200})\]{1,2}[ \t]*+(?:[#;].*+)?\r?$")
+# A secret of Kubernetes holds nothing else in its data.
+_SEALED = pattern(r"(?m)^[ \t\"'{]*+kind[\"']?[ \t]*+:[ \t]*+[\"']?Secret\b")
 _MERGE = pattern(r"[ \t]*+(?:-[ \t]++)*+<<[ \t]*+:(?=[ \t])")
+_LONE_FLAG = pattern(r"[ \t]*+(?:-[ \t]++)?+[\"']?--?([A-Za-z][\w-]{0,80})[\"']?,?[ \t]*+\r?$")
+_ITEM = pattern(r"[ \t]*+(?:-[ \t]++)?+([\"']?)([^\s\"',]++)\1,?[ \t]*+\r?$")
 _LONE_NAME = pattern(r"[ \t]*+([\"'])([\w.$ -]{1,80})\1[ \t]*+\r?$")
 
 
@@ -107,13 +111,14 @@ def _secrets(text: str) -> list[Span]:
     held = [values.may_hold(line, traces) for line in lines]
     if not any(held):
         return []
-    known = Known(values.anchors(text), used=values.aliases(text))
+    sealed = _SEALED.search(text) is not None
+    known = Known(values.anchors(text), used=values.aliases(text), sealed=sealed)
     spans, aliases = _by_lines(lines, held, known)
     if aliases:
-        spans, _ = _by_lines(lines, held, Known(known.anchors, frozenset(aliases), known.used))
-    if markup.may_hold(text):
-        spans += [(a, b) for a, b in markup.spans(text) if not values.says_nothing(text[a:b], "")]
-        spans = _merged(text, spans)
+        spans, _ = _by_lines(lines, held, replace(known, secret=frozenset(aliases)))
+    more = [*tables.spans(text), *(markup.spans(text) if markup.may_hold(text) else ())]
+    if more:
+        spans = _merged(text, spans + [(a, b) for a, b in more if not values.says_nothing(text[a:b], "")])
     return spans
 
 
@@ -123,6 +128,7 @@ def _by_lines(lines: list[str], held: list[bool], known: Known) -> tuple[list[Sp
     carry, spans, at = _Carry(known), [], 0
     for i, line in enumerate(lines):
         anchored = known.secret and "&" in line
+        anchored = anchored or (known.sealed and "data" in line)
         if held[i] or i in beside or not carry.is_empty or anchored or line.lstrip()[:1] == "[":
             spans += [(at + a, at + b) for a, b in _merged(line, _in_line(line, carry, i in beside))]
         at += len(line) + 1
@@ -195,6 +201,7 @@ class _Carry:
     table: bool = False
     answer: str = ""
     lone: bool = False
+    flag: bool = False
     aliases: set[str] = field(default_factory=set)
 
     @property
@@ -210,6 +217,7 @@ class _Carry:
             and not self.table
             and not self.answer
             and not self.lone
+            and not self.flag
         )
 
     def continued(self, line: str) -> tuple[list[Span], int]:
@@ -233,6 +241,10 @@ class _Carry:
     def _continued_plain(self, line: str) -> tuple[list[Span], int]:
         """Return what of a line goes on with a value that has no quotes; one word may be indented wrongly."""
         column, text = self.plain or 0, line.strip()
+        if column < 0:
+            # The line before ended with a backslash.
+            self.plain = column if text.endswith("\\") else None
+            return [(0, len(line.rstrip("\\ \t\r")))], len(line)
         if text[0] in "#;" or _OTHER.match(line) or text in ("-", "}", "]") or text.startswith("- "):
             self.plain = None
             return [], 0
@@ -276,6 +288,11 @@ class _Carry:
     def _after_lone(self, line: str) -> list[Span]:
         """Return a value that stands on the line below its name, without a colon or behind one."""
         lone, self.lone = self.lone, False
+        flag, self.flag = self.flag, False
+        if match := _LONE_FLAG.match(line):
+            self.flag = names.is_secret(match[1])
+        elif flag and (item := _ITEM.match(line)):
+            return [item.span(2)]
         if match := _LONE_NAME.match(line):
             self.lone = names.is_secret(match[2])
         opening = re.match(r"[ \t]*:?[ \t]*([\"'])", line) if lone else None
@@ -306,6 +323,8 @@ class _Carry:
         self.until = found.until
         self.aliases.update(found.aliases)
         self.plain = None if found.plain is None else _column(line, found.plain + start)
+        if found.joined and found.until is None:
+            self.plain = -1
         if found.below is None or found.until is not None:
             return
         column = found.below + start

@@ -22,14 +22,14 @@ MARK = pattern(r"<secret(?:#[0-9a-f]{6})?>")
 
 # Letters of every script, bytes that are no UTF-8, and letters written as `\u0061` count as parts of a name.
 _PAIR = pattern(
-    "(?<![\\w.$-])((?:[\\w.$\udc80-\udcff-]|\\\\u[0-9A-Fa-f]{4}|\\\\x[0-9A-Fa-f]{2})++)()"
-    "(?:\\\\*+[\"'`”’])?[ \t]*+(?:[(（][^()（）\n]{0,40}[)）][ \t]*+)?+"  # noqa: RUF001 -- as Chinese text has them
-    "(:=|=>|==?|:(?!:)|[：＝])[ \t]*+",  # noqa: RUF001
+    "(?<![\\w.$-])((?:[\\w.$\udc80-\udcff\u200b-\u200d\u2060\xad-]|\\\\u[0-9A-Fa-f]{4}|\\\\x[0-9A-Fa-f]{2})++)()"
+    "(?:\\\\*+[\"'`”’]|\\*{1,3}|__)?[ \t]*+(?:[(（][^()（）\n]{0,40}[)）][ \t]*+)?+"  # noqa: RUF001 -- as Chinese text has them
+    "(:=|=>|==?|::(?=[ \t])|:(?!:)|[：＝])[ \t]*+",  # noqa: RUF001
 )
 _ESCAPED = pattern(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 # `{"password" "X"}`, `password "X"`: the sign between name and value was forgotten, or stands in the quotes.
 _UNSIGNED = pattern(
-    r"(?:(\\*+[\"'])([\w.$ -]{1,60}):?[ \t]*\1[ \t]*+|(?<![\w.$\"'-])([\w.$-]++)[ \t]++)(?=\\*+[\"'][^\s,:;}\])])"
+    r"(?:(\\*+[\"'])([\w.$ -]{1,60}):?[ \t]*\1[ \t]*+|(?<![\w.$\"'-])([\w.$-]++)[ \t]++)(?:\.[ \t]++)?(?=\\*+[\"'][^\s,:;}\])])"
 )
 _COMPLEX = pattern(r"[ \t]*+(?:-[ \t]++)*+\?[ \t]++[\"']?([^\"':#{}\[\]]{1,80})[\"']?[ \t]*+\r?$")
 _ANSWER = pattern(r"()()[ \t]*+(:)(?=[ \t])[ \t]*+")
@@ -48,7 +48,7 @@ _ALIAS_USED = pattern(r"(?<![^\s,\[{:-])\*([^\s,\[\]{}]++)")
 # A tag or an anchor without a value, or a comment without a space: it may as well be a value that begins with that sign.
 _ONLY_SIGNED = pattern(r"(?:!(?!!?[a-z]{1,12}(?:\s|$))|&|#(?=[^\s#!-]))\S{3,}")
 _DASHES = pattern(r"[ \t]*+(?:-[ \t]++)*+")
-_LINE_START = pattern(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`])?+$")
+_LINE_START = pattern(r"[ \t]*+(?:(?:[-+#;*>?!]|export|set|env)[ \t]++)*+[-+]?(?:\\*+[\"'`]|\*{1,3}|__)?+$")
 _PLACEHOLDER = pattern(r"\$\{(?:[A-Za-z_]\w*|file:[^}]*)\}|\{\{[^{}]*\}\}|\{[A-Za-z_]\w*\}", re.ASCII)
 _NOTHING = frozenset(
     {"", "null", "~", "true", "false", "none", "yes", "no", "on", "off", "undefined", "nil", "{}", "[]"}
@@ -102,6 +102,7 @@ class Found:
     inline: bool = False
     items: bool = False
     plain: int | None = None
+    joined: bool = False
     aliases: list[str] = field(default_factory=list)
 
 
@@ -116,6 +117,8 @@ class Known:
     anchors: frozenset[str] = frozenset()
     secret: frozenset[str] = frozenset()
     used: frozenset[str] = frozenset()
+    # Whether everything below `data:` is a secret, as in one of Kubernetes.
+    sealed: bool = False
 
 
 _NOTHING_KNOWN = Known()
@@ -272,6 +275,11 @@ def find(
         found.spans += _elsewhere(line)
         if _may_miss_sign(line):
             found.spans += _unsigned(line)
+        if line.endswith(("\\", "\\\r")):
+            end = len(line.rstrip("\r")) - 1
+            # A value that goes on below, as in scripts and properties.
+            found.joined = any(b > end for _, b in found.spans)
+            found.spans = [(a, min(b, end)) for a, b in found.spans if a < end]
     return found
 
 
@@ -326,7 +334,9 @@ def _pairs(line: str, found: Found, values: bool, everything: bool, known: Known
         name = _name(line, match)
         context.move(match.end())
         lowered = name.lower()
-        if _is_secret(line, match, name, lowered, values, everything, context):
+        if known.sealed and lowered in ("data", "stringdata"):
+            at = max(at, _take_value(line, match, _SECRETS, context, found, known))
+        elif _is_secret(line, match, name, lowered, values, everything, context):
             at = max(at, _take_value(line, match, name, context, found, known))
         elif lowered in names.NAME_NAMES and context.flow:
             if names.is_secret(_plain(line, at)):

@@ -27,3 +27,28 @@ def test_the_demo_runs_the_daemon(tmp_path: Path) -> None:
     ):
         assert any(said in line for line in lines), said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_says_why_it_cannot_be(tmp_path: Path) -> None:
+    """Where the daemon cannot start its reason is what is said, and the remedy."""
+    env = os.environ | {"TMPDIR": str(tmp_path), "PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "configvault", "demo"], env=env, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1, ["error: git is not installed or not on PATH", "hint: apt-get install git"],
+    )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_ended_demo_leaves_nothing(tmp_path: Path) -> None:
+    """Neither a folder nor a daemon stays when it is ended on its way."""
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-u", "-m", "configvault", "demo"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        assert "configvault run" in demo.stdout.readline()
+        demo.terminate()
+        demo.communicate()
+    assert demo.returncode == 130
+    assert list(tmp_path.iterdir()) == []

@@ -75,7 +75,7 @@ owned() { cp --attributes-only --preserve=all "$1/pluginproduct/plugin_meta.yaml
 
 DEB = r"""
 began=$(date +%s%N)
-DEBIAN_FRONTEND=noninteractive apt-get install -y /shared/configvault.deb > /dev/null
+DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends /shared/configvault.deb > /dev/null
 """
 VENV = r"""
 tar -xf /shared/configvault-*.tar.gz -C /srv && cd /srv/configvault-*

@@ -9,6 +9,7 @@ import argparse
 import json
 import queue
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -95,6 +96,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(context: Context, args: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes them
     """Take the tour; any step that does not do what it says ends it with an error."""
+    if threading.current_thread() is threading.main_thread():
+        # Ended like that, it leaves as little behind as after Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="configvault-demo-") as folder, _Service(Path(folder)) as service:
         tour = _Tour(context, Path(folder), service)
         tour.write()
@@ -145,6 +149,7 @@ class _Daemon:
 
     def __init__(self, config: Path, context: Context) -> None:
         self._said: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._words: dict[str, str] = {}
         argv = [sys.executable, "-P", "-m", "configvault", "-c", str(config), "run"]
         self._process = subprocess.Popen(
             argv, env=dict(context.environ), stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, encoding="utf-8"
@@ -156,6 +161,8 @@ class _Daemon:
         for line in self._process.stderr:
             if line.startswith("{"):
                 self._said.put(json.loads(line))
+            elif found := re.match(r"(error|hint): (.*)", line):
+                self._words[found[1]] = found[2]
         self._said.put(None)
 
     def __enter__(self) -> _Daemon:
@@ -175,6 +182,9 @@ class _Daemon:
                 said = self._said.get(timeout=_PATIENCE_S)
             except queue.Empty:
                 said = None
+            if said is None and "error" in self._words:
+                # It did not even start, for a reason that has nothing to do with the tour.
+                raise ConfigvaultError(self._words["error"], self._words.get("hint"))
             if said is None:
                 raise _wrong(f"the daemon did not say {event}")
             if said["event"] == event and trigger in (None, said.get("trigger")):

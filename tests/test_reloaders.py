@@ -52,8 +52,8 @@ def python(script: str, *argv: str, **more: Any) -> ReloadSettings:
     return replace(ReloadSettings(kind="command", command=command, attempts=1), **more)
 
 
-# A value that is right for each key that a kind requires, so that `doctor` finds nothing wrong.
-REQUIRED: dict[str, Any] = {"command": (sys.executable,)}
+# How to make a value for each key that a kind requires, in a temporary folder, so that `doctor` finds nothing wrong.
+REQUIRED: dict[str, Callable[[Path], Any]] = {"command": lambda _folder: (sys.executable,)}
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def test_every_file_of_a_kind_has_its_row() -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_kind_has_every_part(name: str) -> None:
+def test_a_kind_has_every_part(name: str, tmp_path: Path) -> None:
     """It has bounds where it has an attempt, `doctor` can ask it, and this suite can make it fail."""
     found = kind.find(name)
     assert isinstance(found, Kind)
@@ -110,7 +110,7 @@ def test_a_kind_has_every_part(name: str) -> None:
         # A value for each key that any kind may require; a program and a URL that are there.
         settings = replace(
             ReloadSettings(kind=name, url=f"http://127.0.0.1:{server.getsockname()[1]}"),
-            **{key: REQUIRED[key] for key in KINDS[name]},
+            **{key: REQUIRED[key](tmp_path) for key in KINDS[name]},
         )
         probe = found.probe(settings)
     assert isinstance(probe, Probe)

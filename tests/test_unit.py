@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 from sites import Place
+from test_reloaders import REQUIRED
 from test_units import complaints, needs_analyze, score
 
 from configvault import config
@@ -85,7 +87,7 @@ def test_the_network_is_as_far_as_the_configuration_reaches(tmp_path: Path) -> N
     assert allowed(steps) == ["IPAddressAllow=10.1.2.3", "IPAddressAllow=10.1.2.4"]
     # `reload.url` is granted for the kinds that use it, and for no other.
     for name, keys in KINDS.items():
-        needs = "".join(f", {key}: [sleep]" for key in keys)
+        needs = "".join(f", {key}: {json.dumps(REQUIRED[key](tmp_path))}" for key in keys)
         granted = ["IPAddressAllow=10.1.2.3"] if kind.find(name).uses_url else []
         assert allowed("", f"kind: {name}, url: 'http://10.1.2.3/'{needs}") == granted
     # Whoever scrapes comes from anywhere.

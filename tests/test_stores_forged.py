@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hosts import Host, refs
 from sites import look
+
+from configvault.core.stores import bundle_name
+from configvault.replica.store.chain import Listing
+from configvault.replica.store.objects import Found
 
 Document = dict[str, Any]
 
@@ -263,3 +267,20 @@ def test_a_machine_that_has_nothing(host: Host, tmp_path: Path) -> None:
     ran = new.run("recover", "--from", url, "--into", str(new.root), "--vault", str(new.vault))
     assert (ran.code, "no replica is configured" in ran.out) == (0, True), ran.err
     assert look(new.root) == look(host.root)
+
+
+def test_many_objects_are_gone_through_once() -> None:
+    """What lies behind the newest manifest is found in one pass, however much lies there."""
+
+    class Counted(dict[int, Found]):
+        passes = 0
+
+        def __iter__(self) -> Iterator[int]:
+            self.passes += 1
+            return super().__iter__()
+
+    manifests = Counted({number: Found(str(number), 1) for number in range(1, 50)})
+    names = [bundle_name(number, "0" * 64, encrypted=False) for number in range(1, 60)]
+    found = Listing(manifests, {name: Found(name, 1) for name in names})
+    assert sorted(found.orphans()) == names[49:]
+    assert manifests.passes == 1

@@ -56,7 +56,8 @@ class Listing:
 
     def orphans(self) -> list[str]:
         """Return the bundles with a number above the newest manifest's."""
-        return [name for name in self.bundles if (number_of(name) or 0) > self.newest]
+        newest = self.newest
+        return [name for name in self.bundles if (number_of(name) or 0) > newest]
 
 
 def look(objects: Objects, host: str, after: int = 0) -> Listing:

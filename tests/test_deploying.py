@@ -243,6 +243,7 @@ def test_service_that_does_not_take_it(tmp_path: Path, offered: Path) -> None:
             {"a.yaml": "modified", "plugins/b.yaml": "added", "plugins/c.yaml": "removed"},
         )
         assert (done["target"]["trigger"], done["recorded"]["trigger"]) == ("deploy", "undo")
+        assert (done["target"]["rolled_back"], done["recorded"]["rolled_back"]) == (True, False)
         (offered / "a.yaml").write_text("a: [\n")
         assert set(place.run("deploy", str(offered), "--json").json) == set(done)
         (offered / "a.yaml").write_text("a: 2\n")
@@ -411,12 +412,41 @@ def test_tar_that_breaks_off(place: Place, offered: Path, compression: str) -> N
     assert (done.code, look(place.root)) == (1, before), done
 
 
+@pytest.mark.parametrize("compression", ["-z", "-j", "-J"])
+def test_compression_that_is_damaged(offered: Path, compression: str) -> None:
+    """A compressed archive in which bytes were changed is refused, wherever they are, and never a fault."""
+    (offered / "random").write_bytes(bytes(range(256)) * 40)
+    argv = ["tar", "-c", compression, "-C", str(offered), "."]
+    archive = subprocess.run(argv, capture_output=True, check=True).stdout
+    refused = 0
+    for at in range(12, len(archive) - 8, 5):
+        damaged = archive[:at] + bytes([archive[at] ^ 0xFF]) + archive[at + 1 :]
+        with Stage(None) as stage:
+            try:
+                tarball.read(io.BytesIO(damaged), "x.tar", stage, Limits(100, 1 << 20))
+            except ConfigvaultError:
+                refused += 1
+    assert refused
+
+
 def test_headers_are_not_quoted(place: Place) -> None:
     """What a damaged header holds may be anything, and is not printed."""
     archive = place.base / "x.tar"
     archive.write_bytes(packed((member("x", pax_headers={"GNU.sparse.map": "s3cr3t-value-17"}), b"")))
     ran = place.run("deploy", str(archive))
     assert (ran.code, "s3cr3t" in ran.out + ran.err) == (1, False), ran
+
+
+@pytest.mark.parametrize("what", ["a length past any number", "headers of headers"])
+def test_extended_headers_that_are_damaged(what: str) -> None:
+    """Whatever an extended header says of itself, the archive is refused as damaged, and never a fault."""
+    said = b"9" * 30 + b" path=x\n" if what == "a length past any number" else b"11 path=x\n\n"
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, len(said)
+    one = header.tobuf(tarfile.USTAR_FORMAT) + said.ljust(512, b"\0")
+    archive = one * (1 if what == "a length past any number" else 3000) + packed((member("x"), b""))
+    with Stage(None) as stage, pytest.raises(ConfigvaultError, match="a header is damaged"):
+        tarball.read(io.BytesIO(archive), "x.tar", stage, Limits(100, 1 << 20))
 
 
 # --- git

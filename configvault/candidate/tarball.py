@@ -20,6 +20,8 @@ _SET_ID = 0o6000
 _LARGEST_ID = (1 << 32) - 2
 # What a header may take besides the files: pax headers are held in memory.
 _MOST_AT_ONCE = 64 << 20
+# A number that is none or too large, and a header of a header of a header, each of which tarfile reads within the last.
+_IN_HEADERS = (ValueError, OverflowError, RecursionError)
 _MAGIC = {b"\x1f\x8b": "gzip", b"BZ": "bz2", b"\xfd7": "lzma"}
 
 
@@ -48,6 +50,9 @@ def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> tuple[Folde
         HostileError: it holds something that is never deployed.
         ConfigvaultError: it is no archive, or torn.
     """
+    import lzma
+    import zlib
+
     tree = Tree(where, limits)
     try:
         unpacked = _Bounded(_unpacked(file), where, limits)
@@ -55,9 +60,9 @@ def read(file: IO[bytes], where: str, sink: Sink, limits: Limits) -> tuple[Folde
             for member in archive:
                 _add(tree, archive, member, sink)
         unpacked.drain()
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        # What a ValueError quotes stands in a header, which may hold anything.
-        said = "a header is damaged" if isinstance(error, ValueError) else str(error) or type(error).__name__
+    except (*_IN_HEADERS, tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        # What these quote stands in a header, which may hold anything.
+        said = "a header is damaged" if isinstance(error, _IN_HEADERS) else str(error) or type(error).__name__
         raise ConfigvaultError(
             f"{where} is not a tar archive, or is incomplete: {said}",
             "tar c -C DIRECTORY . | configvault deploy -"

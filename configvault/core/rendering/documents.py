@@ -146,7 +146,7 @@ def deployed(outcome: DeployOutcome) -> Document:
         | change_
         | {
             "outcome": outcome.outcome.value,
-            "target": snapshot(outcome.deployed) if outcome.deployed else None,
+            "target": _deployed(outcome) if outcome.deployed else None,
             "source": as_dict(outcome.source),
             "changes": [change(one) for one in outcome.changes],
             "rejected": outcome.rejected.id if outcome.rejected else None,
@@ -156,6 +156,13 @@ def deployed(outcome: DeployOutcome) -> Document:
             "not_deployed": [{"path": path, "reason": reason} for path, reason in outcome.left_out],
         }
     )
+
+
+def _deployed(outcome: DeployOutcome) -> Document:
+    assert outcome.deployed is not None
+    # It was read before it was undone.
+    said = snapshot(outcome.deployed)
+    return said | {"rolled_back": said["rolled_back"] or outcome.outcome.value == "undone"}
 
 
 # What `rolled_back` says of a root that was not changed.

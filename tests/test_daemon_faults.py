@@ -76,6 +76,31 @@ def forbid_writing(place: Watched) -> None:
     apart.sh("mount", "-o", "remount,bind,ro", place.vault)
 
 
+@needs_mounts
+@pytest.mark.parametrize("by_kubelet", [False, True])
+def test_a_root_that_is_mounted_read_only(place: Watched, by_kubelet: bool) -> None:
+    """Where nothing can be restored the daemon is not ready, but for a ConfigMap, which is changed through the API alone."""
+
+    def body() -> None:
+        if by_kubelet:
+            (place.root / "..2026_01_01").mkdir()
+            (place.root / "..2026_01_01/c.yaml").write_text("c: 1\n")
+            (place.root / "..data").symlink_to("..2026_01_01")
+            (place.root / "c.yaml").symlink_to("..data/c.yaml")
+        apart.sh("mount", "--bind", place.root, place.root)
+        apart.sh("mount", "-o", "remount,bind,ro", place.root)
+        with place.daemon() as daemon:
+            degraded = [line["reason"] for line in daemon.said if line["event"] == "daemon.degraded"]
+            assert degraded == ([] if by_kubelet else ["restoring"])
+        checks = place.process("doctor", "--json").json["checks"]
+        [root] = [one for one in checks if one["name"] == "root" and one["health"] != "ok"]
+        assert (root["health"], "kubectl" in root["remedy"]) == (
+            ("warning", True) if by_kubelet else ("problem", False)
+        )
+
+    apart.apart(body)
+
+
 def test_no_descriptors_left(place: Watched) -> None:
     """Without a descriptor to open anything it says so, and catches up when there are some."""
     with place.daemon() as daemon:

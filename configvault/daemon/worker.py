@@ -41,7 +41,7 @@ from configvault.daemon.sight import EVENTS, Sight
 from configvault.daemon.standing import Standing
 from configvault.disk import reasons
 from configvault.root.capture import UnsettledError
-from configvault.root.trial import try_to_write
+from configvault.root.trial import is_volume, try_to_write
 from configvault.usecases import daemonstate, scan
 from configvault.usecases.drill import drill
 from configvault.usecases.observe import Look, Seen, observe
@@ -236,9 +236,11 @@ class Worker:
             return
         try:
             error = try_to_write(fd)
+            # A unit that forgets to grant the root makes it read-only, too, whatever lies in it.
+            is_as_meant = "NOTIFY_SOCKET" not in self._site.environ and is_volume(fd)
         finally:
             os.close(fd)
-        if error is None:
+        if error is None or is_as_meant:
             self._standing.clear(RESTORING)
             return
         message = f"nothing can be restored: {root}: {error.strerror}"

@@ -23,3 +23,14 @@ def try_to_write(root_fd: int) -> OSError | None:
     except OSError as error:
         return error
     return None
+
+
+def is_volume(root_fd: int) -> bool:
+    """Return whether the root is read-only because kubelet mounted it, as it does a ConfigMap or a Secret.
+
+    Such a root is changed through the API of Kubernetes alone. Source: kubelet's atomic writer, which swaps `..data`.
+    """
+    try:
+        return bool(os.fstatvfs(root_fd).f_flag & os.ST_RDONLY) and bool(os.readlink("..data", dir_fd=root_fd))
+    except OSError:
+        return False

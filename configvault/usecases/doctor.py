@@ -15,6 +15,7 @@ from configvault.core.leftout import IGNORED
 from configvault.core.model import Folder, Patience, Probe
 from configvault.core.settings import Settings
 from configvault.disk import lock
+from configvault.root.trial import is_volume
 from configvault.usecases import daemonview, scan
 from configvault.usecases.site import Site
 from configvault.usecases.status import daemon as daemon_of
@@ -110,7 +111,11 @@ def _root(site: Site) -> Checks:
     path = site.root.path
     live = scan.live(site, None)
     files = sum(1 for _ in live.state.files())
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
+    if _is_volume(site):
+        said = f"{path} is a mounted ConfigMap or Secret: a rollback goes through the API of Kubernetes"
+        remedy = "apply with kubectl what this prints: configvault export good --format configmap"
+        yield Checked("root", Health.WARNING, said, remedy)
+    elif os.statvfs(path).f_flag & os.ST_RDONLY:
         yield Checked(
             "root", Health.PROBLEM, f"{path} is mounted read-only: no rollback is possible", "remount it rw"
         )
@@ -131,6 +136,14 @@ def _root(site: Site) -> Checks:
             yield Checked(
                 "root", Health.WARNING, f"{name} is not protected: {reason}", "see configvault status"
             )
+
+
+def _is_volume(site: Site) -> bool:
+    fd = site.root.open()
+    try:
+        return is_volume(fd)
+    finally:
+        os.close(fd)
 
 
 def _foreign(state: Folder) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sites import Place
+from states import Link
 
 ASK = """
 source "$SCRIPT"
@@ -75,6 +76,22 @@ def test_pins(place: Place) -> None:
     """After `pin:` the shell has cut the word at the colon and gets the names alone."""
     assert offered(place, "configvault rollback pin:") == ["stable"]
     assert offered(place, "configvault unpin st") == ["stable"]
+
+
+def test_flags_only_where_one_is_begun(place: Place) -> None:
+    """What a command is mostly given is not lost among its flags."""
+    assert [one for one in offered(place, "configvault rollback ") if one.startswith("-")] == []
+    assert "--confirm" in offered(place, "configvault rollback --")
+
+
+def test_paths_of_the_root(place: Place) -> None:
+    """Where a path in the root stands, what lies there is offered, folder by folder, and nothing outside."""
+    place.write({"area/one.yaml": "a: 1\n", "area/two.yaml": "a: 1\n", "out": Link("..")})
+    assert offered(place, "configvault rollback latest --path ar") == ["area/"]
+    assert set(offered(place, "configvault list --path area/")) == {"area/one.yaml", "area/two.yaml"}
+    assert offered(place, "configvault edit area/t") == ["area/two.yaml"]
+    assert offered(place, "configvault edit out/") == []
+    assert offered(place, "configvault edit ../") == []
 
 
 def test_rejected(place: Place) -> None:

@@ -165,7 +165,8 @@ def complete(environ: Mapping[str, str]) -> None:
 
         parser = build()
         completers.attach(parser, environ)
-        argcomplete.autocomplete(parser)
+        # Flags only where one was begun: what a command is mostly given comes first.
+        argcomplete.autocomplete(parser, always_complete_options=False)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

@@ -19,6 +19,7 @@ from pages import Pages, showing
 from plugins import GOOD, META, META_PATH, swap
 from sites import Place
 
+from benchmarks import age
 from configvault import app
 from configvault.core.model import Trigger
 from configvault.core.timeline import Wanted
@@ -177,6 +178,41 @@ def test_it_works_without_javascript(browser: Browser, pages: Pages) -> None:
         assert ("heading", "Update tides (Tide tables): version v1.2.0 → v1.3.0") in spoken
     finally:
         browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_chinese_pages_fit(browser: Browser, pages: Pages, sort: str, size: tuple[int, int]) -> None:
+    """Nor is a page in Chinese wider than its window."""
+    browser.call("Network.setExtraHTTPHeaders", headers={"Accept-Language": "zh-CN"})
+    try:
+        browser.open(f"http://{pages.address}{paths(pages)[sort]}", *size)
+        assert browser.ask("document.documentElement.lang") == "zh-CN"
+        assert browser.ask("document.documentElement.scrollWidth") <= size[0]
+        keep(browser, f"zh-{sort}-{'phone' if size == PHONE else 'desk'}")
+    finally:
+        browser.call("Network.setExtraHTTPHeaders", headers={})
+
+
+EMPTY, OLD = 0, 5000
+
+
+@pytest.mark.parametrize("snapshots", [EMPTY, 50, OLD])
+def test_any_number_of_snapshots_fits(browser: Browser, tmp_path: Path, snapshots: int) -> None:
+    """An empty vault says what to do; of many snapshots the first page has some, and a way to the rest."""
+    place = Place(tmp_path / "place")
+    if snapshots:
+        age.fill(place.config, dict(os.environ), snapshots)
+    else:
+        app.open_or_create(app.load_settings(str(place.config), os.environ), dict(os.environ)).vault.close()
+    with showing(place) as pages:
+        for size in (DESK, PHONE):
+            browser.open(f"http://{pages.address}/", *size)
+            assert browser.ask("document.documentElement.scrollWidth") <= size[0]
+            keep(browser, f"{snapshots}-{'phone' if size == PHONE else 'desk'}")
+        items = browser.ask("document.querySelectorAll('main li').length")
+        assert items < 200
+        assert (snapshots == EMPTY) == ("backup_" not in browser.ask("document.body.innerText"))
 
 
 @pytest.fixture(scope="module")

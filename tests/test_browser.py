@@ -212,6 +212,7 @@ def test_any_number_of_snapshots_fits(browser: Browser, tmp_path: Path, snapshot
             keep(browser, f"{snapshots}-{'phone' if size == PHONE else 'desk'}")
         items = browser.ask("document.querySelectorAll('main li').length")
         assert items < 200
+        assert "0 places" not in browser.ask("document.body.innerText")
         assert (snapshots == EMPTY) == ("backup_" not in browser.ask("document.body.innerText"))
 
 
@@ -240,7 +241,11 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         daemon.wait("daemon.ready")
         place.ok("pin", "previous", "stable")
         place.ok("rollback", "previous", "-m", "the ferries lost their token")
-        subprocess.run(["sed", "-i", "s/version: v0.3.1/version: [v0.3.1/", place.root / META_PATH], check=True)
+        subprocess.run(
+            ["sed", "-i", "s/v0.3.1/[v0.3.1/", "plugin_meta.yaml"],
+            cwd=(place.root / META_PATH).parent,
+            check=True,
+        )
         daemon.wait("change.rejected")
         with showing(place) as pages:
             pages.source._place = ("web-1", "/srv/coze-studio/backend/conf/plugin")

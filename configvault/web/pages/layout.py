@@ -88,7 +88,7 @@ def _troubles(said: Document, source: SiteView) -> list[Item]:
     if said.get("rejected"):
         link = el("a", Data(said["rejected"]), href=f"/rejected/{said['rejected']}")
         items.append(("bad", "live", words("was rejected: {link}", link=link)))
-    elif said["live"]["matches"] is None:
+    elif said["live"]["matches"] is None and said["live"]["changes"]:
         count = counted(len(said["live"]["changes"]), "in 1 place", "in {n} places")
         link = el("a", count, href="/diff/latest..live")
         items.append(("warn", "live", words("differs from the latest snapshot {link}", link=link)))

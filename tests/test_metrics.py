@@ -6,10 +6,14 @@ import os
 import shutil
 import subprocess
 import typing
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from outcomes import NAMED, NOON, RECORDED, REJECTED, ROLLED
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -171,6 +175,44 @@ def test_requests_to_plugins_are_the_guides_metrics() -> None:
     assert value(found, "coze_plugin_request_duration_seconds_bucket", **names, le="0.1") == 1
     assert value(found, "coze_plugin_request_duration_seconds_count", **names) == 1
     assert value(found, "coze_active_plugins", plugin_type="openapi") == 2
+
+
+@pytest.mark.parametrize(
+    ("accept", "parse"), [("", parse_text), ("application/openmetrics-text", parse_openmetrics)]
+)
+@given(name=st.text(max_size=30) | st.from_regex(r'[\\"\n\r{}=, #\x1b\u2028\udc80]{1,8}', fullmatch=True))
+@settings(max_examples=40, deadline=None)
+def test_no_label_is_more_than_a_label(accept: str, parse: Callable[[str], Any], name: str) -> None:
+    """Whatever a plugin is called in the service's log: both formats hold one sample of it, and no line of its making."""
+    found = metrics()
+    found.requested([("a", "get", False, 1.0)])
+    lines = found.render(accept)[1].count(b"\n")
+    found.requested([(name, "get", False, 1.0)])
+    body = found.render(accept)[1].decode()
+    samples = [
+        one
+        for family in parse(body)
+        for one in family.samples
+        if one.name == "coze_plugin_requests_total" and one.labels["plugin_name"] != "a"
+    ]
+    assert len(samples) == (name != "a")
+    other = metrics()
+    other.requested([("a", "get", False, 1.0), ("b", "get", False, 1.0)])
+    assert body.count("\n") == (other.render(accept)[1].count(b"\n") if name != "a" else lines)
+    assert "\x1b" not in body
+
+
+def test_bytes_that_are_no_utf_8_do_not_end_the_metrics() -> None:
+    """A name that cannot be encoded is shown by what can, and everything else still is."""
+    found = metrics()
+    found.requested([("a\udcffb", "get\udc80", False, 1.0)])
+    assert (
+        value(
+            found, "coze_plugin_requests_total", plugin_name="a\ufffdb", operation="get\ufffd", status="success"
+        )
+        == 1
+    )
+    assert b"coze_plugin_requests_total" in found.render("")[1]
 
 
 def test_a_log_cannot_make_up_labels_without_end() -> None:

@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from configvault.core.escapes import one_line
 from configvault.core.figures import SOURCE_HELD, Figures, SourceFigures
 from configvault.core.model import HealthReport, ReloadReport
 from configvault.core.outcome import (
@@ -50,6 +51,7 @@ _DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.
 # The deployment guide's.
 _REQUEST_BUCKETS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 MOST_OPERATIONS = 1000
+_LONGEST_LABEL = 100
 OTHERS = "(others)"
 
 
@@ -200,6 +202,8 @@ class Metrics:
 
     def _named(self, plugin: str, operation: str) -> tuple[str, str]:
         """Return the labels of a request: past a bound everything new is one, whatever the log holds."""
+        # Whoever calls the service writes its log.
+        plugin, operation = one_line(plugin[:_LONGEST_LABEL]), one_line(operation[:_LONGEST_LABEL])
         if (plugin, operation) in self._operations:
             return plugin, operation
         if len(self._operations) >= MOST_OPERATIONS:

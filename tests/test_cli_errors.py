@@ -472,7 +472,7 @@ def test_reload_fails(place: Place, said: bytes | Script, words: str) -> None:
         assert plain.code == 7
         assert "error: reload (http) failed" in plain.out
         later = place.run("status", "--check")
-        assert (later.code, "the service did not take backup_" in later.out) == (6, True), later
+        assert (later.code, "the service failed to load backup_" in later.out) == (6, True), later
     assert (place.root / "a").read_text() == "1\n"
 
 

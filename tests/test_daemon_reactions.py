@@ -217,7 +217,7 @@ def test_an_undo_that_the_service_did_not_take_is_said(place: Watched) -> None:
         said = daemon.wait("recovery.done")
         assert "undid the rollback" in said["message"]
         assert "No such file" in said["undo_error"]
-        assert "the service did not take backup_" in place.command("status")
+        assert "the service failed to load backup_" in place.command("status")
 
 
 def test_replicas_receive_the_vault(place: Watched) -> None:

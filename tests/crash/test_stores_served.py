@@ -101,7 +101,9 @@ def test_a_push_killed_at_each_request(
         ran = between.run("recover", "--json")
         if ran.code:
             # Before the first manifest is there, there is nothing to recover, which is said.
-            assert (before, "holds no host" in ran.err or "has no snapshots" in ran.err) == (0, True), ran.err
+            assert (before, "contains no host" in ran.err or "has no snapshots" in ran.err) == (0, True), (
+                ran.err
+            )
         else:
             assert ran.json["snapshot"]["id"] in host.ids()
         host.ok("replicate")

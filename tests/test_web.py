@@ -152,7 +152,7 @@ def test_how_things_stand_is_what_status_says(
     text = page(pages, "/").text
     for expected in (
         f"pending the rollback to {oldest} is undone at 2023-12-01 12:00:00 +0000",
-        "left out a/<b>: git reserves this name", "left out and 2 more", "watch polling, last proof 2023-12-01 12:00:00",
+        "left out a/<b>: git reserves this name", "left out and 2 more", "watch polling, last verified 2023-12-01 12:00:00",
         "daemon running since 2023-12-01 12:00:00 +0000",
         "replica s3://bucket/<b>/web-1 is 2 snapshots behind, last push 2023-12-01 12:00:00 +0000",
         "replica /replica.git is up to date, never pushed",

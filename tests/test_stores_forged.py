@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from hosts import Host, refs
 from sites import look
 
 from configvault.core.stores import bundle_name
+from configvault.replica.store import bundles
 from configvault.replica.store.chain import Listing
 from configvault.replica.store.objects import Found
 
@@ -284,3 +285,22 @@ def test_many_objects_are_gone_through_once() -> None:
     found = Listing(manifests, {name: Found(name, 1) for name in names})
     assert sorted(found.orphans()) == names[49:]
     assert manifests.passes == 1
+
+
+def test_no_room_for_a_bundle_is_this_machines(tmp_path: Path) -> None:
+    """A disk that is full while git makes a bundle is said as that, not as what git says last."""
+
+    class Full:
+        env: dict[str, str] = {}  # noqa: RUF012 - as the protocol has it
+
+        def argv(self, *args: str) -> list[str]:
+            """Say what git says then."""
+            said = "fatal: sha1 file '<stdout>' write error. Out of diskspace\nerror: pack-objects died"
+            return ["/bin/sh", "-c", 'echo "$0" >&2; exit 1', said, *args]
+
+        def run(self, args: Sequence[str], **_: Any) -> bytes:
+            """Know nothing."""
+            return b""
+
+    with pytest.raises(OSError, match="No space left"):
+        bundles.make(Full(), str(tmp_path / "bundle"), {"refs/heads/main": "0" * 40}, {})

@@ -1,4 +1,4 @@
-"""The Ansible role on a machine with a real systemd: the package and the unit, twice, in check mode, and a change."""
+"""The Ansible role on a machine with a real systemd: the package or pip, the unit, twice, in check mode, and a change."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ configvault:
 END
 export HOME=/tmp/ansible ANSIBLE_HOME=/tmp/ansible ANSIBLE_NOCOLOR=1 LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 play() { # FLAG...
-    env PYTHONPATH=/opt/configvault/site "$PYTHON" -P -m ansible playbook -i /tmp/ansible/inventory.yml "${how[@]}" \
-        /opt/configvault/project/deploy/ansible/install.yml "$@" > /tmp/ansible/said 2>&1 || { cat /tmp/ansible/said >&2; exit 1; }
+    # Not by PYTHONPATH: what the role runs would inherit it.
+    "$PYTHON" -P -c 'import sys; sys.path.append("/opt/configvault/site"); from ansible.cli.playbook import main; main()' \
+        -i /tmp/ansible/inventory.yml "${how[@]}" /opt/configvault/project/deploy/ansible/install.yml "$@" > /tmp/ansible/said 2>&1 || { cat /tmp/ansible/said >&2; exit 1; }
     fails grep -q 'for the eyes' /tmp/ansible/said
 }
 changed() { grep -o 'changed=[0-9]*' /tmp/ansible/said; }
@@ -77,5 +78,15 @@ def test_from_the_debian_package(deb: Path, shared: Path) -> None:
     """The role installs the package and the unit; a second run finds all of it done, and a changed setting is only reloaded."""
     shutil.copy(deb, shared / "configvault.deb")
     script = "how=(-e configvault_install=deb -e configvault_deb=/shared/configvault.deb)\nall"
+    done = Guest(binds=[f"{shared}:/shared"]).run(_PLAY + script, timeout_s=600)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-6000:]
+
+
+def test_with_pip(wheels: Path, dist: Path, shared: Path) -> None:
+    """The same into an environment of its own."""
+    for place in (wheels, dist):
+        for wheel in place.glob("*.whl"):
+            shutil.copy(wheel, shared)
+    script = "export PIP_NO_INDEX=1 PIP_FIND_LINKS=/shared\nhow=(-e configvault_venv=/opt/venv)\nall"
     done = Guest(binds=[f"{shared}:/shared"]).run(_PLAY + script, timeout_s=600)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-6000:]

@@ -5,6 +5,7 @@ Source: gitformat-bundle(5). What comes out of a bundle is indexed with `--stric
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -83,9 +84,15 @@ def make(git: Git, path: str, after: Mapping[str, str], before: Mapping[str, str
     if not wanted:
         return False
     lines = [*wanted, *(f"^{id_}" for id_ in sorted(known))]
-    git.run(
-        ["bundle", "create", "--quiet", path, "--stdin"], stdin="".join(f"{line}\n" for line in lines).encode()
-    )
+    with tempfile.TemporaryFile() as file:
+        file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))
+        file.seek(0)
+        done = _run(git, git.env, ["bundle", "create", "--quiet", path, "--stdin"], file)
+    if re.search(rb"No space left|Out of diskspace", done.stderr):
+        # git's last line is of what died of it.
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.path.dirname(path))
+    if done.returncode:
+        raise ConfigvaultError(f"git bundle failed: {_last(done)}", "configvault verify")
     return True
 
 

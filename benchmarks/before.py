@@ -22,6 +22,7 @@ import psutil
 from plugins import TIDES
 
 from benchmarks import PROJECT
+from benchmarks.idle import cpu_ns
 from benchmarks.ours import environ, run
 from benchmarks.validation import invented
 
@@ -109,9 +110,7 @@ class Version:
         return [daemon, *daemon.children(recursive=True)]
 
     def _used_s(self) -> float:
-        daemon, *children = (one.cpu_times() for one in self._family())
-        own = daemon.user + daemon.system + daemon.children_user + daemon.children_system
-        return float(own + sum(one.user + one.system for one in children))
+        return sum(cpu_ns(one.pid) for one in self._family()) / 1e9
 
     def _tip(self) -> str:
         return run(["git", "--git-dir", str(self._vault), "rev-parse", "main"], self._environ)

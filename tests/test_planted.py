@@ -21,6 +21,8 @@ NAMES = (
     "비밀번호", "토큰", "пароль", "токен", "contraseña", "contrasena", "clave", "senha", "mot_de_passe", "mdp", "Passwort", "wachtwoord",
     "şifre", "ｐａｓｓｗｏｒｄ", "backup_code", "consumer_key", "product_key", "activation_code", "xsrf", "masterauth", "鉴权码", "验证码", "激活码",
     "認証キー", "ключ_доступа", "şifresi", "sekret", "jelszó", "zugangsdaten", "schluessel",
+)  # fmt: skip
+MORE_NAMES = (
     "sess_key", "des_key", "unseal_key", "OPENAI_KEY", "stripe_key", "tlsKey", "cert_key", "registration_key", "mfa_code", "security_answer", "security_code",
     "cvv", "card_number", "unlock_code", "snmp_community", "community_string", "pwhash", "azure_key", "解锁码", "提取码", "邀请码", "注册码", "卡密", "安全码", "恢复码",
     "备份码", "种子短语", "盐值", "加盐", "シークレットキー", "액세스키", "시크릿키", "API키", "lozinka", "slaptažodis", "passord", "geslo", "pass\u200bword",
@@ -102,6 +104,9 @@ SYNTAXES = {
     "command": "run: tool --{n} {v} --other 1",
     "command equals": 'args: ["--{n}={v}"]',
     "parenthesis": "a: 1\n{n} (prod): {v}",
+}  # fmt: skip
+# Where the name stands apart from its value, which then has to look chosen.
+APART = {
     "markdown row": "| name | value |\n|---|---|\n| x | y |\n| {n} | {v} |",
     "markdown row, code": "| name | value |\n|:--|--:|\n| `{n}` | `{v}` |",
     "markdown row without bars around": "name | value\n---|---\n{n} | {v}",
@@ -232,6 +237,21 @@ def test_of_any_shape(syntax: str, name: str, value: str) -> None:
 def test_under_a_name_of_several_words(syntax: str, name: str, value: str) -> None:
     """A name that is written apart is the same name."""
     check(written(SYNTAXES[syntax], name, value), value)
+
+
+@pytest.mark.parametrize("syntax", APART)
+@pytest.mark.parametrize("name", ["password", "api_key", "访问令牌"])
+def test_apart_from_its_name(syntax: str, name: str) -> None:
+    """In another cell, below a heading or in an option of a command a value is hidden as well."""
+    if fits(syntax, name):
+        check(written(APART[syntax], name, "abcCn10zzdef"), "abcCn10zzdef")
+
+
+@pytest.mark.parametrize("name", MORE_NAMES)
+def test_more_names(name: str) -> None:
+    """These are names of secrets, too."""
+    for syntax in ("yaml", "json", "yaml comment"):
+        check(written(SYNTAXES[syntax], name, "abcCn10zzdef"), "abcCn10zzdef")
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)

@@ -76,6 +76,7 @@ WRITERS = {
     "host/systemctl.py": "a unit and its drop-in",
     "disk": "what others name: files that survive a power cut, locks",
     "config/initial.py": "a first config file",
+    "cli/manual.py": "manual pages, at build time",
     "vault": "the vault",
     "usecases/drill.py": "a scratch folder in the vault",
     "usecases/edit.py": "copies in a private folder of the caller's",

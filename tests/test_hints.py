@@ -75,7 +75,8 @@ def commands() -> Iterator[str]:
             )[0]
             words = shlex.split(command.strip().removesuffix("&"))
             whole = shlex.join(STANDS_FOR.get(word, word.replace("{}", "latest")) for word in words)
-            # What is filled in there is no reference.
+            # What is filled in there is no reference, nor is what is deployed from.
+            whole = re.sub(r"^configvault deploy (?:latest)+", f"configvault deploy {SMALL}", whole)
             yield whole.replace("--format latest", "--format tar").replace("-n latest 10", "-n --keep-last 10")
 
 

@@ -80,9 +80,14 @@ def _named(text: str) -> bool:
     return bool(text) and len(text) <= 80 and (names.is_secret(text) or names.is_phrase(text))
 
 
+def _is_name(text: str) -> bool:
+    """Return whether a cell is a name rather than a secret that happens to have the letters of one in it."""
+    return _named(text) and not looks_chosen(text)
+
+
 def _holds(text: str) -> bool:
     """Return whether a cell in a column of secrets holds one, and no other name or sentence."""
-    return len(text) > 1 and text.lower() not in _NO_VALUES and not _named(text) and text.count(" ") < 5
+    return len(text) > 1 and text.lower() not in _NO_VALUES and not _is_name(text) and text.count(" ") < 5
 
 
 _NO_VALUES = frozenset(
@@ -122,7 +127,7 @@ def _by_bars(text: str) -> Iterator[Span]:
 def _is_secret_cell(row: list[str], i: int, columns: list[int], value_columns: list[int]) -> bool:
     if i in columns or (i in value_columns and any(map(_named, row[:i]))):
         return _holds(row[i])
-    return i > 0 and len(row[i]) > 3 and looks_chosen(row[i]) and _named(row[i - 1]) and not _named(row[i])
+    return i > 0 and len(row[i]) > 3 and looks_chosen(row[i]) and _named(row[i - 1]) and not _is_name(row[i])
 
 
 def _separated(text: str, sign: str) -> Iterator[Span]:
@@ -164,7 +169,7 @@ def _below(text: str) -> Iterator[Span]:
             continue
         if waiting and (alone := _ALONE.match(line)) is not None:
             inner = alone[1].strip(",;()[]{}" + _FRAME)
-            if looks_chosen(inner) and not _named(inner):
+            if looks_chosen(inner) and not _is_name(inner):
                 start = at + line.index(inner, alone.start(1))
                 yield start, start + len(inner)
         heading = _HEADING.match(line)

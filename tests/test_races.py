@@ -138,10 +138,22 @@ def test_rollbacks(place: Place, canary: Path, way: str) -> None:
     for id_ in ids:
         place.ok("rollback", id_)
         assert place.ok("status")["live"]["matches"]
-    assert not [name for name in os.listdir(place.root) if name.startswith(".configvault")]
+    _check_left(place.root)
     assert look(canary) == before
     assert not _read_canary(place)
     place.fsck()
+
+
+def _check_left(root: Path) -> None:
+    """Check that of temporary folders only such stay as hold, under its own name, what was not the operator's to remove.
+
+    A folder that was not the captured one, and had a link to the canary in it when it was taken out, is such.
+    """
+    for place in root.glob(".configvault*"):
+        assert place.stat().st_mode & 0o777 == 0o700
+        held = {name.partition(".")[0] for name in os.listdir(place)}
+        assert held, f"{place} is empty"
+        assert held <= {"d", "e", "c", "a"}, held
 
 
 def test_captures(place: Place, canary: Path) -> None:

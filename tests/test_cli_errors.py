@@ -584,6 +584,15 @@ def test_table_on_a_narrow_terminal(place: Place) -> None:
     """Ids stay whole for pasting, whatever the width."""
     newest = place.ok("status")["latest"]
     assert newest in on_terminal(place, "list", COLUMNS="60")
+    place.snapshot(
+        {"plugins/with/a/long/path/to/it.yaml": "a: 1\n"}, "-m", "a reason that is longer than a line"
+    )
+    place.ok("rollback", "previous")
+    lines = on_terminal(place, "list", "--all", "--no-color").splitlines()
+    assert len(lines) > 4
+    assert max(map(len, lines)) <= 80, lines
+    wide = on_terminal(place, "list", "--no-color", COLUMNS="140").splitlines()
+    assert "taken" in wide[0]
 
 
 def test_many_changes(place: Place) -> None:

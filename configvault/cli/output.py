@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LEAST_WORDS = 20
+# Columns. A table that needs more than the usual 80 is told to do without some.
+_NARROW = 100
 # Such a line begins with the word, or is a finding: `place: warning rule: message`.
 _LOUD = pattern(r"(?:^ *|: )(error|warning)(?::| \S+: )")
 STYLES = {"error": "bold red", "warning": "yellow", "good": "green", "dim": "dim", "head": "bold"}
@@ -102,6 +104,11 @@ class Output:
         fixed = sum(max(map(width, column)) + 2 for column in list(zip(columns, *cells, strict=True))[:-1])
         self._console.width = max(self._console.width, fixed + _LEAST_WORDS)
         self._console.print(table, crop=False)
+
+    @property
+    def is_narrow(self) -> bool:
+        """Return whether this is a terminal on which a wide table would be wrapped."""
+        return self._console is not None and self._console.width < _NARROW
 
     def long_table(
         self, columns: Sequence[str], rows: Iterable[Sequence[str]], environ: Mapping[str, str]

@@ -79,11 +79,14 @@ def show(context: Context, found: Iterable[Listed]) -> None:
                 ]
             }
         )
-    elif not context.output.long_table(COLUMNS, _rows(found), context.environ):
+        return
+    # The id says when, too.
+    columns = tuple(one for one in COLUMNS if one != "taken" or not context.output.is_narrow)
+    if not context.output.long_table(columns, _rows(found, columns), context.environ):
         context.output.line("no snapshots")
 
 
-def _rows(found: Iterable[Listed]) -> Iterator[tuple[str, ...]]:
+def _rows(found: Iterable[Listed], columns: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     from configvault.cli import words
     from configvault.core.model import Snapshot
 
@@ -94,4 +97,5 @@ def _rows(found: Iterable[Listed]) -> Iterator[tuple[str, ...]]:
             # What was said with -m: at once, or added where the daemon had recorded first.
             why = one.reason or (one.annotations[-1] if one.annotations else None)
         what = f'{one.subject} ("{why}")' if why else one.subject
-        yield one.id, words.when(one.taken_at), one.trigger, words.people(one.actor), said, what
+        taken = (words.when(one.taken_at),) if "taken" in columns else ()
+        yield one.id, *taken, one.trigger, words.people(one.actor), said, what

@@ -125,8 +125,8 @@ def _code(text: str) -> list[str]:
 
 
 LEVEL = (
-    "deploy", "faq", "forge", "from-a-script", "from-etckeeper", "kubernetes", "moving", "not-guaranteed",
-    "programs", "rollback", "upgrade",
+    "compared", "deploy", "faq", "forge", "from-a-script", "from-etckeeper", "kubernetes", "moving", "not-guaranteed",
+    "programs", "rollback", "security", "upgrade",
 )  # fmt: skip
 """Pages that say as much in Chinese as in English."""
 

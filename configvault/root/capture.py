@@ -1,11 +1,11 @@
-"""Read the root as it is, once, without following a link and without believing that it holds still.
+"""Read the state of the root, without following links, while other processes may be changing it.
 
-Everything goes by directory descriptors from the root down with O_NOFOLLOW, so nobody who may write in the root
-can lead the reader out of it. A file's bytes count only when `fstat` was the same before and after reading
-them and the name still leads to them. What was read before and has the same stamp is not read again.
+Everything is opened relative to its folder's descriptor with O_NOFOLLOW, so nobody who can write in the root can lead
+the reader out of it. A file counts as read only if `fstat` is the same before and after, and its name still leads to
+it. A file with the same stamp (inode, size, mtime, ctime) as in an earlier capture is not read again.
 
-Not guaranteed: that two files were read at one instant; a `steady` capture does guarantee it, by looking at every
-stamp once more after the last file was read.
+Two files are not necessarily read at the same instant. A `steady` capture guarantees a state that existed as a whole:
+it compares all stamps again after the last file was read.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ from configvault.root.names import Names
 
 DEEPEST = 200
 CHUNK = 1 << 20
-# A file changed in the same tick in which it was read could change again without a new stamp.
+# A file that changed less than this before the capture gets no stamp and is read again next time: within one tick of
+# the file system's clock it could change once more and keep the same times.
 RACY_NS = 2_000_000_000
-# How often what cannot be captured is left out before what changes meanwhile is left out, too.
+# How many walks a capture with `whole=False` makes after the first attempt failed; each leaves out what was still
+# changing in the one before.
 _LAST_LOOKS = 3
 _ALL_NAMES = Names(())
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK and O_NOCTTY: a name may just have become a fifo, which would block, or a terminal.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# What a name says that was something else, or nothing, a moment ago.
+# What the system reports for a name that was removed or replaced a moment ago.
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _BEING_WRITTEN = f"{UNCAPTURED}it is being written, or locked by a lease"
 _SPECIAL = {
@@ -52,22 +55,22 @@ _SPECIAL = {
 
 
 class Sink(Protocol):
-    """Where the bytes that are read go (the vault's stage)."""
+    """Receives the bytes that are read (the vault's stage)."""
 
     def append(self, pieces: Iterator[bytes]) -> tuple[int, int]:
-        """Take bytes that may still prove to be torn."""
+        """Take the bytes of one file, which may still turn out to have changed during the read; return where they are."""
 
     def keep(self, blob: str, where: tuple[int, int]) -> None:
-        """Keep what was appended last."""
+        """Confirm what was appended last, under its blob id."""
 
 
 class UnsettledError(ConfigvaultError):
-    """Files did not hold still; `paths` names them."""
+    """Files kept changing while they were read; `paths` has their paths."""
 
     kind = "unsettled"
 
     def __init__(self, paths: Collection[str]) -> None:
-        """Name the first of `paths`."""
+        """Build the message from the first of `paths` and their number."""
         first = min(paths)
         more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
         super().__init__(f"{first!r}{more} is being written", "try again when the writer has finished")
@@ -79,7 +82,7 @@ Survey = Mapping[str, Stamp]
 
 @frozen
 class Limits:
-    """How much is captured: a file with more bytes costs its stat alone, and so does what is above the number of files."""
+    """How much is captured; None is no limit. Larger files, and files beyond the number, are left out unread."""
 
     file_bytes: int | None = None
     files: int | None = None
@@ -87,12 +90,23 @@ class Limits:
 
 @mutable
 class _Pass:
-    """One walk over the root.
+    """One walk over the root: its options and its results.
 
-    `stood` are the stamps of a moment ago: then a file counts when it has stood still since, open or not, and what
-    has not keeps its previous entry. `read` false only looks at stamps. `seen` gets the stamp of everything met,
-    `folders` what each folder is. `expected` may be captured whatever its size. `last`: what cannot be captured is
-    left out, with the reason, and so are the paths in `skip`.
+    Attributes:
+        dirty: where the root may differ from the previous state.
+        sink: where the bytes go; None to compute ids only.
+        leases: a file that some process has open for writing is unsettled.
+        stood: earlier stamps. A file is captured only if it still has its stamp, even if a process has it open; one
+            that has changed keeps its previous entry.
+        read: false to collect stamps only.
+        started_ns: when the walk began; see `RACY_NS`.
+        unsettled: result: the paths that were changing.
+        seen: result: the stamp of each file, link and folder; folder paths end in `/`.
+        folders: result: the identity of each folder, by path.
+        expected: a state whose files are captured even if they are larger than the limit.
+        last: leave out what cannot be captured and say why, instead of raising.
+        skip: paths to leave out as still being written.
+        files: result: how many files and links were captured so far.
     """
 
     dirty: Dirty
@@ -111,18 +125,22 @@ class _Pass:
 
 
 class Root:
-    """The directory at `path`. It is never kept open, so it may be replaced as a whole at any time.
+    """The directory at `path`. It is not kept open, so it may be replaced as a whole at any time.
 
-    `folders` is what each folder was, by path, that the last capture met: a restore works in those and in no others.
-    `seen` are the stamps of all that it met where it was made to begin a restore from, else nothing.
+    `folders` has the identity of each folder in the last capture, by path: a restore works only in these folders.
+    `seen` has the stamps of the last capture if that was made with `whole=False`, as a restore does; else it is empty.
     """
 
     def __init__(
         self, path: str, names: Names, limits: Limits | None = None, *, configured: bool = True
     ) -> None:
-        """Take the path (a link here is the operator's own and is followed), the name rules, the bounds.
+        """Take the path, the name rules and the limits.
 
-        `configured`: it is the root of the configuration, and not any other directory.
+        Args:
+            path: may itself be a link: it is the operator's own, and is followed.
+            names: what to leave out by name.
+            limits: how much to capture; None for no limits.
+            configured: whether it is the configured root; else messages call it a directory.
         """
         self.path = path
         self.what = "root" if configured else "directory"
@@ -135,7 +153,7 @@ class Root:
         """Return a descriptor of the root folder.
 
         Raises:
-            ConfigvaultError: it is missing, not a directory or not readable.
+            ConfigvaultError: it is missing, not a directory, or not readable.
         """
         try:
             return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -168,18 +186,18 @@ class Root:
         """Return the root's state.
 
         Args:
-            previous: an earlier state; entries with the same stamp are taken from it unread.
-            sink: where the bytes of what is read go; None to work out ids only.
+            previous: an earlier state; entries with the same stamp are taken from it without reading.
+            sink: where the bytes go; None to compute ids only.
             dirty: where the root may differ from `previous`.
-            patience_s: seconds to wait for files that change while they are read.
-            leases: also count files as unsettled that somebody has open for writing. Source: fcntl(2), F_SETLEASE.
-            steady: look at all stamps again in the end, so that what is returned existed as a whole at one moment.
-            whole: false to leave out what cannot be captured: what does not hold still for so long, cannot be read or
-                is nested too deep. `left_out` of its folder has the reason then (see core/leftout.py).
+            patience_s: how many seconds to wait for files that change while they are read.
+            leases: also wait for files that some process has open for writing. Source: fcntl(2), F_SETLEASE.
+            steady: compare all stamps again at the end, so that the returned state existed as a whole at one moment.
+            whole: false to leave out what still changes after `patience_s`, cannot be read or is nested too deep,
+                instead of raising. The reason is in `left_out` of its folder (see core/leftout.py).
             expected: a state whose files may be larger than the limit.
 
         Raises:
-            UnsettledError: files did not hold still for so long.
+            UnsettledError: files were still changing after `patience_s`.
             ConfigvaultError: something cannot be read.
         """
         self.seen = {}
@@ -188,7 +206,7 @@ class Root:
             state, seen = self._capture(
                 previous, sink, dirty, patience_s, expected, leases=leases, steady=steady
             )
-            # The stamps of a large root take room: not for each look of the daemon.
+            # The stamps of a large root take much memory, and only a restore needs them: not each look of the daemon.
             self.seen = {} if whole else seen
             return state
         except UnsettledError as error:
@@ -209,7 +227,7 @@ class Root:
         expected: Folder | None,
         skip: frozenset[str],
     ) -> Folder:
-        """Return what can be captured; a file that is being written again in each look is not waited for any more."""
+        """Return what can be captured, and leave out the rest; a file that changes during one walk is skipped in the next."""
         for number in range(_LAST_LOOKS):
             walk = _Pass(dirty, sink, expected=expected, last=True, skip=skip)
             state = self._walk(previous, walk)
@@ -248,7 +266,7 @@ class Root:
             pause = min(2 * pause, 0.5)
 
     def survey(self, previous: Folder | None, dirty: Dirty = EVERYTHING) -> Survey:
-        """Return the stamps of what a capture with these arguments would look at."""
+        """Return the stamps of everything that a capture with these arguments would look at; read no file."""
         walk = _Pass(dirty, read=False)
         self._walk(previous, walk)
         return walk.seen
@@ -256,18 +274,18 @@ class Root:
     def capture_still(
         self, previous: Folder | None, sink: Sink | None, stood: Survey, *, dirty: Dirty = EVERYTHING
     ) -> tuple[Folder, frozenset[str]]:
-        """Return the state of what has stood still since the survey `stood`, and the paths of what has not.
+        """Return the state of what has not changed since the survey `stood`, and the paths of what has.
 
-        The latter have the entry that they have in `previous`, and none where they are new.
+        A path that has changed keeps its entry of `previous`; it has none if it is new.
         """
         walk = _Pass(dirty, sink, stood=stood)
         return self._walk(previous, walk), frozenset(walk.unsettled)
 
     def inspect(self, fd: int, name: str, sink: Sink | None, patience_s: float = 5.0) -> Entry | Folder | None:
-        """Return what has that name in the folder `fd`, ignored names inside it too; None if nothing that can be kept.
+        """Return the entry `name` in the folder `fd`, with ignored names inside it; None if none that can be captured.
 
         Raises:
-            UnsettledError: it did not hold still for `patience_s` seconds.
+            UnsettledError: it was still changing after `patience_s` seconds.
         """
         if not exists(fd, name):
             return None
@@ -322,7 +340,7 @@ class _Reader:
                 if reason != IGNORED or not self._names.is_litter(name, prefix) or not _is_folder(fd, name):
                     left_out[name] = reason
                     continue
-            # What stands is most of what there is, so this is most of what a look costs.
+            # A shortcut for unchanged files: nearly all are, so this branch decides what a capture costs.
             elif (stamp := known.get(name)) is not None:
                 try:
                     now = lstat(name, dir_fd=fd, follow_symlinks=False)
@@ -357,7 +375,7 @@ class _Reader:
         entries: dict[str, Entry | Folder],
         stamps: dict[str, Stamp],
     ) -> str | None:
-        """Put what `name` is into `entries`; return the reason when it is nothing that can be kept."""
+        """Capture `name` into `entries` and `stamps`; return the reason if it is left out, else None."""
         old = previous.entries.get(name) if previous else None
         path = prefix + name
         if isinstance(old, Folder) and not self._walk.dirty.touches(path):
@@ -382,7 +400,8 @@ class _Reader:
             if error.errno not in _VANISHED:
                 if self._walk.last:
                     return f"{UNCAPTURED}{error.strerror}"
-                # Opened by its folder's descriptor, it says only its last name; the innermost of us says the path.
+                # It was opened relative to its folder, so the error holds only its last name. The innermost call
+                # puts the path in; the outer ones must not replace it.
                 if not (isinstance(error.filename, str) and "/" in error.filename):
                     error.filename = path
                 raise
@@ -401,7 +420,7 @@ class _Reader:
         return None
 
     def _reason(self, path: str, sort: int, size: int, depth: int) -> str | None:
-        """Return why something is not captured, whatever it holds."""
+        """Return why a name is left out unread, None if it is not; `sort` is its file type, `size` its bytes."""
         limits, walk = self._limits, self._walk
         if sort in _SPECIAL:
             return f"{_SPECIAL[sort]} cannot be kept"
@@ -426,6 +445,7 @@ class _Reader:
 
     def _link(self, fd: int, name: str, seen: os.stat_result) -> Entry | None:
         target = os.fsencode(os.readlink(name, dir_fd=fd))
+        # Another length: the link was replaced since its stat. Some file systems report 0 for every link.
         if len(target) != seen.st_size and seen.st_size:
             return None
         where, blob = self._keep(iter((target,)), len(target))
@@ -434,11 +454,12 @@ class _Reader:
         return Entry(Kind.LINK, 0o777, seen.st_uid, seen.st_gid, blob, len(target))
 
     def _file(self, fd: int, name: str, stamp: Stamp) -> Entry | None:
-        """Return the file, None where it is not settled."""
+        """Return the file, None if it is changing."""
         try:
             file = os.open(name, _FILE, dir_fd=fd)
         except OSError as error:
-            # It has just become a link or a fifo; or somebody holds a lease on it, and was told to let go.
+            # ELOOP, ENXIO: it has just become a link, or a socket. EAGAIN: another process holds a lease on it, and the
+            # kernel has asked it to release it.
             if error.errno in {errno.ELOOP, errno.ENXIO, errno.EAGAIN}:
                 return None
             raise
@@ -460,7 +481,7 @@ class _Reader:
             os.close(file)
 
     def _keep(self, pieces: Iterator[bytes], size: int) -> tuple[tuple[int, int] | None, str]:
-        """Hash `pieces` as a blob of `size` bytes and pass them on; no place if they were of another size."""
+        """Hash `pieces` as a blob of `size` bytes and pass them to the sink; the place is None if the size differs."""
         digest = hasher("blob", size)
         total = 0
 
@@ -481,7 +502,7 @@ class _Reader:
 
 
 def _pieces(file: int, size: int) -> Iterator[bytes]:
-    """Yield what is in `file`, at most a little more than `size`, so that a growing file ends too."""
+    """Yield the content of `file`, at most one byte more than `size`: enough to notice that it grows, and to stop."""
     left = size + 1
     while left > 0 and (piece := os.read(file, min(left, CHUNK))):
         left -= len(piece)
@@ -489,16 +510,17 @@ def _pieces(file: int, size: int) -> Iterator[bytes]:
 
 
 def _open_for_writing(file: int) -> bool:
-    """Return whether any process has the file open for writing or mapped so. Source: fcntl(2), F_SETLEASE.
+    """Return whether any process has the file open for writing. Source: fcntl(2), F_SETLEASE.
 
-    Somebody who opens the file while the lease stands makes the kernel send SIGIO, which by default ends a process:
-    whoever asks for leases calls `prepare_leases` first.
+    A read lease is refused while the file is open for writing. If a process opens the file for writing while we hold the
+    lease, the kernel sends us SIGIO, which by default ends the process: call `prepare_leases` before any capture with
+    leases.
     """
     try:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True
-    except OSError:  # not the owner, or a file system without leases: then this sign is missing
+    except OSError:  # not the file's owner, or a file system without leases: we cannot tell
         return False
     with contextlib.suppress(OSError):
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
@@ -506,7 +528,7 @@ def _open_for_writing(file: int) -> bool:
 
 
 def prepare_leases() -> None:
-    """Ignore SIGIO, once and in the main thread. Where it is blocked in one thread only, another one would get it."""
+    """Ignore SIGIO in the whole process; call once, in the main thread. Blocked in one thread, it would hit another."""
     signal.signal(signal.SIGIO, signal.SIG_IGN)
 
 
@@ -517,10 +539,10 @@ def _unchanged(
     stamps: dict[str, Stamp],
     left_out: dict[str, str],
 ) -> bool:
-    """Return whether `previous` may stand for what was read; its stamps then say as much as these."""
+    """Return whether `previous` equals what was read, stamps included, so that it can be shared."""
     return (
         previous.attributes[1:] == attributes
-        # A folder equals itself alone.
+        # Folders compare by identity: an unchanged subfolder is the same object.
         and previous.entries == entries
         and previous.stamps == stamps
         and previous.left_out == left_out

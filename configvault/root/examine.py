@@ -1,8 +1,8 @@
-"""Find out what was taken out of the root, once it lies in the staging folder, and remove what is on record.
+"""Examine what a restore swapped out of the root into the staging folder, before it is removed.
 
-What was swapped out may not be what was captured: somebody may have put anything in its place a moment before. And a
-folder that was moved in here can still be changed by whoever holds a descriptor of it. So its folders are first closed to
-everybody else, then compared, then removed; whatever else turns up is kept in the vault or stays where it is.
+It may not be what was captured: another process may have replaced it just before the swap. And a process that still has
+a descriptor of a folder can change it even in here. So its folders are first closed to everybody else, then read; the
+caller compares the result, and keeps or removes it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Attributes = dict[str, tuple[int, int, int]]
 
 
 class LeaveError(Exception):
-    """It cannot be removed, for a reason: it is not on record and cannot be, or was not the operator's to give up."""
+    """It must not be removed: the vault does not hold it and cannot, or it did not belong to the operator."""
 
 
 def examine(
@@ -37,22 +37,23 @@ def examine(
     is_kept: Callable[[Entry], bool],
     patience_s: float = 1.0,
 ) -> Found:
-    """Return what has that name in the staging folder `fd` and had `path` in the root.
+    """Return the state of the entry `name` in the staging folder `fd`, which was at `path` in the root.
 
-    It is closed to everybody else then, so that `entries.remove` removes what was found and nothing else.
+    Afterwards its folders are closed to everybody else, so that `entries.remove` removes only what is returned here. The
+    returned state has the attributes from before that.
 
     Args:
-        root: its rules and bounds.
-        sink: where its bytes go.
-        fd: the staging folder.
-        name: the name in there.
-        path: the path it was taken from.
-        known: the folders that were captured, by path.
-        is_kept: whether the bytes of an entry are in the vault.
-        patience_s: how long to wait for whoever is writing in it.
+        root: whose name rules and limits hold.
+        sink: where its bytes go; None to compute ids only.
+        fd: descriptor of the staging folder.
+        name: its name in there.
+        path: where it was in the root.
+        known: the identities of the captured folders, by path.
+        is_kept: tells whether the bytes of an entry are in the vault.
+        patience_s: how many seconds to wait for processes that still write in it.
 
     Raises:
-        LeaveError: it must not be removed.
+        LeaveError: it must not be removed; its folders have their attributes back.
     """
     closed: _Attributes = {}
     try:
@@ -61,7 +62,8 @@ def examine(
             is_known = _close(root, fd, name, path, known, closed, 0)
         found = _inspect(root, sink, fd, name, patience_s)
         if not is_known and isinstance(found, Folder) and not all(is_kept(file) for _, file in found.files()):
-            # A file whoever put it there could also have removed; the files in a folder of somebody else's they could not.
+            # Whoever put a single file here could also have removed it. They may move another user's folder here
+            # without permission to remove the files in it, so those must not be lost.
             raise LeaveError("it is not the folder that was there before, and not all of it is in the vault")
     except LeaveError:
         _open_again(fd, name, path, closed)
@@ -94,13 +96,13 @@ def _close(
     closed: _Attributes,
     depth: int,
 ) -> bool:
-    """Take a folder and all below it from everybody else, and note what its attributes were.
+    """Close a folder and all folders below it to everybody else; note their mode, uid and gid in `closed`, by path.
 
     Returns:
-        Whether it and all below are the folders that were captured there.
+        Whether all of them are the folders that were captured at these paths.
 
     Raises:
-        LeaveError: it holds what is never touched.
+        LeaveError: it holds a name that is never touched, is nested too deep, or cannot be read.
     """
     if depth > DEEPEST:
         raise LeaveError(f"it is nested more than {DEEPEST} folders deep")
@@ -129,10 +131,12 @@ def _close(
 
 
 def _take(fd: int, seen: os.stat_result) -> None:
-    """Make a folder one that nobody else can change; where this user may not, they cannot be misled to gain anything."""
+    """Take over the folder `fd` with mode 0700, so that nobody else can change it, if this user is allowed to."""
     me = os.geteuid()
+    # Already ours, and nobody else can write in it.
     if seen.st_uid == me and seen.st_mode & 0o722 == 0o700:
         return
+    # Not permitted: then this process has no rights over the folder that somebody could trick it into using.
     with contextlib.suppress(PermissionError):
         if seen.st_uid != me:
             os.fchown(fd, me, -1)
@@ -140,7 +144,7 @@ def _take(fd: int, seen: os.stat_result) -> None:
 
 
 def _open_again(fd: int, name: str, path: str, closed: _Attributes) -> None:
-    """Give the folders their attributes back, the innermost first: they stay, and are not ours."""
+    """Give the folders their old attributes back, innermost first: with its old mode a parent may not let us in."""
     for one in sorted(closed, key=lambda each: each.count("/"), reverse=True):
         with contextlib.suppress(OSError), entries.open_inside(fd, name + one.removeprefix(path)) as inner:
             mode, uid, gid = closed[one]
@@ -148,7 +152,7 @@ def _open_again(fd: int, name: str, path: str, closed: _Attributes) -> None:
 
 
 def _with_attributes(folder: Folder, path: str, closed: _Attributes) -> Folder:
-    """Return `folder` as it was before its folders were closed."""
+    """Return `folder` with the attributes that its folders had before `_close`."""
     mode, uid, gid = closed[path]
     below = {
         name: _with_attributes(entry, f"{path}/{name}", closed) if isinstance(entry, Folder) else entry

@@ -1,20 +1,28 @@
-"""Make the root what a plan says: the only module that writes there.
+"""Apply a restore plan to the root. Only this module changes files there.
 
-Three passes after the folders are opened to their owner. *Prepare* builds every new file, link or folder in the staging folder (see
-staging.py) and syncs it: a full disk ends here, with nothing changed. *Switch* swaps each into place with one rename, so a
-reader sees the old or the new entry and never half of one. *Clean* looks at what was swapped out: what was captured is
-removed, what somebody wrote meanwhile is handed back and then removed, and anything else stays in the staging folder.
+It first makes folders writable for their owner, then works in three passes:
 
-Everything goes by descriptors from the root down with O_NOFOLLOW, and works only in folders that are the very ones that
-were captured: whoever may write in the root can give any name to any folder at any moment. A folder that has become
-another one is left alone; the next look shows what is there now. The journal is the caller's: it is written
-before and removed after, and a run that was interrupted is repeated from a new capture (see usecases/transition.py).
+- *Prepare* builds every new file, link or folder in the staging folder (see staging.py) and syncs it. A full disk fails
+  here, before anything has changed.
+- *Switch* swaps each new entry into place with one rename, so a reader sees the old or the new entry, never half of one.
+- *Clean* examines what was swapped out. It removes what had been captured. What another process wrote in the meantime
+  is handed to the caller and then removed. Anything else stays in the staging folder.
 
-Not guaranteed: that several files change at one instant. A file that is itself a mount point cannot be renamed over,
-so it is written in place, and a reader may see half of it (`Applied.in_place` names it). Where the file system cannot
-swap two names (FUSE, NFS), a name is missing for an instant while it is replaced, and what somebody puts there in that
-instant is lost. What somebody writes through a descriptor of a replaced file after that file was looked at is lost with it. Times are not restored; extended
-attributes and access control lists are taken over from what is replaced (see xattrs.py), as no snapshot holds them.
+Every path is opened one component at a time, by descriptor and with O_NOFOLLOW, and a folder is used only if it is still
+the one that was captured: anybody who can write in the root can rename any folder at any moment. A folder that was
+replaced is left alone; the next capture shows what is there now. The caller writes the journal before the run and
+removes it afterwards. An interrupted run is repeated from a new capture (see usecases/transition.py).
+
+Not guaranteed:
+
+- Several files do not change at the same instant.
+- A file that is itself a mount point cannot be replaced by a rename. It is written in place, and a reader may see half
+  of it (`Applied.in_place` lists such files).
+- Where the file system cannot swap two names (FUSE, NFS), the name is missing for an instant, and a file that another
+  process creates there in that instant is lost.
+- What a process writes through an open descriptor of a replaced file, after that file was examined, is lost.
+- Times are not restored. Snapshots hold no extended attributes or access control lists either; they are copied from the
+  entry that is replaced (see xattrs.py).
 """
 
 from __future__ import annotations
@@ -39,20 +47,27 @@ from configvault.root.examine import LeaveError, examine
 from configvault.root.inodes import Identity, identity
 from configvault.root.staging import Staging
 
-# How often a folder is looked for that somebody keeps exchanging, and how long that may take in all.
+# How often an operation is tried again while another process keeps exchanging a folder or a name, and the pause between
+# two looks for a folder.
 _TRIES = 60
 _PAUSE_S = 0.002
+# How long the clean pass waits, in all, for files that are still being written.
 _PATIENCE_S = 10.0
+# What opening a folder reports if it was removed, or is now a file or a link.
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 @mutable
 class Applied:
-    """What came of a restore beyond the plan.
+    """What a restore did beyond the plan. All paths are relative to the root.
 
-    `foreign` is what somebody else wrote meanwhile, handed over and removed; `aside` where in the root that lies which
-    could not be handed over, by the path that it had; `missed` are folders that were not those that were captured;
-    `bare` is what could not be given the access list or the extended attributes of what it replaced.
+    Attributes:
+        in_place: files that were overwritten in place, because they are mount points.
+        hard_links: replaced files that had other hard links; the other names still lead to the old content.
+        foreign: what another process wrote in the meantime, by path; it was handed to `keep`, then removed.
+        aside: what could neither be kept nor removed: its former path, and where in the root it is now.
+        missed: folders that are no longer the ones that were captured; nothing was done in them.
+        bare: entries that could not get the access control list or the extended attributes of what they replaced.
     """
 
     in_place: list[str] = field(default_factory=list)
@@ -68,7 +83,7 @@ class _MissedError(Exception):
 
 
 class Restore:
-    """One run of a plan over `root`, whose last capture the plan was made from."""
+    """One run of a plan over `root`. The plan must come from the last capture of this `root` object."""
 
     def __init__(
         self,
@@ -80,10 +95,16 @@ class Restore:
         prepared: Callable[[], None],
         keep: Callable[[Mapping[str, Entry | Folder]], None],
     ) -> None:
-        """Take the plan; the bytes of what was swapped out go to `sink`, and `token` finds the staging folder again.
+        """Take the plan and what it needs; nothing is changed yet.
 
-        `prepared` is called between the first two passes: from then on the staging folder may hold what was there
-        before. `keep` is handed what was not what had been captured, by path, before it is removed.
+        Args:
+            root: where to work.
+            plan: what to change.
+            token: from the journal; it identifies the staging folder, also after a crash.
+            source: where the bytes of new files come from.
+            sink: where the bytes of examined old files go.
+            prepared: called between prepare and switch. From then on the staging folder may hold original files.
+            keep: called with the entries that had not been captured, by path, before they are removed.
         """
         self._root = root
         self._known = root.folders
@@ -109,10 +130,10 @@ class Restore:
         """Prepare, switch and clean.
 
         Raises:
-            OSError: it could not be done; `undone` says whether the root is as it was.
+            OSError: the restore failed; `undone` tells whether the root is again as it was before.
         """
         try:
-            # Held to the end, so that nothing happens in another directory that takes its path meanwhile.
+            # Kept open to the end: if another directory takes the path in the meantime, nothing happens in that one.
             self._fd = self._root.open()
             self._check_root()
             try:
@@ -122,7 +143,7 @@ class Restore:
                 self._is_prepared = True
                 self._switch()
             except BaseException:
-                # What cannot be undone here is carried on by whoever finds the journal.
+                # If the undo fails too, the journal is still there: the next command that writes finishes the restore.
                 with contextlib.suppress(OSError, ConfigvaultError, _MissedError):
                     self._undo()
                     self._close_folders(undo=True)
@@ -138,10 +159,10 @@ class Restore:
                 os.close(self._fd)
 
     def _check_root(self) -> None:
-        """Refuse to work in another directory than the one that was captured, and kept in the vault.
+        """Refuse to work in a directory other than the one that was captured and saved in the vault.
 
         Raises:
-            OSError: another one has its path.
+            OSError: another directory has this path now.
         """
         known = self._known.get("")
         if known is not None and identity(os.fstat(self._fd)) != known:
@@ -151,7 +172,7 @@ class Restore:
     # --- folders that forbid even their owner to write
 
     def _open_folders(self) -> None:
-        """Let this user write in its own folders, as long as this runs."""
+        """Make this user's own read-only folders writable for the duration of the run; root needs no permission."""
         if os.geteuid() == 0:
             return
         for path in ["", *self._parents()]:
@@ -172,7 +193,7 @@ class Restore:
                 os.fsync(fd)
 
     def _set_folder(self, path: str, entry: Entry | Folder | None) -> None:
-        """Give a folder its mode and owner; what must still be written in stays open to its owner until the end."""
+        """Give a folder its mode and owner; one with work left in it stays writable until `_close_folders`."""
         assert isinstance(entry, Folder)
         if os.geteuid() != 0 and entry.mode & 0o300 != 0o300 and (not path or path in self._parents()):
             self._modes[path] = entry.mode
@@ -205,29 +226,31 @@ class Restore:
         assert new is not None
         carried = xattrs.of(fd, step.name, step.old, new, self._captured(fd, step))
         if isinstance(new, Folder) and os.geteuid() != 0 and new.mode & 0o300 != 0o300:
-            # A folder that its owner may not write in cannot be moved into another one.
+            # Moving a folder to another parent rewrites its `..`, which needs write permission in the folder itself:
+            # see rename(2), EACCES. `_narrow` sets the final mode after the move.
             new = Folder(new.mode | 0o300, new.uid, new.gid, new.entries)
         if not entries.build(place.fd, str(number), new, chunks, carried):
             self.done.bare.append(step.path)
         self._made[number] = identity(os.stat(str(number), dir_fd=place.fd, follow_symlinks=False))
 
     def _captured(self, fd: int, step: Step) -> Identity | None:
-        """Return what the old entry of a step in the folder `fd` was when it was captured."""
+        """Return the identity that the old entry of a step had when it was captured; `fd` is its folder."""
         if isinstance(step.old, Folder):
             return self._known.get(step.path)
         stamp = self._root.seen.get(step.path)
         return (os.fstat(fd).st_dev, stamp.inode) if stamp is not None else None
 
     def _place_for(self, step: Step, fd: int) -> Staging:
-        """Return the staging folder for a step in the folder `fd`: in the root, where one can be there."""
+        """Return the staging folder for a step in the folder `fd`; make it on first use."""
         if step.parent not in self._staging_of:
             self._staging_of[step.parent] = self._make_staging(step.parent, fd)
         return self._staging_of[step.parent]
 
     def _make_staging(self, parent: str, fd: int) -> Staging:
-        """Return a private folder from which things can be moved into the folder `parent`.
+        """Return a private folder from which entries can be renamed into the folder `parent`.
 
-        It is in the highest folder that is on the same mount and that this user may write in: mostly the root.
+        rename(2) does not work across mounts, so it is made in the highest folder above `parent` that is on the same
+        mount and that this user may write in: usually the root itself.
         """
         parts = parent.split("/") if parent else []
         mount = staging.mount_of(fd)
@@ -249,6 +272,7 @@ class Restore:
 
     def _switch(self) -> None:
         for number, step in enumerate(self._plan.steps):
+            # Noted before the step: one that fails halfway must be undone, too.
             self._switched.append((number, step))
             try:
                 if step.attributes_only:
@@ -269,6 +293,7 @@ class Restore:
         try:
             self._swap(place, name, fd, step.name)
         except OSError as error:
+            # EBUSY: the target is a mount point, for example a file that is bind-mounted into a container.
             if error.errno != errno.EBUSY or not (_is_file(step.old) and _is_file(step.new)):
                 raise
             self._keep_foreign_in_place(fd, step)
@@ -277,7 +302,7 @@ class Restore:
         self._narrow(fd, number, step)
 
     def _open_to_move(self, fd: int, step: Step) -> None:
-        """Let a folder be moved that this user owns and may not write in."""
+        """Make the old folder writable if its mode forbids it to this user, who owns it: else it could not be moved."""
         if os.geteuid() == 0 or not isinstance(step.old, Folder) or step.old.mode & 0o300 == 0o300:
             return
         with contextlib.suppress(OSError), entries.open_inside(fd, step.name) as inner:
@@ -292,6 +317,7 @@ class Restore:
                 except FileNotFoundError:
                     return
                 except OSError as error:
+                    # EINVAL: somebody gave the staging folder itself this name, and it cannot move into itself.
                     if error.errno != errno.EINVAL:
                         raise
                     place.give_other_name(fd, name)
@@ -302,7 +328,7 @@ class Restore:
             _remove_empty(fd, name, error)
 
     def _narrow(self, fd: int, number: int, step: Step) -> None:
-        """Give a new folder the mode that it could not have when it was moved."""
+        """Give a new folder its final mode, which would have forbidden the move."""
         if isinstance(step.new, Folder) and os.geteuid() != 0 and step.new.mode & 0o300 != 0o300:
             with contextlib.suppress(FileNotFoundError), entries.open_inside(fd, step.name) as inner:
                 if identity(os.fstat(inner)) == self._made[number]:
@@ -310,20 +336,20 @@ class Restore:
                     os.fsync(inner)
 
     def _keep_foreign_in_place(self, fd: int, step: Step) -> None:
-        """Hand over what somebody else wrote there since it was captured: it is about to be written over."""
+        """Hand to `keep` what another process wrote in the file since the capture: it is about to be overwritten."""
         found = self._root.inspect(fd, step.name, self._sink)
         if found is not None and not _same(found, step.old) and not _same(found, step.new):
             self._keep({step.path: found})
 
     def _swap(self, place: Staging, name: str, fd: int, target: str) -> None:
-        """Move what is `name` in staging to `target` in the folder `fd`; what was there has that name in staging then."""
+        """Swap `name` in the staging folder with `target` in the folder `fd`; just move it if there is no `target`."""
         try:
             for _ in range(_TRIES):
                 try:
                     with contextlib.suppress(FileNotFoundError):
                         syscalls.renameat2(place.fd, name, fd, target, syscalls.EXCHANGE)
                         return
-                    # Nothing is there, or was a moment ago.
+                    # There was nothing to swap with. NOREPLACE, since something may appear at this moment.
                     with contextlib.suppress(FileExistsError):
                         syscalls.renameat2(place.fd, name, fd, target, syscalls.NOREPLACE)
                         return
@@ -333,7 +359,8 @@ class Restore:
                     if not place.can_swap():
                         self._swap_in_two(place, name, fd, target)
                         return
-                    # It can, so somebody gave the staging folder itself that name.
+                    # The file system can swap, so the error has another cause: somebody gave the staging folder itself
+                    # this name.
                     place.give_other_name(fd, target)
             raise _MissedError(target)
         except PermissionError as error:
@@ -341,7 +368,7 @@ class Restore:
             syscalls.renameat2(place.fd, name, fd, target, syscalls.NOREPLACE)
 
     def _swap_in_two(self, place: Staging, name: str, fd: int, target: str) -> None:
-        """Do the same where the file system has no swap: the old entry moves away first, the name is free for an instant."""
+        """Do the same without a swap: move the old entry away, then the new one in; for an instant the name is free."""
         with contextlib.suppress(FileNotFoundError):
             os.rename(target, f"{name}.old", src_dir_fd=fd, dst_dir_fd=place.fd)
         os.rename(name, target, src_dir_fd=place.fd, dst_dir_fd=fd)
@@ -352,8 +379,8 @@ class Restore:
             self.done.in_place.append(step.path)
         file = os.open(step.name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=fd)
         try:
-            # Nobody who may only write in the root can mount something: so this is what was mounted, and not another
-            # file that has been given its name.
+            # Mounting needs more than write permission in the root. A file that is a mount of its own is therefore the
+            # one we mean, and not another file that somebody renamed to this name.
             if not stat.S_ISREG(os.fstat(file).st_mode) or staging.mount_of(file) == staging.mount_of(fd):
                 raise OSError(errno.EBUSY, "it is in use and no longer a file of its own mount", step.path)
             size = entries.write(file, self._source.chunks(step.new.blob))
@@ -366,7 +393,7 @@ class Restore:
     # --- clean and undo
 
     def _clean(self) -> None:
-        """Remove what was taken out; what is neither the old entry nor the new one is handed to `keep` first."""
+        """Remove what was swapped out; hand to `keep` first what is neither the old entry nor the new one."""
         self._until_s = time.monotonic() + _PATIENCE_S
         for number, step, place, name in self._out():
             try:
@@ -390,7 +417,7 @@ class Restore:
         is_made = identity(seen) == self._made.get(number)
         if step.old is not None and step.new is not None and not is_made and _is_linked(seen):
             self.done.hard_links.append(step.path)
-        # Who goes on writing in what was taken out shall not hold up the restore for long.
+        # A process that keeps writing to a swapped-out file must not hold up the restore for long.
         patience_s = max(min(1.0, self._until_s - time.monotonic()), 0.0)
         return examine(
             self._root, self._sink, place.fd, name, step.path, self._known, self._is_kept, patience_s
@@ -400,7 +427,7 @@ class Restore:
         return self._source.has(entry.blob)
 
     def _leave(self, step: Step, place: Staging, name: str) -> None:
-        """Give what stays in the staging folder the name that it had."""
+        """Let an entry stay in the staging folder, under the name that it had in the root."""
         free = place.free(step.name)
         os.rename(name, free, src_dir_fd=place.fd, dst_dir_fd=place.fd)
         self.done.aside[step.path] = f"{place.name}/{free}"
@@ -418,7 +445,10 @@ class Restore:
                 }
 
     def _out(self) -> Iterator[tuple[int, Step, Staging, str]]:
-        """Yield each step with what of it may be in its staging folder."""
+        """Yield number, step, staging folder and name of each entry that is now in a staging folder.
+
+        The name is the step's number; `NUMBER.old` comes from `_swap_in_two`.
+        """
         for number, step in enumerate(self._plan.steps):
             place = None if step.attributes_only else self._staging_of.get(step.parent)
             for name in (str(number), f"{number}.old") if place else ():
@@ -437,7 +467,7 @@ class Restore:
             self._clean()
             self._sync_folders()
         else:
-            # Nothing but half-built new entries can be there yet.
+            # Before the switch there are only half-built new entries in the staging folders.
             for place in self._stagings.values():
                 for name in place.names():
                     entries.remove(place.fd, name)
@@ -463,7 +493,7 @@ class Restore:
                 os.rename(step.name, name, src_dir_fd=fd, dst_dir_fd=place.fd)
 
     def _move_back(self, place: Staging, name: str, fd: int, step: Step) -> None:
-        """Give it its name back; where somebody took that name meanwhile this fails, and theirs stays."""
+        """Move an entry back to its old name. If another process has taken that name, fail and leave theirs alone."""
         if entries.exists(place.fd, name):
             try:
                 syscalls.renameat2(place.fd, name, fd, step.name, syscalls.NOREPLACE)
@@ -474,6 +504,7 @@ class Restore:
         self._close_again(fd, step)
 
     def _open_to_move_new(self, fd: int, number: int, step: Step) -> None:
+        """Undo `_narrow`, so that the new folder can be moved out again."""
         if isinstance(step.new, Folder) and os.geteuid() != 0 and step.new.mode & 0o300 != 0o300:
             with entries.open_inside(fd, step.name) as inner:
                 if identity(os.fstat(inner)) == self._made[number]:
@@ -487,7 +518,7 @@ class Restore:
                     os.fchmod(inner, step.old.mode)
 
     def _is_switched(self, fd: int, number: int, step: Step) -> bool:
-        """Return whether the new entry is in its place: the last step may have failed before or after the rename."""
+        """Return whether the new entry is in place: the step that failed may have failed before or after the rename."""
         try:
             seen = os.stat(step.name, dir_fd=fd, follow_symlinks=False)
         except FileNotFoundError:
@@ -505,7 +536,7 @@ class Restore:
         """Open the folder that was captured at `path`.
 
         Raises:
-            _MissedError: another one is there.
+            _MissedError: another folder, or none, is there now.
         """
         fd = self._find(path)
         try:
@@ -515,6 +546,7 @@ class Restore:
 
     def _find(self, path: str) -> int:
         idle = threading.Event()
+        # Several tries: somebody may be swapping the folder back and forth. One is enough once it was given up.
         for _ in range(1 if path in self.done.missed else _TRIES):
             try:
                 fd = entries.open_below(self._fd, path)
@@ -540,7 +572,7 @@ class Restore:
 
 @contextlib.contextmanager
 def _about(step: Step) -> Iterator[None]:
-    """Have an error of the system name what is restored, not the name that it has for the time being."""
+    """Make a system error name the path that is restored, not its temporary name in the staging folder."""
     try:
         yield
     except OSError as error:
@@ -549,13 +581,13 @@ def _about(step: Step) -> Iterator[None]:
 
 
 def _check_writable(fd: int, path: str) -> None:
-    """Refuse to begin where this user may not change names; root finds out by doing it."""
+    """Fail early where this user may not add or remove names. Not checked for root, whom mode bits do not bind."""
     if os.geteuid() != 0 and not os.access(".", os.W_OK | os.X_OK, dir_fd=fd, effective_ids=True):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path or ".")
 
 
 def _remove_empty(fd: int, name: str, error: PermissionError) -> None:
-    """Remove somebody else's folder, which this user may not move; rmdir(2) does so if it is empty."""
+    """Remove another user's folder that this user may not move: rmdir(2) needs no permission in it if it is empty."""
     try:
         os.rmdir(name, dir_fd=fd)
     except OSError:
@@ -571,7 +603,7 @@ def _is_linked(seen: os.stat_result) -> bool:
 
 
 def _same(found: Entry | Folder, expected: Entry | Folder | None) -> bool:
-    """Return whether `found` holds what was `expected` (compared by content where both are folders)."""
+    """Return whether `found` equals `expected`; two folders are compared by their tree id."""
     if isinstance(found, Folder) and isinstance(expected, Folder):
         return found.id == expected.id
     return isinstance(found, Entry) and found == expected

@@ -1,13 +1,13 @@
-"""The one private folder in the root that holds everything temporary of a restore.
+"""The private folder in the root that holds everything temporary during a restore.
 
-Whoever may write in the root can rename this folder, and put another in its place, at any moment; what they cannot do
-is enter it: it belongs to this process's user and has mode 0700. So it is reached by its descriptor only, and whatever
-has to be given an owner, inspected or removed is moved in here first, where its name leads to nothing else.
+Anybody who can write in the root can rename this folder, or put another in its place, at any moment. They cannot enter
+it: it belongs to this process's user and has mode 0700. It is therefore used only through its descriptor. Whatever must
+be given an owner, inspected or removed is first moved in here, where nobody can exchange what its name leads to.
 
-Its name comes from a token that only the journal holds, so nobody can occupy it in advance, and there are more of them
-than somebody who has seen one can know. A restore that was cut off finds its folder again by a file inside, named after
-the token as well, whatever the folder is called by then; one that is empty by its name alone. A folder cannot be moved
-into another one without the right to write in it, so it stays in the folder where it was made.
+Its name is derived from a token that only the journal holds, so nobody can occupy the name in advance. There are several
+such names; seeing one does not tell the next. After a crash the folder is found again by a marker file inside, also
+named after the token, even if it was renamed; an empty one only by its name. Nobody can move it into another folder
+without permission to write in it, so it stays in the folder where it was made.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from configvault.root.inodes import identity
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_ACL = "system.posix_acl_default"
-# Each try takes an attacker a rename at the right instant.
+# How many names are tried. To make one try fail, an attacker must rename at exactly the right instant.
 _TRIES = 50
-# What opening a name says that has just become something else.
+# What the system reports if a name was replaced or removed just before it is opened.
 _SWAPPED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -36,7 +36,7 @@ class Staging:
     """The private folder with the descriptor `fd`, in the folder `parent`."""
 
     def __init__(self, parent: int, fd: int, name: str, token: str) -> None:
-        """Take descriptors, which `close` closes, and the name it had last."""
+        """Take over both descriptors (`close` closes them), the last known name, and the restore's token."""
         self.fd = fd
         self.name = name
         self._parent = parent
@@ -50,16 +50,16 @@ class Staging:
         self.close()
 
     def close(self) -> None:
-        """Let go of the descriptors."""
+        """Close the descriptors; the folder stays."""
         os.close(self.fd)
         os.close(self._parent)
 
     def names(self) -> list[str]:
-        """Return the names of what is in it, in order."""
+        """Return the sorted names of its entries, without the marker and what `can_swap` left."""
         return sorted(name for name in os.listdir(self.fd) if not name.startswith(self._marker))
 
     def free(self, wanted: str) -> str:
-        """Return a name that nothing has in here, made of `wanted`."""
+        """Return a name that is free in here: `wanted`, shortened to 200 bytes, with a number if it is taken."""
         short = os.fsdecode(os.fsencode(wanted)[:200])
         number, name = 0, short
         while exists(self.fd, name):
@@ -68,7 +68,7 @@ class Staging:
         return name
 
     def can_swap(self) -> bool:
-        """Return whether this file system can exchange two names, tried where nobody else has a hand in it."""
+        """Return whether this file system can exchange two names; tried in here, where nobody else can interfere."""
         names = [self.free(f"{self._marker}-swap"), self.free(f"{self._marker}-with")]
         for name in names:
             os.close(os.open(name, _CREATE, 0o600, dir_fd=self.fd))
@@ -78,45 +78,46 @@ class Staging:
             return False
         finally:
             for name in names:
-                # Where that fails, whoever removes the folder tries it again.
+                # If this fails, `_remove_own` tries again: the names begin with the marker.
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=self.fd)
         return True
 
     def give_other_name(self, fd: int, name: str) -> None:
-        """Free a name in the folder `fd` that somebody gave to this very folder."""
+        """Rename this folder if somebody gave it the name `name` in the folder `fd`, which a restore needs."""
         if self._is(name):
             with contextlib.suppress(OSError):
                 syscalls.renameat2(fd, name, fd, RESERVED_PREFIX + os.urandom(8).hex(), syscalls.NOREPLACE)
 
     def remove(self) -> None:
-        """Remove it, which is empty by now; under another name where somebody renamed it."""
+        """Remove this folder, which must be empty; find it first if somebody renamed it."""
         self._remove_own()
         for _ in range(_TRIES):
             if not self._find():
                 break
-            # Of another folder that has just taken the name, rmdir(2) takes no more than an empty one, which
-            # whoever may rename it could have removed themselves.
+            # If another folder has just taken the name, rmdir(2) can only remove an empty one, and whoever put it there
+            # could have removed that, too.
             with contextlib.suppress(OSError):
                 os.rmdir(self.name, dir_fd=self._parent)
         os.fsync(self._parent)
 
     def _remove_own(self) -> None:
-        """Remove the marker, and what a trial left beside it."""
+        """Remove the marker, and what `can_swap` may have left; the marker, by which the folder is found, last."""
         for name in sorted(os.listdir(self.fd), reverse=True):
             if name.startswith(self._marker):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=self.fd)
 
     def leave(self) -> None:
-        """Let it stay with what is in it: not ours, and kept nowhere else."""
+        """Leave this folder and its content in the root: it is not ours to remove, and the vault does not hold it."""
         self._find()
         self._remove_own()
         os.fsync(self.fd)
         os.fsync(self._parent)
 
     def _find(self) -> bool:
-        """Return whether it is still there; `name` is then what it is called now."""
+        """Return whether this folder is still in its parent; set `name` to its present name."""
+        # No links left: it was removed.
         if os.fstat(self.fd).st_nlink == 0:
             return False
         if self._is(self.name):
@@ -135,7 +136,7 @@ class Staging:
 
 
 def new_token() -> str:
-    """Return what a restore is known by to whoever can read the journal."""
+    """Return a new secret token for one restore; it is written to the journal only."""
     return os.urandom(16).hex()
 
 
@@ -143,7 +144,7 @@ def make(parent: int, token: str) -> Staging:
     """Make a private folder in the folder `parent`.
 
     Raises:
-        OSError: it cannot be made, or somebody replaced it each time before it could be opened.
+        OSError: it cannot be made, or somebody replaced it every time before it could be opened.
     """
     for name in _names(token):
         try:
@@ -171,7 +172,7 @@ def make(parent: int, token: str) -> Staging:
 
 
 def found(root: int, token: str, depth: int) -> Iterator[Staging]:
-    """Yield the private folders that restores with this token made in the folder `root` and `depth` levels below it."""
+    """Yield the private folders of the restore with this token, in the folder `root` and up to `depth` levels below."""
     marker, names = _marker(token), set(_names(token))
     for name in os.listdir(root):
         try:
@@ -197,7 +198,7 @@ def _is_marked(fd: int, marker: str) -> bool:
 
 
 def _names(token: str) -> Iterator[str]:
-    """Yield the names that a restore with that token may give its folder, in order."""
+    """Yield the names that a restore with this token tries for its folder, in order."""
     for number in range(_TRIES):
         import hashlib
 
@@ -205,14 +206,17 @@ def _names(token: str) -> Iterator[str]:
 
 
 def _marker(token: str) -> str:
-    """Return the name of the file by which the folder is known."""
+    """Return the name of the marker file by which the folder is recognized."""
     import hashlib
 
     return hashlib.sha256(f"{token} marker".encode()).hexdigest()
 
 
 def mount_of(fd: int) -> object:
-    """Return what tells the mount of `fd` from others: nothing can be renamed from one to another."""
+    """Return a value that is the same for two descriptors on the same mount; rename(2) does not work across mounts.
+
+    It is the mount id from proc(5), fdinfo, and the device number without /proc: a bind mount has the same device.
+    """
     try:
         with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as file:
             return next(line for line in file if line.startswith("mnt_id:"))
@@ -221,24 +225,24 @@ def mount_of(fd: int) -> object:
 
 
 def _make_private(fd: int) -> bool:
-    """Return whether the folder `fd`, just made and opened, is ours, empty, and closed to everybody else by now."""
+    """Close the new folder `fd` to everybody else; return whether it is ours and empty, as it must be."""
     if not _is_ours(fd):
         return False
-    if stat.S_IMODE(os.fstat(fd).st_mode) != 0o700:  # it took the set-group-id bit of its parent
+    if stat.S_IMODE(os.fstat(fd).st_mode) != 0o700:  # it inherited the set-group-id bit of its parent
         os.fchmod(fd, 0o700)
     with contextlib.suppress(OSError):
-        # What is made inside shall not begin with somebody's access.
+        # Files made inside must not inherit access for others from a default ACL of the parent.
         os.removexattr(fd, _DEFAULT_ACL)
-    # Somebody could have put an empty folder of ours in its place, and that would do as well; not one with content.
+    # Somebody may have put another folder of ours in its place. An empty one is just as good; one with content is not.
     return not os.listdir(fd)
 
 
 def _is_ours(fd: int) -> bool:
-    """Return whether the folder `fd` belongs to whom this process's files belong to."""
+    """Return whether the folder `fd` has the owner that files made by this process get there."""
     owner = os.fstat(fd).st_uid
     if owner == os.geteuid():
         return True
-    # Some network and shared folders give every file to one user, whoever makes it.
+    # Some network and shared file systems give every file the same owner, whoever makes it: see what a new one gets.
     probe = os.urandom(16).hex()
     try:
         file = os.open(probe, _CREATE, 0o600, dir_fd=fd)

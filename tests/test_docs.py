@@ -125,8 +125,8 @@ def _code(text: str) -> list[str]:
 
 
 LEVEL = (
-    "compared", "deploy", "faq", "forge", "from-a-script", "from-etckeeper", "kubernetes", "moving", "not-guaranteed",
-    "programs", "rollback", "security", "upgrade",
+    "alerts", "compared", "deploy", "faq", "forge", "from-a-script", "from-etckeeper", "install", "kubernetes", "moving",
+    "not-guaranteed", "programs", "rollback", "security", "test-what-you-deployed", "troubleshooting", "upgrade",
 )  # fmt: skip
 """Pages that say as much in Chinese as in English."""
 

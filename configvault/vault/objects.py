@@ -1,7 +1,8 @@
-"""Git objects in and out of one repository, on disk before anybody hears of them.
+"""Read and write git objects of one repository; what is written is on disk when the call returns.
 
-Few objects are written loose, many as one pack. Each is written under git's own temporary name, synced and
-renamed; then its folder is synced. Nothing here moves a ref, so a crash leaves only objects nobody names.
+Up to `LOOSE_AT_MOST` objects are written as loose files, more as one pack. A loose object is written under git's own kind
+of temporary name, synced and renamed; then its folder is synced. Nothing here moves a ref, so a crash leaves at worst
+unreachable objects.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _PACK_TYPES = {"commit": 1, "tree": 2, "blob": 3}
 
 
 class NewObject(NamedTuple):
-    """An object to write: `chunks` gives its body, `size` bytes in all, each time it is called."""
+    """An object to write. Each call of `chunks` gives its body again, `size` bytes in all."""
 
     type: str
     id: str
@@ -35,7 +36,7 @@ class Objects:
     """The object database of the repository at `path`."""
 
     def __init__(self, path: str, git: Git) -> None:
-        """Open nothing yet: loose objects are read directly, packed ones through a git child when needed."""
+        """Open nothing yet: loose objects are read directly, packed ones through a git process that is started on demand."""
         self._folder = os.path.join(path, "objects")
         self._git = git
         self._batches: dict[str, Batch] = {}
@@ -47,7 +48,7 @@ class Objects:
         self.close()
 
     def close(self) -> None:
-        """End the git children, if any were needed."""
+        """End the git processes, if any were started."""
         for batch in self._batches.values():
             batch.end()
         self._batches.clear()
@@ -55,15 +56,18 @@ class Objects:
     # --- reading
 
     def read(self, id_: str) -> bytes:
-        """Return the body of an object. Costs its file, or one question to a git that stays.
+        """Return the body of an object. Costs its file, or one request to a git process that keeps running.
 
         Raises:
-            IntegrityError: it is missing, damaged, or not what its id says.
+            IntegrityError: it is missing or damaged, or its content does not match its id.
         """
         return b"".join(self.chunks(id_))
 
     def size(self, id_: str) -> int:
-        """Return the size of an object's body in bytes; raises like `read`. Costs the beginning of its file, or one question to git."""
+        """Return the size of an object's body in bytes; raises like `read`.
+
+        Costs the beginning of its file, or one request to git.
+        """
         try:
             with open(self._path(id_), "rb") as file:
                 return self._header(id_, zlib.decompressobj(), file)[1]
@@ -71,17 +75,17 @@ class Objects:
             return self._asked("--batch-check", id_).header(id_)[1]
 
     def sizes_in(self, tree: str, most: int) -> dict[str, int]:
-        """Return the size of every blob in a tree and below it, by id; of `most` entries, where there are more.
+        """Return the sizes in bytes of all blobs in a tree and below it, by id; it stops after about `most` entries.
 
         Raises:
-            IntegrityError: one of them, or a tree, is missing or damaged.
+            IntegrityError: a blob or a tree is missing or damaged.
         """
         sizes: dict[str, int] = {}
         child = self._git.spawn("ls-tree", "-r", "-l", "-z", "--full-tree", tree)
         assert child.stdout is not None
         seen, rest = 0, b""
         try:
-            # A few kilobytes of trees that hold one another can list for days.
+            # A bound: a few kilobytes of trees that contain the same trees many times can take days to list.
             while seen <= most and (piece := child.stdout.read(CHUNK)):
                 *rows, rest = (rest + piece).split(b"\0")
                 seen += len(rows)
@@ -99,7 +103,7 @@ class Objects:
         return sizes
 
     def has(self, id_: str) -> bool:
-        """Return whether an object is here (a loose one by its name, a packed one by its index)."""
+        """Return whether the object exists: a loose file or an entry in a pack's index. The content is not checked."""
         if os.path.exists(self._path(id_)):
             return True
         try:
@@ -109,7 +113,7 @@ class Objects:
         return True
 
     def chunks(self, id_: str) -> Iterator[bytes]:
-        """Yield an object's body in pieces; raises like `read`, at the latest after the last piece."""
+        """Yield an object's body in pieces; raises like `read`, possibly only after the last piece."""
         try:
             file = open(self._path(id_), "rb")  # noqa: SIM115 - closed below, where it exists
         except FileNotFoundError:
@@ -120,7 +124,7 @@ class Objects:
 
     @contextlib.contextmanager
     def ahead(self, ids: Sequence[str]) -> Iterator[Callable[[str], Iterator[bytes]]]:
-        """Give what `chunks` does to who wants many objects in this order; git looks up the next ones meanwhile."""
+        """Give a function like `chunks` for reading the objects `ids` in this order; git reads ahead in the meantime."""
         if len(ids) < WINDOW:
             yield self.chunks
             return
@@ -173,9 +177,9 @@ class Objects:
     # --- writing
 
     def write(self, objects: Collection[NewObject]) -> None:
-        """Put `objects` on disk, contents before the names that lead to them.
+        """Write `objects` and sync them; every file has its content on disk before it gets its name.
 
-        Costs a sync for each and for each of their folders; many go into one pack, with one process.
+        Costs a sync for each object and for each of their folders; many objects cost one process that writes one pack.
         """
         if len(objects) > LOOSE_AT_MOST:
             self._write_pack(objects)
@@ -187,7 +191,7 @@ class Objects:
         for new in objects:
             folder = os.path.join(self._folder, new.id[:2])
             if os.path.exists(self._path(new.id)):
-                # It may be from a crash before its folder was synced, so the folder is synced all the same.
+                # A crash may have come before the folder's sync, so the folder is synced all the same.
                 touched[folder] = True
                 continue
             with contextlib.suppress(FileExistsError):
@@ -195,6 +199,7 @@ class Objects:
                 touched[self._folder] = True
             self._write_one(folder, new)
             touched[folder] = True
+        # The longest paths first: a folder's content is on disk before its own name is.
         for folder in sorted(touched, key=len, reverse=True):
             durable.sync_folder(folder)
 
@@ -230,7 +235,7 @@ class Objects:
                     total.update(piece)
                     pipe.write(piece)
                 pipe.write(total.digest())
-        except BrokenPipeError:
+        except BrokenPipeError:  # git has ended early; its status says so below
             pass
         except BaseException:
             child.kill()
@@ -238,7 +243,7 @@ class Objects:
             raise
         assert child.stdout is not None
         with child.stdout:
-            child.stdout.read()  # it says the pack's name, and would die of a closed pipe
+            child.stdout.read()  # git prints the pack's name, and would die of SIGPIPE if the pipe were closed
         if child.wait():
             raise OSError(f"git index-pack failed with status {child.returncode}, is the disk full?")
         durable.sync_folder(os.path.join(self._folder, "pack"))
@@ -269,10 +274,10 @@ def _write_all(file: IO[bytes], data: bytes) -> None:
 
 
 def from_bytes(type_: str, id_: str, body: bytes) -> NewObject:
-    """Return an object to write whose body is at hand."""
+    """Return an object to write with the given body."""
     return NewObject(type_, id_, len(body), lambda: (body,))
 
 
 def unique(objects: Iterable[NewObject]) -> Mapping[str, NewObject]:
-    """Return `objects` by id, in order, each once."""
+    """Return `objects` by id, each once, in order of first occurrence."""
     return {new.id: new for new in objects}

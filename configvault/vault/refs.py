@@ -1,7 +1,7 @@
-"""Refs of one repository: read without a process, moved under git's own lock, on disk before it is said.
+"""The refs of one repository, read and written without a git process.
 
-Source: gitrepository-layout(5) and git's refs/files-backend: a loose ref wins over `packed-refs`; whoever moves
-a ref holds `REF.lock`.
+A write takes git's own lock file and is on disk when the call returns. Source: gitrepository-layout(5) and git's
+refs/files-backend: a loose ref wins over `packed-refs`, and a process that moves a ref holds `REF.lock`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from configvault.disk import durable
 from configvault.vault.packedrefs import Packed
 
 _OBJECT_ID = pattern("[0-9a-f]{40}")
+# The file of a loose ref is read up to this many bytes.
 _LONGEST = 4096
 MAIN = "refs/heads/main"
 TAGS = "refs/tags/"
 REJECTED = "refs/configvault/rejected/"
-# What helps where refs are damaged: the commits say what they were.
+# The hint for damaged refs; the command rebuilds them from the commits.
 REBUILD = "configvault doctor --rebuild-refs"
-# So many names are looked up one by one.
+# Up to this many names are looked up one by one; for more, all refs in their range are listed.
 _FEW = 64
 
 
@@ -37,10 +38,10 @@ class Refs:
     def read(self, name: str) -> str | None:
         """Return the id that the ref `name` points at, None if there is no such ref.
 
-        Costs a file, or a search by halving in `packed-refs`.
+        Costs a file, or a binary search in `packed-refs`.
 
         Raises:
-            IntegrityError: the ref's file holds anything else; to take it for no ref would begin history anew.
+            IntegrityError: the file does not hold an object id. Treating that as no ref would begin a new history.
         """
         path = os.path.join(self._path, name)
         try:
@@ -56,9 +57,9 @@ class Refs:
     def below(self, prefix: str) -> dict[str, str]:
         """Return the refs whose names begin with `prefix` (which ends in `/`), by name.
 
-        Costs a line of `packed-refs` for each that is returned, and a file for each loose one.
+        Costs a line of `packed-refs` for each ref returned, and a file for each loose one.
         """
-        # Loose ones first: git puts a ref into packed-refs before it removes the loose one.
+        # Loose refs first: git writes a ref to packed-refs before it removes the loose one, so none is missed.
         loose = {name: self.read(name) for name in self._loose(prefix)}
         with self._packed() as packed:
             found = dict(packed.below(prefix))
@@ -66,14 +67,17 @@ class Refs:
         return dict(sorted(found.items()))
 
     def names(self, prefix: str) -> set[str]:
-        """Return the names of the refs below `prefix` (which ends in `/`), without it; reads no loose ref. Costs all these names."""
+        """Return the names of the refs below `prefix` (which ends in `/`), without the prefix.
+
+        Costs listing them; no loose ref is opened.
+        """
         found = {name.removeprefix(prefix) for name in self._loose(prefix)}
         with self._packed() as packed:
             found.update(name.removeprefix(prefix) for name, _ in packed.below(prefix))
         return found
 
     def starting(self, beginning: str) -> dict[str, str]:
-        """Return the refs whose names begin with `beginning`, by name. Costs those, and the names of the loose ones."""
+        """Return the refs whose names begin with `beginning`, by name. Costs those, and listing the loose ones."""
         folder = beginning.rpartition("/")[0] + "/"
         loose = {name: self.read(name) for name in self._loose(folder) if name.startswith(beginning)}
         with self._packed() as packed:
@@ -82,7 +86,7 @@ class Refs:
         return found
 
     def following(self, prefix: str, name: str) -> tuple[str, str] | None:
-        """Return name and id of the first ref below `prefix` that comes after `name`. Costs the names of the loose ones."""
+        """Return name and id of the first ref below `prefix` that sorts after `name`. Costs listing the loose ones."""
         loose = sorted(one for one in self._loose(prefix) if one > prefix + name)
         with self._packed() as packed:
             found = packed.following(prefix + name)
@@ -93,9 +97,13 @@ class Refs:
         return found
 
     def newest(self, prefix: str, before: str | None = None) -> Iterator[tuple[str, str]]:
-        """Yield name and id of the refs below `prefix`, the last by name first; `before` is a name they are before.
+        """Yield name and id of the refs below `prefix` in descending order of names.
 
-        Costs what is taken of it, and the names of the loose ones.
+        Costs the refs that are consumed, and listing the loose ones.
+
+        Args:
+            prefix: ends in `/`.
+            before: yield only names that sort before this one, given without the prefix.
         """
         last = None if before is None else prefix + before
         loose = sorted(self._loose(prefix))
@@ -116,9 +124,9 @@ class Refs:
             yield name, id_
 
     def count(self, prefix: str, pattern: str) -> int:
-        """Return how many refs below `prefix` have a name that matches all of `pattern`, a regular expression.
+        """Return how many refs below `prefix` have a name that fully matches the regular expression `pattern`.
 
-        Costs a pass of the expression over the lines of `packed-refs`, and a name for each loose ref.
+        Costs matching the lines of `packed-refs`, and the name of each loose ref.
         """
         expression = re.compile(pattern)
         loose = {name for name in self._loose(prefix) if expression.fullmatch(name.removeprefix(prefix))}
@@ -127,9 +135,9 @@ class Refs:
             return lines + sum(packed.find(name) is None for name in loose)
 
     def present(self, prefix: str, names: Collection[str]) -> set[str]:
-        """Return which of the refs `prefix` + a name there are.
+        """Return those of `names` for which the ref `prefix` + name exists.
 
-        Costs a look for each name; for many, a line of `packed-refs` for each ref between the first and the last.
+        Costs a lookup for each name; for many names, a line of `packed-refs` for each ref between the first and the last.
         """
         if len(names) > _FEW:
             listed = {name.removeprefix(prefix) for name in self._loose(prefix)}
@@ -147,9 +155,9 @@ class Refs:
         return found
 
     def fingerprint(self) -> str:
-        """Return what changes whenever any ref does, and stays where refs are only packed.
+        """Return a SHA-256 over names and ids of all refs; packing refs does not change it.
 
-        Costs a hash over `packed-refs`, and a file for each loose ref.
+        Costs hashing `packed-refs`, and a file for each loose ref.
         """
         loose = {name: id_ for name in self._loose("refs/") if (id_ := self.read(name))}
         import hashlib
@@ -160,7 +168,7 @@ class Refs:
         return digest.hexdigest()
 
     def damaged(self) -> Iterator[str]:
-        """Yield the files of loose refs that hold anything else than an id. Costs a file for each loose ref."""
+        """Yield the paths of loose refs that do not hold an object id. Costs a file for each loose ref."""
         for name in list(self._loose("refs/")):
             try:
                 self.read(name)
@@ -168,11 +176,11 @@ class Refs:
                 yield os.path.join(self._path, name)
 
     def loose(self) -> int:
-        """Return how many refs are not packed: each costs a file wherever all are read."""
+        """Return how many refs are not packed; each costs a file whenever all refs are read."""
         return sum(1 for _ in self._loose("refs/"))
 
     def _loose(self, prefix: str) -> Iterator[str]:
-        """Yield the names of the loose refs below `prefix`."""
+        """Yield the full names of the loose refs below `prefix`."""
         top = os.path.join(self._path, prefix)
         for folder, _, names in os.walk(top):
             inside = os.path.join(prefix, folder.removeprefix(top).lstrip("/"))
@@ -198,12 +206,15 @@ class Refs:
             os.close(fd)
 
     def write(self, name: str, id_: str, old: str | None = None) -> None:
-        """Point the ref `name` at `id_`, provided that it points at `old` (None: is not there, or anything).
+        """Point the ref `name` at `id_`. Costs a file and two syncs.
 
-        Costs a file and two syncs.
+        Args:
+            name: the full name.
+            id_: the new object id.
+            old: the id that the ref must have now; None to write it whatever it is.
 
         Raises:
-            BusyError: another git holds the ref, or moved it meanwhile.
+            BusyError: another git process holds the ref, or has moved it.
         """
         path = os.path.join(self._path, name)
         self._make_folders(os.path.dirname(path))
@@ -227,9 +238,9 @@ class Refs:
         durable.sync_folder(os.path.dirname(path))
 
     def settle(self, name: str) -> None:
-        """Put on disk that the ref `name` is there: whoever wrote it may have been killed before that. Costs two syncs."""
+        """Sync the existing ref `name`: its writer may have been killed before the sync. Costs two syncs."""
         folder = os.path.dirname(os.path.join(self._path, name))
-        # Git removes folders that hold no loose ref any more.
+        # A packed ref may have no folder: git removes folders without loose refs.
         while not os.path.isdir(folder):
             folder = os.path.dirname(folder)
         durable.sync_folder(folder)
@@ -243,7 +254,7 @@ class Refs:
             durable.sync_folder(os.path.dirname(folder))
 
     def stale_locks(self) -> Iterator[str]:
-        """Yield the lock files a killed process left under `refs/` and beside `HEAD`."""
+        """Yield the paths of all lock files under `refs/` and beside `HEAD`; `repair.unlock` finds out which are stale."""
         for name in ("HEAD.lock", "packed-refs.lock", "packed-refs.new", "config.lock", "shallow.lock"):
             if os.path.exists(os.path.join(self._path, name)):
                 yield os.path.join(self._path, name)
@@ -252,12 +263,13 @@ class Refs:
 
 
 def _matching(text: bytes, prefix: bytes, pattern: bytes) -> int:
-    """Return how many lines of `packed-refs` name a ref below `prefix` whose name matches all of `pattern`."""
+    """Return how many lines of `packed-refs` name a ref below `prefix` whose name fully matches `pattern`."""
     line = rb"[0-9a-f]{40} %s(?:%s)\n" % (re.escape(prefix), pattern)
     first = re.match(line, text)
     if first is None:
         return len(re.findall(line, text))
-    # Ids have one form: where every line is like the first one, digits for digits, they are as many as fit.
+    # A shortcut: snapshot ids have a fixed form. If every line has a digit wherever the first one has a digit, and else
+    # the same character, all lines match, and their number follows from the length.
     width = first.end()
     lines, rest = divmod(len(text), width)
     if not rest and all(_is_alike(text[at::width], text[at]) for at in range(40, width)):
@@ -266,4 +278,5 @@ def _matching(text: bytes, prefix: bytes, pattern: bytes) -> int:
 
 
 def _is_alike(column: bytes, first: int) -> bool:
+    """Return whether a column of characters has digits only, if `first` is a digit; else only `first`."""
     return column.isdigit() if bytes([first]).isdigit() else column.count(first) == len(column)

@@ -1,7 +1,10 @@
-"""The vault: one bare git repository for one root, and `configvault/` in it for everything else that must last.
+"""The vault: one bare git repository per root, with a folder `configvault/` for all other state that must last.
 
-Commits are made from objects in memory, without index, work tree or process. `main` moves first, the tag follows:
-a tag that a crash left out is made again from the commit's `Configvault-Id`. Writers hold the lock; readers need none.
+Commits are built from objects in memory, without an index, a work tree or a git process. `main` moves first, then the
+tag is written. If a crash comes in between, `repair` makes the missing tag from the commit's `Configvault-Id`. Writers
+must hold the vault's lock; readers need none.
+
+"Costs" in a docstring says what a call reads, writes or starts.
 """
 
 from __future__ import annotations
@@ -27,9 +30,10 @@ from configvault.vault.objects import NewObject, Objects, from_bytes, unique
 from configvault.vault.refs import MAIN, REBUILD, REJECTED, TAGS, Refs
 from configvault.vault.stage import Stage
 
-# So many bytes of `git log` are taken at first, some fifty snapshots, and at most.
+# How many bytes of `git log` are read at once: at first (some fifty snapshots), and at most.
 _FIRST_PIECE, _LARGEST_PIECE = 1 << 14, 1 << 20
-# So many pieces are taken as git finds them where it has to search: who wants two of a path need not wait for fifty.
+# With arguments, such as a path, git has to search. The first pieces are then passed on as soon as git finds something:
+# a caller who wants two snapshots need not wait for fifty.
 _EARLY_PIECES = 16
 _SNAPSHOT = pattern(TAGS + lostrefs.SNAPSHOT)
 IDENTITY = "configvault <configvault@localhost>"
@@ -37,7 +41,19 @@ IDENTITY = "configvault <configvault@localhost>"
 
 @frozen
 class Note:
-    """What a commit says of a state: when, why, by whom, where, which plugins it touches; `more` trailers."""
+    """What a commit says about a state.
+
+    Attributes:
+        at: when, with a time zone.
+        trigger: what caused it, one of `Trigger`.
+        actor: who did it.
+        host: on which host.
+        subject: the first line of the commit message.
+        reason: the reason that the operator gave.
+        target: the id of the state that was restored.
+        plugins: the plugins that it changes.
+        more: further trailers, as pairs of name and value.
+    """
 
     at: datetime
     trigger: str
@@ -52,7 +68,7 @@ class Note:
 
 @frozen
 class Draft:
-    """A commit that is to be made."""
+    """A commit to be made; `at` needs a time zone."""
 
     tree: str
     parent: str | None
@@ -62,7 +78,7 @@ class Draft:
 
     @property
     def body(self) -> bytes:
-        """Return its body, the same bytes that git and GitPython write."""
+        """Return the unsigned body: the same bytes that git and GitPython write."""
         stamp = f"{int(self.at.timestamp())} {self.at:%z}"
         lines = [f"tree {self.tree}", *([f"parent {self.parent}"] if self.parent else [])]
         lines += [f"author {self.author} {stamp}", f"committer {IDENTITY} {stamp}", ""]
@@ -70,7 +86,7 @@ class Draft:
 
 
 Commit = Callable[[Draft, Collection[NewObject]], str]
-"""Writes objects and then a commit of the tree that is among them, on disk when it returns the commit's id."""
+"""Writes the objects, then the commit; returns the commit's id when all of it is on disk."""
 
 
 class Vault:
@@ -84,31 +100,38 @@ class Vault:
         self.objects = Objects(path, self.git)
         self.refs = Refs(path)
         self.sign: Callable[[bytes], bytes | None] | None = None
-        # A process that lasts has `commits.Commits` do it; see there.
+        # A long-running process sets this to `commits.Commits`; see there.
         self.commit: Commit = self._write_commit
-        # One operation asks for the same commit many times, and what has an id never changes.
+        # One operation asks for the same commit many times; the object behind an id never changes.
         self._at = lru_cache(8)(self._snapshot_of)
         self._marks_of = lru_cache(1)(self._read_marks)
 
     def close(self) -> None:
-        """End the git children that reading packed objects may have started."""
+        """End the git processes that were started to read packed objects, if any."""
         self.objects.close()
 
     def redaction_key(self) -> bytes:
-        """Return what the marks of hidden secrets are made with; it never leaves the vault."""
+        """Return the key for the marks that replace hidden secrets, empty if there is none; it never leaves the vault."""
         return statefiles.REDACTION_KEY.read(self.state) or b""
 
     def stage(self) -> Stage:
-        """Return an empty place for captured bytes, on the vault's own file system."""
+        """Return a new, empty stage for captured bytes, on the vault's own file system."""
         return Stage(self.state)
 
     # --- snapshots
 
     def log(self, *args: str, limit: int | None = None, pruned: bool = False) -> Iterator[Snapshot]:
-        """Yield the snapshots newest first, with their marks; `args` go to `git log`.
+        """Yield the snapshots, newest first, with their marks.
 
-        A commit whose tag was pruned is no snapshot any more, and is yielded only where `pruned`. Costs what is taken of
-        it, and what git has read ahead: some hundred commits at most.
+        Costs the snapshots that are consumed, and what git reads ahead: some hundred commits at most.
+
+        Args:
+            args: further arguments for `git log`.
+            limit: how many to yield at most; None for all.
+            pruned: also yield commits whose tag was pruned, which are no snapshots any more.
+
+        Raises:
+            IntegrityError: git cannot read the history.
         """
         tip = self.tip()
         if tip is None:
@@ -120,7 +143,7 @@ class Vault:
                 every = list(messages.snapshots(piece))
                 names = set() if pruned else self.refs.present(TAGS, [one.id for one in every])
                 for one in every:
-                    # The newest may be without its tag where a writer was killed; see `repair`.
+                    # The newest has no tag if the writer was killed before it wrote one; see `repair`.
                     if pruned or one.id in names or one.commit == tip:
                         yield marked(one, said)
                         count += 1
@@ -128,7 +151,7 @@ class Vault:
                             return
 
     def _log(self, tip: str, args: tuple[str, ...]) -> Generator[bytes]:
-        """Yield whole records of `git log`, in pieces that grow, since whoever takes many takes all."""
+        """Yield whole records of `git log`, in growing pieces: a caller who consumes many will probably consume all."""
         argv = ["log", "--first-parent", messages.LOG_FORMAT, tip, *args]
         child = self.git.spawn(*argv)
         assert child.stdin is not None
@@ -153,9 +176,9 @@ class Vault:
             self._complain(argv)
 
     def _complain(self, argv: list[str]) -> None:
-        """Say why git cannot read the history, which it is asked for once more."""
+        """Raise an error that says why git cannot read the history; runs git once more to get its message."""
         asked = self.git.result(argv, ok=range(-255, 256))
-        # The branch is there, so what git stumbles over is an object that is damaged or gone.
+        # The branch exists, so an object is damaged or missing, or HEAD is: then git sees no repository at all.
         last = asked.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it says nothing"]
         from configvault.vault import repair
 
@@ -165,14 +188,14 @@ class Vault:
         raise IntegrityError(f"git cannot read the history: {last[0]}", hint)
 
     def good(self) -> Iterator[Snapshot]:
-        """Yield the good snapshots that nobody rolled back from, newest first. Costs what is taken of it."""
+        """Yield the snapshots that are good and were not rolled back, newest first. Costs those that are consumed."""
         said = self.marks()
         for id_ in said.good:
             if id_ not in said.rolled_back and (snapshot := self.named(id_)) is not None:
                 yield snapshot
 
     def latest(self) -> Snapshot | None:
-        """Return the newest snapshot, None in an empty vault. Costs a ref, a commit and the marks."""
+        """Return the newest snapshot, None in an empty vault; raises like `tip`. Costs a ref, a commit and the marks."""
         commit = self.tip()
         return self.at(commit) if commit else None
 
@@ -180,7 +203,7 @@ class Vault:
         """Return the commit of the newest snapshot, None in an empty vault. Costs one ref.
 
         Raises:
-            IntegrityError: there should be one.
+            IntegrityError: `main` is missing although the vault has recorded snapshots.
         """
         commit = self.refs.read(MAIN)
         if commit is None:
@@ -188,13 +211,13 @@ class Vault:
         return commit
 
     def require_refs(self, *, every: bool = False) -> None:
-        """Refuse to go on where refs are lost: history would begin anew, or go on from an old end.
+        """Fail if refs are lost: else the history would begin anew, or continue from an old commit.
 
         Args:
-            every: count the tags, too.
+            every: also compare the number of tags with the one noted last.
 
         Raises:
-            IntegrityError: it says what is missing.
+            IntegrityError: refs are lost; the message says which.
         """
         lost = lostrefs.lost(self.path, self.state, self.refs, self.objects.read, self.git)
         if lost is None and every:
@@ -203,7 +226,15 @@ class Vault:
             raise IntegrityError(f"refs of the vault {self.path} are lost: {lost}", REBUILD)
 
     def note_refs(self, main: str, tagged: int, *, sync: bool = False) -> None:
-        """Note the commit of main, and how many tags there are more, or fewer. Costs one small file."""
+        """Write to the state file what `main` is and how many tags exist, so that lost refs are noticed.
+
+        Costs one small file.
+
+        Args:
+            main: the commit of `main`.
+            tagged: how many tags were added; negative if some were removed.
+            sync: have it on disk when this returns.
+        """
         known = statefiles.TIP.read(self.state)
         if known is None or known.main is None:
             self.recount_refs()
@@ -212,10 +243,10 @@ class Vault:
             replace(statefiles.TIP, sync=sync).write(self.state, now)
 
     def at(self, commit: str) -> Snapshot:
-        """Return the snapshot that `commit` records. Costs an object, and the marks of its month where they are not known yet.
+        """Return the snapshot that `commit` records. Costs an object, and the marks of its month if not read yet.
 
         Raises:
-            IntegrityError: the commit is not one of this program's, or damaged.
+            IntegrityError: the commit is damaged, or was not made by configvault.
         """
         return marked(self._at(commit), self.marks())
 
@@ -225,32 +256,32 @@ class Vault:
         raise IntegrityError(f"commit {commit} on main is not a snapshot", "configvault verify")
 
     def named(self, id_: str) -> Snapshot | None:
-        """Return the snapshot with exactly this id, None if its tag is not there. Costs a ref, and what `at` does."""
+        """Return the snapshot with exactly this id, None if it has no tag. Costs a ref, and what `at` costs."""
         commit = self.refs.read(TAGS + id_)
         return self.at(commit) if commit else None
 
     def following(self, commit: str) -> Snapshot | None:
-        """Return the snapshot that was recorded on top of `commit`, None if there is none any more.
+        """Return the snapshot whose parent is `commit`, None if there is none or it was pruned.
 
-        Costs two commits, a search in `packed-refs`, and the names of the loose tags.
+        Costs two commits, a search in `packed-refs`, and listing the loose tags.
         """
         name = TAGS + self.at(commit).id
         while (following := self.refs.following(TAGS, name.removeprefix(TAGS))) is not None:
             name, child = following
-            # Anybody may put tags of their own between.
+            # Skip tags that users made themselves.
             if _SNAPSHOT.fullmatch(name):
                 break
         found = self.at(child) if following is not None else self.latest()
         return found if found is not None and found.parent == commit else None
 
     def has_tag(self, snapshot: Snapshot) -> bool:
-        """Return whether what was recorded is a snapshot still: it was not pruned. Costs two refs."""
+        """Return whether this is still a snapshot: tagged (not pruned), or the newest. Costs two refs."""
         return self.refs.read(TAGS + snapshot.id) == snapshot.commit or self.refs.read(MAIN) == snapshot.commit
 
     def commits(self, beginning: str) -> list[Snapshot]:
-        """Return what is or was a snapshot and whose commit begins with these digits, four or more.
+        """Return the snapshots, also pruned ones, whose commit id begins with these digits (at least four).
 
-        Costs two processes, and a third that reads history where one of them has no tag any more.
+        Costs two processes, and one more that reads the history for each that was pruned.
         """
         ids = self.git.run(["rev-parse", f"--disambiguate={beginning}"], ok=range(-255, 256))
         types = (
@@ -266,19 +297,19 @@ class Vault:
         return self.refs.read(MAIN) is not None and self.git.result(argv, ok=range(-255, 256)).returncode == 0
 
     def tree(self, commit_tree: str, base: Folder | None = None, most: int = trees.MOST_ENTRIES) -> Folder:
-        """Return the state that a snapshot's tree records, sharing with `base` what is the same in both.
+        """Return the state that a snapshot's tree records; unchanged folders are shared with `base`.
 
         Raises:
-            IntegrityError: it is damaged, or has more than `most` entries.
+            IntegrityError: the tree is damaged, or has more than `most` entries.
         """
         return trees.load(self.objects, commit_tree, base, most)
 
     def state_at(self, commit: str) -> Folder:
-        """Return the state that a commit of this vault records, a snapshot or not. Costs its trees, a blob for its metadata."""
+        """Return the state that any commit of this vault records, snapshot or not. Costs its trees and its metadata blob."""
         return self.tree(_first_line(self.objects.read(commit)).removeprefix("tree "))
 
     def parent_of(self, commit: str) -> str | None:
-        """Return the first parent of a commit, None for the first snapshot and where history was cut off. Costs one object."""
+        """Return the first parent of a commit; None for the first snapshot and where history was cut off. Costs one object."""
         if commit in shallow.read(self.path):
             return None
         for line in self.objects.read(commit).split(b"\n\n", 1)[0].decode().split("\n"):
@@ -287,26 +318,26 @@ class Vault:
         return None
 
     def has_content(self, entry: Entry) -> bool:
-        """Return whether the bytes of a captured entry are in the vault. Costs a look for the object's name."""
+        """Return whether the bytes of a captured entry are in the vault. Costs one lookup of an object; reads no content."""
         return self.objects.has(entry.blob)
 
     def record(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
-        """Commit `state` on main and tag it; when this returns it is on disk. Arguments and errors as `prepare`."""
+        """Commit `state` on `main` and tag it; all is on disk when this returns. Arguments and errors as for `prepare`."""
         return self.publish(self.prepare(state, before, stage, note))
 
     def prepare(self, state: Folder, before: Folder | None, stage: Stage | None, note: Note) -> Snapshot:
-        """Put the commit of a snapshot on disk without letting any ref lead to it yet.
+        """Write the commit of a new snapshot to disk, but no ref to it yet; `publish` does that.
 
-        Costs the blobs that changed, the trees of the folders on the way to them, and a sync for each of these and their folders.
+        Costs the changed blobs and the trees of all folders above them, with a sync for each and for its folder.
 
         Args:
-            state: what was captured and validated.
+            state: the captured and validated state.
             before: the latest snapshot's state, None if there is none.
-            stage: where the captured bytes are that the vault may not have yet.
-            note: what to say of it.
+            stage: has the captured bytes that the vault may lack; None if it lacks none.
+            note: what the commit says.
 
         Raises:
-            StaleCaptureError: bytes of `state` are nowhere.
+            StaleCaptureError: bytes of `state` are neither in the stage nor in the vault.
         """
         tip = self.tip()
         newest = self.at(tip) if tip else None
@@ -314,9 +345,10 @@ class Vault:
         return self.at(self._commit(state, before, stage, tip, note, id_))
 
     def publish(self, snapshot: Snapshot) -> Snapshot:
-        """Make a prepared snapshot the newest; repeating it does no harm, and puts on disk what was not.
+        """Make a prepared snapshot the newest: move `main`, then write the tag.
 
-        Costs two refs with two syncs each, and one small file.
+        Safe to repeat: refs that already exist are only synced, as a crash may have come before their sync. Costs two refs
+        with two syncs each, and one small file.
         """
         if self.refs.read(MAIN) == snapshot.commit:
             self.refs.settle(MAIN)
@@ -331,20 +363,21 @@ class Vault:
         return snapshot
 
     def drop_tags(self, snapshots: Iterable[Snapshot]) -> None:
-        """Make `snapshots` snapshots no more: all of them or none; their commits stay in the history.
+        """Remove the tags of `snapshots`, all or none: they are no snapshots any more, but stay in the history.
 
-        Costs one process, which writes `packed-refs` anew.
+        Costs one process, which rewrites `packed-refs`.
         """
         lines = [f"delete {TAGS}{snapshot.id} {snapshot.commit}\n" for snapshot in snapshots]
         if lines:
-            # First, and on disk: what was taken away by us is not lost.
+            # The new number of tags first, and synced: after a crash in between, tags that we removed ourselves must
+            # not count as lost.
             self.note_refs(self.tip() or "", -len(lines), sync=True)
             self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
 
     def reject(
         self, state: Folder, before: Folder | None, stage: Stage | None, note: Note, findings: Iterable[Finding]
     ) -> RejectedState:
-        """Keep a refused `state` with its `findings`, once while nothing else was refused since. Costs what `record` does."""
+        """Store a refused `state` with its `findings`; if it is the one refused last, return that. Costs as `record`."""
         tree = metadata.snapshot_tree(state).id
         kept = self.rejected(1)
         if kept and kept[0].tree == tree:
@@ -358,11 +391,11 @@ class Vault:
         return self.rejected_at(commit)
 
     def rejected(self, limit: int | None = None) -> list[RejectedState]:
-        """Return the refused states, newest first, `limit` at most. Costs a commit for each that is returned."""
+        """Return the refused states, newest first, at most `limit`. Costs a commit for each."""
         return list(islice(self.each_rejected(), limit))
 
     def each_rejected(self, beginning: str = "") -> Iterator[RejectedState]:
-        """Yield the refused states whose ids begin like that, newest first. Costs what is taken of it."""
+        """Yield the refused states whose ids begin with `beginning`, newest first. Costs those that are consumed."""
         found = self.refs.starting(REJECTED + beginning) if beginning else None
         for _, commit in self.refs.newest(REJECTED) if found is None else sorted(found.items(), reverse=True):
             yield from messages.rejected(as_log(commit, self.objects.read(commit)))
@@ -374,7 +407,7 @@ class Vault:
         raise IntegrityError(f"commit {commit} is not a rejected state", "configvault verify")
 
     def rejected_as(self, tree: str) -> RejectedState | None:
-        """Return the newest refused state with exactly this tree. Costs one process that looks at each of them."""
+        """Return the newest refused state with exactly this tree id. Costs one process that reads all of them."""
         for newest in self.rejected(1):
             if newest.tree == tree:
                 return newest
@@ -386,14 +419,14 @@ class Vault:
         return None
 
     def drop_rejected(self, ids: Iterable[str]) -> None:
-        """Forget refused states, all of them or none; their bytes go with the next housekeeping. Costs one process."""
+        """Remove refused states, all or none; the next housekeeping removes their objects. Costs one process."""
         lines = [f"delete {REJECTED}{id_}\n" for id_ in ids]
         if lines:
             self.git.run(["update-ref", "--stdin"], stdin="".join(lines).encode())
             self.refs.settle(REJECTED)
 
     def signed(self, body: bytes) -> NewObject:
-        """Return the commit with this body, signed if that is configured and possible."""
+        """Return the commit object with this body, signed if signing is configured and works."""
         signature = self.sign(body) if self.sign is not None else None
         commit = gitformat.make("commit", gitformat.signed(body, signature) if signature else body)
         return from_bytes(commit.type, commit.id, commit.body)
@@ -420,7 +453,7 @@ class Vault:
         objects = unique(trees.new_objects(state, before, stage, self.objects.has))
         text = metadata.encode(state)
         if text is not None:
-            # The root's own tree stands in no commit then: the one with this file in it does.
+            # The commit then refers to a root tree that also holds this file; the tree without it is not needed.
             objects = {id_: new for id_, new in objects.items() if id_ != state.id}
             blob = gitformat.make("blob", text)
             objects = {**objects, blob.id: from_bytes("blob", blob.id, text)}
@@ -430,7 +463,10 @@ class Vault:
     # --- marks
 
     def marks(self) -> marks_of.Marks:
-        """Return what is said about snapshots. Costs a ref; after a new mark also three objects, and a text for each month that is asked for."""
+        """Return all marks of snapshots: good, rolled back, pins, annotations.
+
+        Costs a ref; if a mark was added since the last call also three objects, and a blob for each month that is used.
+        """
         commit = self.refs.read(marks_of.REF)
         return marks_of.Marks() if commit is None else self._marks_of(commit)
 
@@ -438,16 +474,21 @@ class Vault:
         return marks_of.load(self._mark_files(commit), self.objects.read)
 
     def _mark_files(self, commit: str) -> dict[str, str]:
-        """Return the ids of the files that hold the marks, by name."""
+        """Return the blob ids of the files that hold the marks, by file name."""
         tree = _first_line(self.objects.read(commit)).removeprefix("tree ")
         return {name: id_ for _, name, id_ in gitformat.parse_tree(self.objects.read(tree))}
 
     def mark(
         self, change: Callable[[marks_of.Marks], marks_of.Marks], note: Note, *, always: bool = False
     ) -> None:
-        """Replace what is said about snapshots by what `change` makes of it; `always`: the note counts by itself.
+        """Replace the marks with what `change` returns for them, in a new commit.
 
-        Costs the months that change, besides the small document of the rest.
+        Costs the blobs of the months that change, and a small one for the rest.
+
+        Args:
+            change: gets the present marks, returns the new ones.
+            note: what the commit says.
+            always: commit even if nothing changed, because the note itself matters.
         """
         tip = self.refs.read(marks_of.REF)
         said = self.marks()
@@ -468,24 +509,28 @@ class Vault:
     # --- after a crash
 
     def repair(self, *, ended_well: bool = True) -> list[str]:
-        """Set right what a killed writer left, holding the lock; return what was done, in words.
+        """Repair what a killed writer left behind; the caller holds the lock.
 
-        Costs a few refs and the names of the loose ones where the last holder ended well; else also a sync of the file system, and what `recount_refs` does.
+        Costs a few refs and listing the loose ones. If the last holder did not end well, also a sync of the whole file
+        system, and what `recount_refs` costs.
 
         Args:
-            ended_well: whether the last holder of the lock let go of it as it should. One that did not may have been
-                killed between a change and its sync: then everything is synced before anything builds on it.
+            ended_well: whether the last holder released the lock properly. Otherwise it may have been killed between a
+                change and its sync, so everything is synced before anything builds on it.
+
+        Returns:
+            What was repaired, one sentence each.
         """
         from configvault.vault import repair
 
         repair.remove_fetched(self.state)
         if not ended_well:
-            # In this order: what is removed stays removed.
+            # Remove first, then sync, so that the removal is on disk, too.
             repair.remove_half_written(self.path)
             durable.sync_file_system(self.path)
         done = [f"removed the lock file {path} that a killed process left" for path in repair.unlock(self.refs)]
         if not repair.has_head(self.path):
-            # Without it git takes the vault for no repository at all, and it never says anything else.
+            # Without HEAD git does not see a repository. Its content never changes, so it can simply be written again.
             durable.write(os.path.join(self.path, "HEAD"), f"ref: {MAIN}\n".encode())
             done.append("recreated HEAD, which was damaged")
         tip, known = self.tip(), statefiles.TIP.read(self.state)
@@ -501,16 +546,16 @@ class Vault:
         return done
 
     def recount_refs(self) -> None:
-        """Note what refs there are, counted: somebody else has set some, or was killed before it could note it.
+        """Count the refs and write the result to the state file.
 
-        Costs a pass over `packed-refs`.
+        Needed if another program changed refs, or a writer was killed before `note_refs`. Costs a pass over `packed-refs`.
         """
         now = statefiles.Tip(self.refs.read(MAIN), lostrefs.tags(self.refs))
         statefiles.TIP.write(self.state, now)
 
 
 def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
-    """Return `snapshot` with what is said of it."""
+    """Return `snapshot` with its marks."""
     good, rolled_back, pins = (
         snapshot.id in said.good,
         snapshot.id in said.rolled_back,
@@ -523,7 +568,7 @@ def marked(snapshot: Snapshot, said: marks_of.Marks) -> Snapshot:
 
 
 def draft(tree: str, parent: str | None, note: Note, id_: str | None, body: str) -> Draft:
-    """Return the commit that is to be made of a note."""
+    """Return the commit for a note; `id_` becomes its `Configvault-Id`, None for a commit that is no snapshot."""
     trailers = {
         "Id": id_,
         "Trigger": note.trigger,
@@ -534,15 +579,15 @@ def draft(tree: str, parent: str | None, note: Note, id_: str | None, body: str)
         "Plugins": ", ".join(note.plugins),
         **dict(note.more),
     }
-    # What is restored by itself is nobody's change.
+    # An automatic restore has no human author.
     known = messages.author(note.actor, note.host) if note.trigger != Trigger.RESTORE else None
-    # Names may hold bytes that are no text.
+    # File names may hold bytes that are not valid UTF-8.
     message = messages.write(note.subject, body, trailers).encode("utf-8", "backslashreplace").decode()
     return Draft(tree, parent, known or IDENTITY, note.at, message)
 
 
 def as_log(commit: str, body: bytes) -> bytes:
-    """Return a commit's body as a record of `git log`, so that one parser reads both."""
+    """Return a commit's body in the format of a `git log` record, so that the same parser reads both."""
     head, _, message = body.decode("utf-8", "replace").partition("\n\n")
     fields: dict[str, str] = {}
     for line in head.split("\n"):
@@ -563,7 +608,7 @@ def as_log(commit: str, body: bytes) -> bytes:
 
 
 def _when(committer: str) -> str:
-    """Return the time of a committer's line as git prints it, empty where it is none that a calendar has."""
+    """Return the time of a committer line in ISO 8601, as git prints it; empty if it is no valid time."""
     try:
         seconds, zone = committer.rsplit(" ", 2)[1:]
         hours, minutes = int(zone[:3]), int(zone[0] + zone[3:])

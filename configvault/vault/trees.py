@@ -1,4 +1,4 @@
-"""States as git trees: the objects that a state needs, and the state that a tree says."""
+"""Convert states to git trees and back: the objects to write for a state, and the state that a tree records."""
 
 from __future__ import annotations
 
@@ -13,20 +13,31 @@ from configvault.vault.objects import NewObject, Objects, from_bytes
 from configvault.vault.stage import Stage
 
 DEEPEST = 200
-# No capture takes so many by default; who fetches from somebody else gives a bound of its own.
+# More than any capture takes by default. A caller who loads a tree from somebody else passes its own limit.
 MOST_ENTRIES = 1_000_000
+# How many blob sizes are asked for one by one before those of the whole tree are listed at once.
 _ASKED_ALONE = 32
 _LONGEST_METADATA = 128 << 20
 
 
 class StaleCaptureError(ConfigvaultError):
-    """A captured tree names bytes that are neither staged nor in the vault: capture again from nothing."""
+    """A captured state refers to bytes that are neither staged nor in the vault: capture again, without a previous state."""
 
 
 def new_objects(
     state: Folder, before: Folder | None, stage: Stage | None, has: Callable[[str], bool]
 ) -> Iterator[NewObject]:
-    """Yield the blobs and trees of `state` that `before` does not have in the same place, blobs first."""
+    """Yield the blobs and trees of `state` that `before` does not have at the same path, each blob before its tree.
+
+    Args:
+        state: what to write.
+        before: a state that the vault holds already; None to yield everything.
+        stage: has the captured bytes.
+        has: tells whether the vault has the object with an id.
+
+    Raises:
+        StaleCaptureError: the bytes of a file are neither in the stage nor in the vault.
+    """
     if before is not None and state.id == before.id and state is before:
         return
     for name, entry in state.entries.items():
@@ -44,10 +55,11 @@ def new_objects(
 
 
 def load(objects: Objects, tree: str, base: Folder | None, most: int = MOST_ENTRIES) -> Folder:
-    """Return the state that a tree holds, of up to `most` entries; what is the same in `base` is taken from there.
+    """Return the state that a tree records; unchanged folders and files are shared with `base`.
 
     Raises:
-        IntegrityError: something is missing or damaged, no capture makes such a tree, or it has more entries.
+        IntegrityError: an object is missing or damaged, the tree is not one that a capture makes, or it has more than
+            `most` entries.
     """
     rows = _rows(objects, tree)
     own = [id_ for _, name, id_ in rows if name == METADATA_NAME]
@@ -62,6 +74,7 @@ def load(objects: Objects, tree: str, base: Folder | None, most: int = MOST_ENTR
         raise IntegrityError(
             f"{METADATA_NAME} of tree {tree} is damaged: {error}", "configvault verify"
         ) from error
+    # Modes and owners are in the metadata, not in the trees: with other metadata an equal tree id proves nothing.
     if base is not None and metadata.encode(base) != body:
         base = None
     loader = _Loader(objects, said, tree, most)
@@ -77,7 +90,7 @@ def _rows(objects: Objects, tree: str) -> list[tuple[int, str, str]]:
 
 
 class _Loader:
-    """Builds folders from trees; refuses names that could lead out of the root, and trees that never end."""
+    """Builds folders from trees. Refuses names that could lead out of the root, and trees that are too deep or too large."""
 
     def __init__(self, objects: Objects, said: metadata.Metadata, tree: str, most: int) -> None:
         self._objects = objects
@@ -85,7 +98,7 @@ class _Loader:
         self._tree = tree
         self._most = most
         self._count = 0
-        # Trees that many folders share are read once.
+        # A tree that many folders share is read only once.
         self._shared_rows = lru_cache(256)(lambda id_: _rows(objects, id_))
         self._sizes: dict[str, int] = {}
 
@@ -139,7 +152,7 @@ class _Loader:
         return Entry(metadata.kind_of(git_mode), *attributes, id_, self._size(id_))
 
     def _size(self, id_: str) -> int:
-        """Return the size of a blob: a few are asked for one by one, and then all of the tree at once."""
+        """Return the size of a blob in bytes; the first few are asked for one by one, then all of the tree at once."""
         if id_ not in self._sizes:
             if len(self._sizes) == _ASKED_ALONE:
                 self._sizes |= self._objects.sizes_in(self._tree, self._most)
@@ -148,6 +161,7 @@ class _Loader:
         return self._sizes[id_]
 
     def with_empty_folders(self, root: Folder) -> Folder:
+        """Return `root` with the empty folders that the metadata lists, as git trees cannot hold them."""
         for path in self._said.empty_folders:
             root = self._with_folder(root, "", path.split("/"))
         return root

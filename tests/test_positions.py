@@ -37,6 +37,32 @@ def test_slips_of_the_indentation() -> None:
     assert far * 20 <= broken
 
 
+def test_slips_among_many_plugins() -> None:
+    """Where a file shows how its keys stand, 19 of 20 slips are found to the line, though reading stops elsewhere."""
+    exact = broken = 0
+    for number, by in SLIPS:
+        faults = yamlread.read(META * 2 + slipped(number, by) + META * 3).violations
+        for one in faults[:1]:
+            broken += 1
+            assert "quotes" not in (one.hint or ""), (number, by, one)
+            exact += one.line == META.count("\n") * 2 + number + 1
+    assert broken > 100
+    assert exact * 20 >= broken * 19
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("  version: v", "  version v"), ("  version: v", "  version:v"), ("  version: v", "  version\uff1av"), ("  manifest:", "  manifest"),
+     ("    payload: '", "    payload '"), ("- plugin_id: ", "- plugin_id:"), ("- plugin_id: ", "-plugin_id: ")],
+)  # fmt: skip
+def test_a_missing_colon_or_space(right: str, wrong: str) -> None:
+    """The finding is in the line without it, not in the next one, and asks for it."""
+    at = META.index(right, META.index("\n- ") + 1)
+    fault = yamlread.read(META[:at] + wrong + META[at + len(right) :]).violations[0]
+    assert fault.line == META.count("\n", 0, at) + 1
+    assert (fault.hint or "").startswith("is a colon missing, or the space after `:` or `-`")
+
+
 @pytest.mark.parametrize(("number", "by"), SLIPS[::7])
 def test_slips_beside_the_latest_snapshot(number: int, by: int) -> None:
     """With the latest snapshot at hand, the finding names the changed line and points at it."""

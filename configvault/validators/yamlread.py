@@ -111,7 +111,7 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
 _FLATTER = f"no valid file is nested deeper than {DEEPEST} levels; restore the file"
 _HINTS = (
     ("mapping values are not allowed", "put the value in quotes, or the text after the colon on its own line"),
-    ("could not find expected ':'", "is a colon missing, or the indentation off?"),
+    ("could not find expected ':'", indentation.COLON),
     ("tab character", "indent with spaces"),
     ("cannot start any token", "indent with spaces; put a value that begins with @, ` or % in quotes"),
     ("block collection", "line the entry up with the entries above it"),
@@ -126,6 +126,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> Violation:
     problem = str(getattr(error, "problem", None) or "is no YAML")
     context = str(getattr(error, "context", None) or "")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if "could not find expected ':'" in problem:
+        # That is noticed in the next line, which has no part in it.
+        mark = getattr(error, "context_mark", None) or mark
     where = At(mark.line + 1, mark.column + 1) if mark is not None else None
     if mark is None and (control := _CONTROL.search(text)):
         # libyaml counts bytes up to it.

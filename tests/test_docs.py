@@ -125,7 +125,7 @@ def _code(text: str) -> list[str]:
 
 
 LEVEL = (
-    "alerts", "compared", "deploy", "faq", "forge", "from-a-script", "from-etckeeper", "install", "kubernetes", "moving",
+    "alerts", "compared", "deploy", "faq", "fleet", "forge", "from-a-script", "from-etckeeper", "install", "kubernetes", "moving",
     "not-guaranteed", "operate", "programs", "rollback", "security", "test-what-you-deployed", "troubleshooting", "upgrade",
 )  # fmt: skip
 """Pages that say as much in Chinese as in English."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import os
 import re
 import sys
 import tomllib
@@ -124,13 +125,16 @@ def _code(text: str) -> list[str]:
     return sorted(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)))
 
 
-LEVEL = (
-    "alerts", "compared", "deploy", "faq", "fleet", "forge", "from-a-script", "from-etckeeper", "install", "kubernetes", "moving",
-    "not-guaranteed", "operate", "programs", "rollback", "security", "test-what-you-deployed", "troubleshooting", "upgrade",
-)  # fmt: skip
-"""Pages that say as much in Chinese as in English."""
-
-PAIRS = {"README.md": "README.zh-CN.md"} | {f"docs/{page}.md": f"docs/zh/{page}.md" for page in LEVEL}
+PAIRS = {
+    "README.md": "README.zh-CN.md",
+    "docs/coze-studio.md": "docs/coze-studio.zh-CN.md",
+    **{
+        f"docs/{page.name}": f"docs/zh/{page.name}"
+        for page in sorted(PROJECT.glob("docs/zh/*.md"))
+        if page.stem not in ("index", "tutorial")
+    },
+}
+"""Every page that is in both languages, but the tutorial: its commands print in the language of the reader."""
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -140,10 +144,13 @@ def test_the_chinese_page_keeps_step(part: Callable[[str], list[object]], name: 
     assert part((PROJECT / PAIRS[name]).read_text()) == part((PROJECT / name).read_text())
 
 
-def test_both_readmes_lead_to_each_other() -> None:
-    """Whoever reads one finds the other, and the documents in his language."""
-    assert "](README.zh-CN.md)" in README
-    assert "](README.md)" in CHINESE
+@pytest.mark.parametrize("name", [*PAIRS, "docs/tutorial.md"])
+def test_both_languages_lead_to_each_other(name: str) -> None:
+    """Whoever reads one page finds the other, and the documents in his language."""
+    english = PROJECT / name
+    chinese = PROJECT / PAIRS.get(name, "docs/zh/tutorial.md")
+    assert f"]({os.path.relpath(chinese, english.parent)})" in english.read_text()
+    assert f"]({os.path.relpath(english, chinese.parent)})" in chinese.read_text()
     assert "](docs/zh/index.md)" in CHINESE
 
 

@@ -1,8 +1,11 @@
-"""The one worker: looks when woken, records what has settled, does the jobs, and tries again what did not work.
+"""The daemon's worker thread: captures the root when woken, records what has settled, does jobs, and retries failures.
 
-What the daemon does with the vault's lock held happens in this thread, but for pulls (`source.py`), which exclude it like a
-command of somebody else's. It never dies of what it meets: a failure is told, the
-daemon counts as degraded, and the whole root is looked at again after a pause that grows.
+Everything that the daemon does under the vault's lock happens in this thread, except pulls (`source.py`): those exclude
+it by the lock, like a command run by hand. No error ends the thread. A failure is reported, the daemon counts as
+degraded, and the whole root is compared again after a growing pause.
+
+"Look" means one comparison of the root with the state known last. A name that ends in `_s` holds seconds; as a time it is
+of `time.monotonic`.
 """
 
 from __future__ import annotations
@@ -50,15 +53,15 @@ from configvault.usecases.upkeep import keep_up, pack_refs, verify
 from configvault.usecases.writing import writing
 from configvault.vault.statefiles import SCHEDULE
 
-# The fixed word for a root that cannot be written.
+# The word under which the daemon counts as degraded because the root cannot be written.
 RESTORING = "restoring"
 _FIRST_PAUSE_S = 1.0
 _MISSING_EVERY_S = 1.0
-# Somebody else's lock is no failure until it lasts this long.
+# If another process holds the lock, that counts as a failure only after this time.
 _BUSY_S = 60.0
-# What other processes may know is written down at most this often.
+# The state recorded last is written for other processes at most this often.
 _REMEMBER_AFTER_S = 10.0
-# After this long in one piece of work the worker counts as hung, and the watchdog is no longer fed.
+# After this time in one piece of work the worker counts as hung, and the daemon stops feeding the watchdog.
 _LOOK_MOST_S = 900.0
 _UPKEEP_MOST_S = 6 * 3600.0
 
@@ -67,7 +70,7 @@ class Worker:
     """Works through an inbox until told to stop."""
 
     def __init__(self, site: Site, inbox: Inbox[Job], standing: Standing, stop: threading.Event) -> None:
-        """Be idle; `run` is the thread's body."""
+        """Start nothing yet; `run` is the thread's body."""
         self._site = site
         self._inbox = inbox
         self._standing = standing
@@ -82,7 +85,7 @@ class Worker:
         self._known: Folder | None = None
         self._rejected: str | None = None
         self._backoffs: dict[str, BackOff] = {}
-        # What failed is not due again before.
+        # When each kind of work that failed may be tried again.
         self._not_before_s: dict[str, float] = {}
         self._busy_since_s: float | None = None
         self._retry_s: float | None = None
@@ -97,7 +100,7 @@ class Worker:
     # --- the loop
 
     def run(self) -> None:
-        """Work until the stop."""
+        """Work until `stop` is set."""
         self._start()
         while not self._stop.is_set():
             self._rest()
@@ -108,14 +111,14 @@ class Worker:
         self.sight.forget()
 
     def _start(self) -> None:
-        """Recover, look, catch up; then the daemon is ready."""
+        """Finish what a crash interrupted, record the root as it is, then report that the daemon is ready."""
         self._attempt("recover", self._recover)
         while not self._stop.is_set() and not self._is_there():
-            # As much as can be done is done: whoever started it need not wait for somebody to make the root.
+            # Nothing more can be done without a root. Tell systemd now, so that the start does not time out.
             self.on_waiting()
             self._rest()
             self._do_jobs()
-        # What was noticed up to now is part of the first look.
+        # Discard the events so far: the first look compares everything anyway.
         self._inbox.gathered(0.0, 0.0)
         now_s = time.monotonic()
         first = Gathered(Burst(now_s, now_s), EVERYTHING, waited=False)
@@ -130,10 +133,12 @@ class Worker:
             self.ready.set()
 
     def _recover(self) -> None:
+        # Taking the lock is enough: `writing` repairs the vault and finishes an interrupted change.
         with writing(self._site):
             pass
 
     def _rest(self) -> None:
+        """Wait until something is due, a job arrives or a burst of events has settled."""
         watch = self._site.settings.watch
         times_s = [
             self._retry_s,
@@ -164,7 +169,7 @@ class Worker:
                 self.do(job)
 
     def do(self, task: Task) -> None:
-        """Do a line of the schedule; only in the worker's thread."""
+        """Do one task of the schedule; call it only in the worker's thread."""
         if task is Task.STOP:
             return
         work = {Task.BACKUP: self._back_up, Task.VERIFY: self._verify, Task.DRILL: self._drill}[task]
@@ -196,7 +201,7 @@ class Worker:
         self._look_at_burst(Trigger.CHANGE)
 
     def _later(self, doing: str, due_s: float | None) -> float | None:
-        """Return when something is due: what failed, ever later."""
+        """Return when work of the kind `doing` is due, not before its retry time if it failed; None if it is not."""
         return None if due_s is None else max(due_s, self._not_before_s.get(doing, due_s))
 
     def _is_due(self, doing: str, due_s: float | None, now_s: float) -> bool:
@@ -206,7 +211,7 @@ class Worker:
     # --- looking
 
     def _is_there(self) -> bool:
-        """Return whether there is a root to look at, watched if that is possible; say so when there is none."""
+        """Return whether the root exists; start to watch it if it has just appeared, count as degraded if it is missing."""
         if self._site.root.exists():
             if self.sight.attach():
                 self._inbox.notice(EVERYTHING, event=False)
@@ -223,12 +228,12 @@ class Worker:
         return False
 
     def _try_to_write(self) -> None:
-        """See whether live could be restored: another root, or another mount of it, may be read-only."""
+        """Check that a restore could write in the root, each time that it is attached: it may be read-only now."""
         root = self._site.root.path
         try:
             fd = self._site.root.open()
         except ConfigvaultError as unreadable:
-            # Gone since it was asked for, or no directory that this user may read.
+            # It has just vanished, or is not a directory that this user may read.
             if self._site.root.exists():
                 self._standing.degrade(
                     RESTORING, f"nothing can be restored: {unreadable.message}", unreadable.hint
@@ -236,7 +241,8 @@ class Worker:
             return
         try:
             error = try_to_write(fd)
-            # A unit that forgets to grant the root makes it read-only, too, whatever lies in it.
+            # A mounted ConfigMap or Secret is meant to be read-only. Under systemd any root is read-only if
+            # ReadWritePaths= of the unit does not name it, and that is a mistake.
             is_as_meant = "NOTIFY_SOCKET" not in self._site.environ and is_volume(fd)
         finally:
             os.close(fd)
@@ -283,7 +289,7 @@ class Worker:
         self._events = max(events, self._events)
 
     def _saw(self, seen: Seen, dirty: Dirty) -> None:
-        """Take note of a look that worked, and react to it."""
+        """Update what is known after a successful look, and react to it."""
         self._known = seen.state
         self._worked("record")
         self._standing.clear("recording")
@@ -301,20 +307,20 @@ class Worker:
         self._reactions.seen(seen)
 
     def _recorded_now(self, state: Folder) -> None:
-        """Have other processes know of `state` soon, however often it changes: it takes a look at all of it."""
+        """Schedule `_remember` for `state`. Delayed, so that frequent changes cost one write: it covers the whole root."""
         if state is not self._recorded and self._remember_s is None:
             self._remember_s = time.monotonic() + _REMEMBER_AFTER_S
         self._recorded = state
 
     def _remember(self) -> None:
-        """Keep the state recorded last for other processes, which only have more to read where that fails."""
+        """Write the state recorded last for other processes. If that fails, they only have to read more files."""
         if self._remember_s is not None and self._recorded is not None:
             with contextlib.suppress(OSError):
                 self._kept = scan.remember(self._site, self._recorded, self._kept)
         self._remember_s = None
 
     def _rescan(self) -> None:
-        """Compare everything; a difference that no event has told of means that events are being lost."""
+        """Compare everything. A change that no event had reported means that events are being lost."""
         self._rescan_s = time.monotonic() + self._site.settings.watch.rescan
         self.sight.check()
         quiet = self._inbox.is_quiet
@@ -329,14 +335,14 @@ class Worker:
         unseen = quiet and before is not None and seen.state.id != before.id
         self._saw(seen, EVERYTHING)
         if unseen and self.sight.mode == EVENTS:
-            # Its event may be on the way still.
+            # The event may still be on its way: give it a second.
             self._stop.wait(1.0)
             if self._inbox.events == events:
                 self._inbox.put(Lost(Watching.LOST, "a rescan found a change that no event had reported"))
 
     def _restore(self) -> None:
         outcome = self._reactions.act(self._known)
-        # The same bytes coming back shall be heard of again.
+        # If the rejected bytes come back after this, report them again.
         self._rejected = None if outcome is not None else self._rejected
         self._known = None
         self._inbox.notice(EVERYTHING, event=False)
@@ -344,7 +350,7 @@ class Worker:
     # --- jobs
 
     def _back_up(self) -> None:
-        """Compare everything and record what differs, because the schedule says so."""
+        """Compare everything and record the differences, as the schedule asks."""
         if not self._is_there():
             raise ConfigvaultError(f"there is no root {self._site.root.path} to back up", "mount or create it")
         look = Look(self._known, EVERYTHING, None, quiet_s=self._site.settings.watch.quiet, patience_s=2.0)
@@ -365,7 +371,7 @@ class Worker:
         self._done(Task.VERIFY, verified=outcome.ok)
 
     def _drill(self) -> None:
-        """Begin a drill; replicas may be slow, so it is carried out in a thread of its own, one at a time."""
+        """Start a drill in its own thread, as replicas may be slow; only one runs at a time."""
         if self._drilling is None or not self._drilling.is_alive():
             site = self._site
             self._drilling = threading.Thread(
@@ -400,7 +406,7 @@ class Worker:
     def _configure(self, job: Configured) -> None:
         self._site = self._reactions.site = self._confirmation.site = self._reactions.probation.site = job.site
         self.sight.configure(job.site)
-        # Other rules may take what was refused; other ignored names make another state.
+        # New rules may accept what was refused, and new ignore patterns change what the state is: compare everything.
         self._known = self._rejected = None
         self._rescan_s = None
         self._inbox.notice(EVERYTHING, event=False)
@@ -409,7 +415,13 @@ class Worker:
     # --- what does not work
 
     def _attempt(self, doing: str, work: Callable[[], object], most_s: float = _LOOK_MOST_S) -> bool:
-        """Do `work` and return whether it worked; where not, say so and look at everything again after a while."""
+        """Do `work` and return whether it succeeded; if not, report it and compare everything again after a pause.
+
+        Args:
+            doing: the kind of work, which has its own pauses: "record", "restore", "poll" and so on.
+            work: what to do.
+            most_s: after this time the worker counts as hung.
+        """
         try:
             with self._busy(most_s):
                 work()
@@ -443,7 +455,7 @@ class Worker:
 
     def _failed(self, doing: str, kind: str, message: str, hint: str | None) -> None:
         if not self._site.root.exists():
-            # A root that went away in the middle of a look is waited for, not failed over.
+            # The root vanished in the middle of the work. That is no failure: wait until it is back.
             self._again(doing, _FIRST_PAUSE_S)
             return
         if self._backoff(doing).is_news(message):
@@ -452,7 +464,7 @@ class Worker:
         self._again(doing, self._backoff(doing).failed())
 
     def _again(self, doing: str, pause_s: float) -> None:
-        # What was captured may not have come into the vault: believe nothing of it.
+        # The captured state may not have reached the vault: forget it, so that the next look reads everything.
         self._known = None
         self._retry_s = self._not_before_s[doing] = time.monotonic() + pause_s
 

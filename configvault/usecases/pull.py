@@ -1,8 +1,9 @@
-"""Fetch the configured source, and deploy what is new there and accepted. Two kinds of truth never fight over the root.
+"""Fetch the configured source and deploy a new commit, unless something holds it.
 
-What holds a deployment back is kept in `source.json`, so that each commit is fetched and reported once: it was refused,
-somebody rolled back from it, its branch was rewritten, it is not signed, or somebody has changed the root by hand
-(`source.on_drift: report`). One pull runs at a time; the root is changed under the vault's lock like by any command.
+A commit is held if it was refused, if somebody rolled back from it, if its branch was rewritten, if it is not signed, or
+if the root was changed by hand (`source.on_drift: report`). The reason is kept in `source.json`, so that each commit is
+fetched and reported only once, and a pull does not deploy again what an operator rolled back. Only one pull runs at a
+time; it changes the root under the vault's lock, like every other command.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ from configvault.vault.git import Git
 from configvault.vault.stage import Stage
 from configvault.vault.statefiles import JOURNAL, SOURCE, SOURCE_ASKED, SourceAsked, SourceState
 
-# Going back is a decision, not a change that somebody made beside the source.
+# A snapshot with one of these triggers is a deliberate step back, not drift.
 _DECISIONS = (Trigger.ROLLBACK, Trigger.UNDO, Trigger.RESTORE)
-# A pull that was killed is among the newest snapshots.
+# After a killed pull, how many of the newest snapshots are searched for its result.
 _MOST_LOOKED_AT = 100
 
 
 class Held(enum.StrEnum):
-    """Why what is offered is not deployed."""
+    """Why the offered commit is not deployed."""
 
     REFUSED = "refused"
     ROLLED_BACK = "rolled_back"
@@ -44,12 +45,12 @@ class Held(enum.StrEnum):
     UNSIGNED = "unsigned"
 
 
-# What only fetching can tell; the daemon does not fetch the same commit for it again.
+# Reasons that are known only after a fetch; the daemon does not fetch the same commit again to learn them.
 _FETCHED = (Held.REWRITTEN, Held.UNSIGNED)
 
 
 class _HeldError(ConfigvaultError):
-    """What was fetched is not deployed after all."""
+    """The offered commit is held; `drift` is as in `PullOutcome`."""
 
     def __init__(self, why: Held, message: str, drift: str | None = None) -> None:
         super().__init__(message)
@@ -59,10 +60,17 @@ class _HeldError(ConfigvaultError):
 
 @frozen
 class PullOutcome:
-    """What came of a pull: `commit` is what is offered, `held` why it is not deployed, `deployment` what came of it.
+    """The result of a pull.
 
-    Neither is set where what is offered is deployed already, both where it was refused just now. `drift` says what
-    live is, if it is not what was deployed last.
+    `held` and `deployment` are both None if the offered commit is deployed already; both are set if it was refused in
+    this pull.
+
+    Attributes:
+        commit: the commit that the source offers.
+        held: why it is not deployed.
+        message: the same in words.
+        deployment: the outcome of deploying it.
+        drift: what live is if not the state deployed last: a snapshot's id, or "not recorded yet".
     """
 
     commit: str
@@ -73,18 +81,18 @@ class PullOutcome:
 
 
 def pull(site: Site, *, force: bool = False, dry_run: bool = False, again: bool = True) -> PullOutcome:
-    """Deploy what the source offers, if it is new and nothing holds it.
+    """Deploy the commit that the source offers, if it is new and nothing holds it.
 
     Args:
-        site: whose source.
-        force: also what is held, but for a missing signature.
-        dry_run: only print what would be done.
-        again: also fetch once more what was held as rewritten or unsigned: the configuration may be another one by now.
+        site: whose source and root.
+        force: deploy it even if it is held, unless its signature is missing.
+        dry_run: change nothing; return what would be deployed.
+        again: fetch a commit again that was held as rewritten or unsigned, as the configuration may have changed.
 
     Raises:
         UsageError: no source is configured.
-        BusyError: another pull runs.
-        ConfigvaultError: the source cannot be asked, or the root not be changed.
+        BusyError: another pull is running.
+        ConfigvaultError: the source cannot be reached, or the root cannot be changed.
     """
     source = site.settings.source
     if source is None or site.offered is None:
@@ -112,7 +120,7 @@ def _alone(site: Site) -> Iterator[None]:
 
 @mutable
 class _Pull:
-    """One pull: what is known of the source is read once, and written whenever it is something else."""
+    """One pull. The state of the source is read once, and written only when it changes."""
 
     site: Site
     source: SourceSettings
@@ -123,7 +131,7 @@ class _Pull:
 
     def run(self, again: bool) -> PullOutcome:
         if JOURNAL.exists(self.site.vault.state):
-            # What a crash interrupted is neither drift nor what is live.
+            # Finish a change that a crash interrupted first: else the half-changed root would count as drift.
             with writing(self.site):
                 pass
         self._kept = SOURCE.read(self.site.vault.state)
@@ -142,7 +150,7 @@ class _Pull:
         return self._deploy(known)
 
     def _asked(self) -> str:
-        """Return what the source offers, and keep how asking for it went."""
+        """Return the commit that the source offers; record whether the source could be reached."""
         state, now = self.site.vault.state, self.site.now()
         before = SOURCE_ASKED.read(state)
         if before is None or before.url != self.source.url:
@@ -164,7 +172,7 @@ class _Pull:
         return commit
 
     def _keep(self, known: SourceState) -> None:
-        """Keep what is known, on disk when this returns; a poll that finds nothing new writes nothing."""
+        """Write the state of the source to disk, if it has changed and this is no dry run."""
         if known != self._kept and not self.dry_run:
             SOURCE.write(self.site.vault.state, known)
             self._kept = known
@@ -172,7 +180,7 @@ class _Pull:
     # --- what holds it
 
     def _held(self, known: SourceState, again: bool) -> _HeldError | None:
-        """Return why what is offered must not be deployed by itself, None if it may."""
+        """Return why the offered commit must not be deployed without --force, None if it may."""
         commit = known.offered
         if commit == known.refused:
             where = f"; see configvault rejected show {known.rejected}" if known.rejected else ""
@@ -197,7 +205,11 @@ class _Pull:
         return None
 
     def _admit(self, known: SourceState, live: Live) -> None:
-        """Refuse to deploy over what somebody changed in the root."""
+        """Refuse to deploy over changes that somebody made in the root.
+
+        Raises:
+            _HeldError: there are such changes.
+        """
         drift = self._drift(known, live)
         if drift is not None:
             raise _HeldError(
@@ -208,7 +220,7 @@ class _Pull:
             )
 
     def _drift(self, known: SourceState, live: Live) -> str | None:
-        """Return what live is, where that is not what was deployed last."""
+        """Return what live is if it has drifted from the state deployed last, else None; see `PullOutcome.drift`."""
         if known.tree is None or live.tree == known.tree:
             return None
         latest = live.latest
@@ -229,7 +241,8 @@ class _Pull:
     def _deploy(self, known: SourceState) -> PullOutcome:
         where = (self.source.url, self.source.ref, self.source.path or "")
         before = known.deployed
-        # The same commit once more, over what somebody changed, follows itself.
+        # Normally the new commit must descend from the one deployed before. Not if the same commit is deployed again,
+        # over changes in the root.
         after = None if self.force or before == known.offered else before
 
         def offer(stage: Stage) -> Candidate:
@@ -248,7 +261,8 @@ class _Pull:
                 with self.site.vault.stage() as stage:
                     outcome, _ = deploy.dry_run(self.site, request, offer, stage)
                 return PullOutcome(known.offered, deployment=outcome)
-            # Whoever is killed after this finds out from the vault what came of it.
+            # Written before the deployment: after a crash `_recovered` sees the attempt and looks in the vault for
+            # its result.
             self._keep(replace(known, attempt=known.offered, held=None, why=None, drift=None))
             outcome = deploy.deploy(self.site, request, offer)
         except candidates.RewrittenError as error:
@@ -264,11 +278,11 @@ class _Pull:
         return self._deployed(known, outcome)
 
     def _deployed(self, known: SourceState, outcome: DeployOutcome) -> PullOutcome:
-        # The branch may have gone on between the question and the fetch.
+        # The branch may have moved between asking for its tip and fetching it.
         commit = outcome.source.commit or known.offered
         known = replace(known, offered=commit, held=None, why=None, drift=None, attempt=None)
         if outcome.outcome in (DeployEnd.REJECTED, DeployEnd.UNDONE):
-            # What the service did not take is as good as refused; what was deployed before is live.
+            # A commit that the service failed to load counts as refused; the state before it is live again.
             kept = outcome.rejected or outcome.deployed
             verb = "was refused" if outcome.rejected else "was not loaded by the service"
             show = "rejected show" if outcome.rejected else "show"
@@ -297,7 +311,7 @@ def _with(known: SourceState, commit: str, snapshot: Snapshot | None) -> SourceS
 
 
 def _recovered(site: Site, known: SourceState) -> SourceState:
-    """Return what is known after a pull that was killed: whether it has deployed what it had begun to."""
+    """Return `known`, corrected if a pull was killed: the vault tells whether it had deployed its commit."""
     if known.attempt is None:
         return known
     for snapshot in islice(site.vault.log(), _MOST_LOOKED_AT):

@@ -1,8 +1,8 @@
-"""Bring the root to a state in rounds: scan, plan, apply, until a round finds nothing to do. That round is the proof.
+"""Bring the root to a state in rounds of scan, plan and apply, until a scan finds nothing left to do.
 
-So it does not matter where an earlier run was interrupted, nor by what. The journal is written already, and stays:
-`transition.finish` goes on from here. It is removed only where the root is as it was, and where somebody kept
-writing until we gave up.
+That last scan proves the result, so it does not matter where an earlier run was interrupted, or by what. The caller has
+written the journal and goes on with it in `transition.finish`. It is removed here in two cases only: the root is as it
+was before, or another process kept writing until we gave up.
 """
 
 from __future__ import annotations
@@ -23,14 +23,24 @@ from configvault.usecases.site import Site
 from configvault.vault.stage import Stage
 from configvault.vault.statefiles import JOURNAL, Journal
 
-# One to apply, one to prove; the others are for somebody who writes meanwhile.
+# One round to apply and one to prove it; the others are for processes that write in the meantime.
 ROUNDS = 4
 FOREIGN_RULE = "changed-during-restore"
 
 
 @mutable
 class Restored:
-    """What the operator should know of it; `live` is the root as the last round found it."""
+    """What the operator should know of a restore; all paths are relative to the root.
+
+    Attributes:
+        live: the root as the last round found it.
+        in_place: as in `root.restore.Applied`.
+        hard_links: as there.
+        kept_folders: folders that stay because they hold what is never touched.
+        foreign: the id of the rejected state with what other processes wrote in the meantime.
+        aside: as in `root.restore.Applied`.
+        bare: as there.
+    """
 
     live: Folder
     in_place: list[str] = field(default_factory=list)
@@ -48,14 +58,14 @@ def restore(
 
     Args:
         site: what to work on.
-        journal: what is being done.
-        steps: the plan from `live` to `target`, worked out already.
-        target: what the root shall be, as far as that can be had (see `transition.attainable`).
+        journal: the change that is being carried out.
+        steps: the plan from `live` to `target`; None to work it out.
+        target: the state to reach, as far as this process can set it (see `transition.attainable`).
         live: the root as just captured, and kept in the vault; None to capture it.
-        stage: where the bytes go that somebody else wrote meanwhile.
+        stage: takes the bytes that other processes write in the meantime.
 
     Raises:
-        ConfigvaultError: it could not be done; if the journal is still there, the next holder of the lock carries on.
+        ConfigvaultError: it failed; if the journal is still there, the next holder of the lock finishes the change.
     """
     is_untouched = live is not None
     result = Restored(target)
@@ -73,6 +83,7 @@ def restore(
             result.live = compare.without_bare(live, target)
             return result
         if number == ROUNDS - 1:
+            # Give up: with the journal left, every later command would first try to finish this restore.
             JOURNAL.remove(site.vault.state)
             raise _unequal(site, live, target, journal.safety)
         if number:
@@ -83,7 +94,7 @@ def restore(
 
 
 def _look(site: Site, seen: Folder | None, target: Folder, stage: Stage) -> Folder:
-    """Capture the root; its bytes are staged only where it is not the target, as somebody else may have written them."""
+    """Capture the root; bytes are staged only if it is not the target yet, as another process may have written them."""
     live = site.root.capture(seen, None, whole=False, expected=target)
     if not plan(live, target).steps:
         return live
@@ -91,7 +102,7 @@ def _look(site: Site, seen: Folder | None, target: Folder, stage: Stage) -> Fold
 
 
 def _keep_unknown(site: Site, live: Folder, target: Folder, stage: Stage, result: Restored) -> None:
-    """Keep what somebody else wrote since the last look, as the next step would replace it."""
+    """Keep files of another process that the vault does not hold, as the next step would replace them."""
     foreign = {
         change.path: change.new
         for change in compare.changes(target, live)
@@ -126,7 +137,7 @@ def _apply(
     try:
         done = run.run()
     except BaseException as error:
-        # Put back after a first round, the root is what it was before; after a later one it is anything.
+        # An undo restores the state before this round. Only before the first round was that the original state.
         is_old = run.undone and may_drop
         if is_old:
             JOURNAL.remove(site.vault.state)
@@ -141,19 +152,19 @@ def _apply(
 
 
 def failure(site: Site, error: OSError, ending: str) -> ConfigvaultError:
-    """Return what to say of a restore that the system refused."""
+    """Return the error for a restore that failed with a system error; `ending` says in what state that leaves the root."""
     what = os_error_words(error, site.root.path)
     return ConfigvaultError(f"cannot restore: {what}; {ending}", hint(error, site.root.path))
 
 
 def os_error_words(error: OSError, root: str) -> str:
-    """Return what went wrong, with the name it went wrong on."""
+    """Return the words of a system error, with the name that it is about."""
     name = reasons.shown(error)
     return f"{error.strerror or error} ({f'{name!r} in ' if name else ''}{root})"
 
 
 def hint(error: OSError, folder: str, where: str = "root") -> str:
-    """Return what helps against `error` below `folder`, on the file system of the root or the vault."""
+    """Return a hint for `error` below `folder`; `where` is "root" or "vault"."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"free space on the file system of the {where}, then try again"
     found = OSError(error.errno, error.strerror, os.path.join(folder, reasons.shown(error) or ""))
@@ -173,7 +184,7 @@ def _unequal(site: Site, live: Folder, target: Folder, safety: str | None) -> Co
 
 
 def keep_foreign(site: Site, target: Folder, foreign: Mapping[str, Entry | Folder], stage: Stage) -> str:
-    """Keep what somebody else wrote while the root was being restored; return the rejected state's id."""
+    """Keep what another process wrote during a restore, as a rejected state; return its id."""
     state, findings = target, []
     for path, entry in foreign.items():
         state = compare.graft(state, _holding(path, entry), [path])
@@ -184,7 +195,7 @@ def keep_foreign(site: Site, target: Folder, foreign: Mapping[str, Entry | Folde
 
 
 def _holding(path: str, entry: Entry | Folder) -> Folder:
-    """Return a state with `entry` at `path` and nothing else."""
+    """Return a state that holds only `entry`, at `path`."""
     for name in reversed(path.split("/")):
         entry = Folder(0o755, entry.uid, entry.gid, {name: entry})
     assert isinstance(entry, Folder)

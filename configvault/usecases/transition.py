@@ -1,15 +1,15 @@
-"""The only way in which the root changes: `begin` keeps live and writes the journal, `finish` carries it out.
+"""Change the root to another state; every change goes through the three functions here.
 
-    aim     what the root can become of what is wanted, and the steps from live to it; nothing is changed
+    aim     work out which state the root can get, and the steps from live to it; nothing is changed
     begin   keep live in the vault, prepare the commit that will record the new state, write the journal
-    finish  bring the root to that state, publish and mark, reload the service, wait for a confirmation or undo, and
-            remove the journal
+    finish  bring the root to that state, publish and mark the snapshot, reload the service, start to wait for a
+            confirmation or undo the change, remove the journal
 
-Rollback, undo, automatic restore and recovery of a host differ in what they aim at and in their `Purpose`. After a
-crash `finish` is called again with the journal alone: it only rolls forward, since the new state was in the vault and
-validated before the root was touched.
+Rollback, undo, automatic restore, deployment and recovery of a host differ only in their target and `Purpose`. After a
+crash `finish` is called with the journal alone. It always rolls forward: the new state was in the vault, and validated,
+before the root was touched.
 
-A target from outside the vault needs nothing else: `aim` takes any state, its bytes may lie in a `Stage` of their own.
+The target need not come from the vault: `aim` takes any state, and a `Stage` with the bytes that the vault lacks.
 """
 
 from __future__ import annotations
@@ -43,10 +43,17 @@ from configvault.vault.statefiles import JOURNAL, PENDING, UNDONE, Journal, Pend
 
 @frozen
 class Aim:
-    """Where the root shall go from `live`: `state` is what can be had of what was wanted.
+    """A planned change of the root.
 
-    `other_owners` are the paths that cannot be given to their owners, `no_set_id` those that lose their set-id bits,
-    `stage` holds the bytes that the vault lacks.
+    Attributes:
+        live: the root as it is now.
+        state: the state that it can get: as much of the wanted one as possible.
+        steps: the steps from live to `state`.
+        other_owners: paths that keep or get another owner than wanted, as this user may not set it.
+        any_owner: such owners are accepted.
+        stage: has the bytes that the vault lacks; None if it lacks none.
+        no_set_id: paths that lose their set-id bits.
+        allow_setid: set-id bits may be given.
     """
 
     live: Live
@@ -60,7 +67,7 @@ class Aim:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """Return what differs from live to the state."""
+        """Return the differences from live to `state`."""
         return compare.changes(self.live.state, self.state)
 
 
@@ -68,11 +75,19 @@ class Aim:
 class Purpose:
     """Why the root changes, and what follows.
 
-    `subject`, given the id under which live is kept, is what the new snapshot's commit says; `kept_as` is the commit
-    under which the state is kept already, where no snapshot is to be made of it; `unless_latest`: nor where the
-    latest snapshot is that state, after live was kept. `target` is the id of what is restored, `back_to` the snapshot behind which newer ones are left. `forgiven` is a rollback whose own marks are
-    taken back. `reload`: the service is told; `undo`: the root goes back where the service does not take it.
-    `confirm_s` is for how long it then waits for a confirmation, `more` are further trailers of the commit.
+    Attributes:
+        trigger: what caused the change, one of `Trigger`.
+        subject: returns the subject of the new snapshot's commit; gets the id under which live was kept, or None.
+        reason: the reason that the operator gave.
+        target: the id of the state that is restored.
+        kept_as: the commit that holds the new state already; then no snapshot is made.
+        unless_latest: make no snapshot either if the new state is the latest snapshot's, after live was kept.
+        back_to: the snapshot that the root goes back to; newer ones are marked as rolled back.
+        forgiven: the id of a snapshot whose marks of rolled-back snapshots are removed again.
+        reload: have the service load the new state.
+        undo: go back if the service fails to load it.
+        confirm_s: for how many seconds to wait for a confirmation before going back; None not to wait.
+        more: further trailers of the commit, as pairs of name and value.
     """
 
     trigger: str
@@ -91,9 +106,17 @@ class Purpose:
 
 @frozen
 class Finished:
-    """What came of it: the snapshot that records it (None where none was to be made), how the service took it.
+    """The result of a change.
 
-    `undone` is what came of going back, where the service did not take it; `why` is why an undoing was one, `changes` what it changed.
+    Attributes:
+        journal: the journal that was carried out.
+        snapshot: the snapshot that records the new state; None if none was to be made.
+        restored: what the restore found and could not do.
+        loading: whether the service loaded the new state; None if it was not told.
+        pending: what waits for a confirmation.
+        undone: the result of going back, if the service failed to load the new state.
+        why: of an undo: its reason.
+        changes: of an undo: what it changed.
     """
 
     journal: Journal
@@ -107,16 +130,16 @@ class Finished:
 
     @property
     def failed(self) -> bool:
-        """Return whether the service was told and did not take it."""
+        """Return whether the service was told to load the new state and failed."""
         return self.loading is not None and not self.loading.loaded
 
     @property
     def found(self) -> str | None:
-        """Return the id of the state in which somebody else's changes are kept that were found on the way."""
+        """Return the id of the rejected state with changes of other processes that were found on the way, if any."""
         return self.restored.foreign
 
     def onto(self, outcome: RollbackOutcome) -> RollbackOutcome:
-        """Return `outcome` with what came of it."""
+        """Return `outcome` with this result filled in."""
         outcome = replace(
             outcome,
             outcome=RollbackEnd.RELOAD_FAILED if self.failed else RollbackEnd.ROLLED_BACK,
@@ -139,7 +162,7 @@ class Finished:
         return self.undone.onto_undone(outcome) if self.undone is not None else outcome
 
     def onto_undone(self, outcome: RollbackOutcome) -> RollbackOutcome:
-        """Return the outcome of a rollback of which this is the undoing."""
+        """Return the outcome of a rollback with this result filled in, which is of its undo."""
         edits = self.found or self._edits(outcome)
         reload = self.loading.reload if self.loading else None
         health = self.loading.health if self.loading else ()
@@ -174,12 +197,18 @@ def aim(
     allow_setid: bool = False,
     stage: Stage | None = None,
 ) -> Aim:
-    """Work out what the root can become of `wanted`, and how; with `any_owner` owners that cannot be set are left.
+    """Work out which state the root can get, and how; nothing is changed.
 
-    Files get set-id bits only with `allow_setid`: who wrote the file once may not be who should have them now.
+    Args:
+        site: what to work on.
+        live: the root as it is now.
+        wanted: the target.
+        any_owner: accept other owners where this user may not set the wanted ones.
+        allow_setid: give files their set-id bits. Off by default: whoever wrote the file then need not be trusted now.
+        stage: has the bytes of `wanted` that the vault lacks.
 
     Raises:
-        ConfigvaultError: something in the root that is never touched stands in the way.
+        ConfigvaultError: something in the root that is never touched is in the way.
     """
     wanted = attainable(site, wanted, live.seen, any_owner=False, allow_setid=True)
     possible = attainable(site, wanted, live.seen, any_owner=False, allow_setid=allow_setid)
@@ -192,9 +221,10 @@ def aim(
 def attainable(
     site: Site, wanted: Folder, live: Folder | None, *, any_owner: bool, allow_setid: bool
 ) -> Folder:
-    """Return `wanted` without what is ignored today and, with `any_owner`, with the owners that this process may set.
+    """Return as much of `wanted` as this process can restore over `live`.
 
-    Without `allow_setid` no file gets set-id bits that it does not have.
+    What the configuration ignores now is left out. With `any_owner` owners that this process may not set are replaced.
+    Without `allow_setid` no file gets set-id bits that it does not have in `live`.
     """
     wanted = compare.without_ignored(wanted, live, site.root.names.reason_to_leave_out)
     if not allow_setid:
@@ -205,10 +235,10 @@ def attainable(
 
 
 def left_behind(site: Site, target: Snapshot) -> Iterator[str]:
-    """Yield the snapshots newer than `target` with another content: the ones that are left by going back to it."""
+    """Yield the ids of the snapshots that a rollback to `target` leaves: newer ones with another content."""
     end: str | None = target.commit
     if not site.vault.has_tag(target):
-        # It was pruned, so the list of snapshots does not lead to it: what is older begins with the next that does.
+        # The target was pruned, so `log` does not yield it: stop at the next older snapshot that still exists.
         older = itertools.dropwhile(lambda one: one.commit != target.commit, site.vault.log(pruned=True))
         end = next((one.commit for one in older if site.vault.has_tag(one)), None)
     for snapshot in site.vault.log():
@@ -224,8 +254,10 @@ def left_behind(site: Site, target: Snapshot) -> Iterator[str]:
 def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
     """Keep live, put the commit of the new state on disk, and write the journal; the caller holds the lock.
 
+    The journal comes last: it may only name a commit that is on disk.
+
     Raises:
-        ConfigvaultError: this user may not do it, or there is nothing to go back to; nothing was changed.
+        ConfigvaultError: this user may not do it, or there is nothing to go back to; nothing was changed in the root.
     """
     _check_owners(aimed, both_ways=purpose.undo or purpose.confirm_s is not None)
     safety = keep_live(site, aimed.live)
@@ -253,7 +285,7 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
         any_owner=aimed.any_owner,
         allow_setid=aimed.allow_setid,
         confirm=confirm,
-        # Why wait for a confirmation of what the service did not take?
+        # A change that waits for a confirmation is undone at once if the service fails to load it.
         undo=safety is not None and (purpose.undo or confirm is not None),
     )
     JOURNAL.write(site.vault.state, journal)
@@ -261,7 +293,7 @@ def begin(site: Site, aimed: Aim, purpose: Purpose) -> Journal:
 
 
 def _pending(site: Site, aimed: Aim, purpose: Purpose, safety: str, commit: str) -> Pending | None:
-    """Return what will wait for a confirmation; what came from outside has no target but its own snapshot."""
+    """Return what will wait for a confirmation; a deployment has no target other than its own snapshot."""
     if purpose.confirm_s is None:
         return None
     until = site.now() + timedelta(seconds=purpose.confirm_s)
@@ -290,7 +322,7 @@ def _prepare(site: Site, aimed: Aim, purpose: Purpose, safety: str | None) -> st
 
 
 def _check_owners(aimed: Aim, *, both_ways: bool) -> None:
-    """Refuse at once what this user may not do: give files to others, there or on the way back."""
+    """Fail before anything changes if this user may not set an owner that the change, or its undo, needs."""
     may_give = rights.giver()
     ways = [aimed.steps]
     if both_ways and not aimed.any_owner:
@@ -305,7 +337,7 @@ def _check_owners(aimed: Aim, *, both_ways: bool) -> None:
 
 
 def _made_anew(steps: RestorePlan) -> Iterator[tuple[str, Entry | Folder]]:
-    """Yield what gets an owner: everything new, and folders whose owner changes."""
+    """Yield path and entry of everything that gets an owner: what is new, and folders whose owner changes."""
     for step in steps.steps:
         if step.new is not None and not _keeps_owner(step):
             yield step.path, step.new
@@ -322,17 +354,17 @@ def _keeps_owner(step: Step) -> bool:
 
 
 def finish(site: Site, journal: Journal, stage: Stage, aimed: Aim | None = None) -> Finished:
-    """Carry `journal` out to the end; the caller holds the lock.
+    """Carry out `journal` to the end; the caller holds the lock.
 
     Args:
         site: what to work on.
         journal: what `begin` wrote, now or before a crash.
-        stage: where the bytes go that somebody else wrote meanwhile.
+        stage: takes the bytes that other processes write in the meantime.
         aimed: what `begin` was given; None after a crash.
 
     Raises:
-        ConfigvaultError: it could not be done; what was begun is finished by the next holder of the lock, unless the
-            message says that nothing was changed.
+        ConfigvaultError: it failed. The next holder of the lock finishes it, unless the message says that nothing was
+            changed.
     """
     if aimed is None:
         journal, target, kept = _taken_up(site, journal, stage)
@@ -364,7 +396,7 @@ def finish(site: Site, journal: Journal, stage: Stage, aimed: Aim | None = None)
 
 
 def _settle(site: Site, journal: Journal, live: Folder, kept: Folder | None) -> Snapshot | None:
-    """Publish the snapshot, remember the root's stamps, mark what was left."""
+    """Publish the snapshot, remember the root's stamps, and mark the snapshots that were rolled back."""
     snapshot = None
     if journal.publish:
         snapshot = site.vault.publish(site.vault.at(journal.commit))
@@ -380,7 +412,7 @@ def _settle(site: Site, journal: Journal, live: Folder, kept: Folder | None) -> 
 
 
 def _wait_from_now(site: Site, asked: Pending, snapshot: Snapshot | None) -> Pending:
-    """Let the waiting begin, now that the service was told."""
+    """Write what waits for a confirmation; its time starts only now, after the service was told."""
     until = site.now() + timedelta(seconds=asked.within_s)
     pending = replace(asked, recorded=snapshot.id if snapshot else None, until=until)
     PENDING.write(site.vault.state, pending)
@@ -392,7 +424,15 @@ def _wait_from_now(site: Site, asked: Pending, snapshot: Snapshot | None) -> Pen
 
 @frozen
 class WayBack:
-    """A change that may be undone: where it went, the id of what it left, the id of the snapshot that records it."""
+    """A change that may be undone.
+
+    Attributes:
+        target: the id of the state that it restored.
+        safety: the id of the state before it, which an undo restores.
+        recorded: the id of the snapshot that records it; None if none was made.
+        any_owner: as in `Aim`.
+        allow_setid: as in `Aim`.
+    """
 
     target: str
     safety: str
@@ -402,9 +442,9 @@ class WayBack:
 
 
 def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
-    """Make the root what it was before the change and have the service load it; the caller holds the lock.
+    """Bring the root back to its state before the change and reload the service; the caller holds the lock.
 
-    What was edited by hand since is kept in the vault first.
+    Edits made since then are kept in the vault first.
     """
     back = references.recorded(site, way.safety)
     live = scan.live(site, stage, whole=False) if site.root.exists() else scan.missing_root(site)
@@ -423,7 +463,7 @@ def undo(site: Site, way: WayBack, stage: Stage, why: str) -> Finished:
 
 
 def what_of(target: str, recorded: str | None) -> str:
-    """Return what a change that can be undone is called: a deployment's target is its own snapshot."""
+    """Return how messages call a change that can be undone; a deployment's target is its own snapshot."""
     return f"the deployment {target}" if target == recorded else f"the rollback to {target}"
 
 
@@ -440,7 +480,7 @@ def _undone(site: Site, journal: Journal, snapshot: Snapshot | None, stage: Stag
 
 
 def target_of(site: Site, journal: Journal, snapshot: Snapshot | None) -> Snapshot:
-    """Return what a journal's change goes to; what was pruned since is its own commit."""
+    """Return the state that a journal's change restores; the commit in the journal if its target was pruned since."""
     if snapshot is not None and snapshot.target is not None:
         with contextlib.suppress(ConfigvaultError):  # pruned since
             return references.recorded(site, snapshot.target).as_snapshot()
@@ -452,27 +492,29 @@ def target_of(site: Site, journal: Journal, snapshot: Snapshot | None) -> Snapsh
 
 
 def _taken_up(site: Site, journal: Journal, stage: Stage) -> tuple[Journal, Folder, str | None]:
-    """Take up a change that a crash interrupted: clear what it left in the root, and aim at its state once more.
+    """Resume a change that a crash interrupted: clear what it left in the root, and work out its target again.
 
-    Returns what to carry out, the state, and the id under which somebody else's files are kept that were found.
+    Returns:
+        The journal to carry out, the target, and the id of the rejected state with files of other processes that were
+        found in the staging folder, if any.
     """
     recorded = site.vault.state_at(journal.commit)
     kept = None
     if site.root.exists():
         try:
-            # Whoever was killed may not have synced what it renamed.
+            # The killed process may not have synced its renames.
             leftovers.sync_file_system(site.root.path)
             kept = _clear(site, journal, recorded, stage)
         except OSError as error:
             raise rounds.failure(site, error, "the next command that writes will finish it") from error
-    # What is published was recorded as it could be had; what was kept before was not.
+    # A snapshot made for this change already lacks the set-id bits that were not allowed; an older state may have them.
     allow_setid = journal.publish or journal.allow_setid
     live = None
     if (journal.any_owner or not allow_setid) and site.root.exists():
         live = site.root.capture(None, None, whole=False, expected=recorded)
     target = attainable(site, recorded, live, any_owner=journal.any_owner, allow_setid=allow_setid)
     if journal.publish and target is not recorded and site.vault.refs.read(MAIN) != journal.commit:
-        # Other names are ignored by now: record what the root will be, not what it was to be.
+        # What can be restored has changed since, for example by watch.ignore: record what the root will really be.
         said = site.vault.at(journal.commit)
         note = replace(
             site.note(said.trigger, said.subject, said.reason, said.target, said.plugins), actor=said.actor
@@ -480,14 +522,14 @@ def _taken_up(site: Site, journal: Journal, stage: Stage) -> tuple[Journal, Fold
         before = site.vault.latest()
         base = site.vault.tree(before.tree, recorded) if before is not None else None
         journal = replace(journal, commit=site.vault.prepare(target, base, None, note).commit)
-    # From here on what has a temporary name is a half-built part of the target again.
+    # The staging folder is clear: from here on it holds only half-built new entries again, until the next switch.
     journal = replace(journal, switching=False)
     JOURNAL.write(site.vault.state, journal)
     return journal, target, kept
 
 
 def _clear(site: Site, journal: Journal, target: Folder, stage: Stage) -> str | None:
-    """Remove what the restore left in its staging folder; keep in the vault what is in it nowhere else."""
+    """Clear the staging folder that the killed restore left; keep in the vault what exists nowhere else."""
     kept: list[str] = []
     leftovers.clear(
         site.root,

@@ -1,8 +1,7 @@
-"""See that something in the root may have changed, and never lose sight of it silently. Knows watchdog alone.
+"""Notice that something in the root may have changed, and never miss changes silently. Only this package uses watchdog.
 
-Events only wake: what is said here is where to look, never what happened. What the kernel or watchdog loses (an
-overflowing queue, a folder that could not be watched, a root that was replaced) is told as an alarm, after which
-everything is looked at.
+An event only wakes the daemon: it says where to look, never what happened. When events are lost (the kernel's queue
+overflows, a folder cannot be watched, the root was replaced), an alarm is raised, and the daemon compares everything.
 """
 
 from __future__ import annotations

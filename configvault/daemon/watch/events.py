@@ -1,4 +1,4 @@
-"""What to ask of watchdog, and where to look after each event."""
+"""Which events to request from watchdog, and where to look after each of them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from watchdog.events import (
 
 from configvault.core.settle import NOTHING, Dirty
 
-# Never without a filter: the default one hears the opening of folders, and watchdog's own walks would keep it awake
-# for ever. FileModifiedEvent and the two for attributes must stand together, or no change of a mode is heard.
+# Always pass a filter: the default one reports when a folder is opened, so watchdog's own walks would wake it for ever.
+# FileModifiedEvent and the two attribute events belong together: without one of them no change of a mode is reported.
 IN_THE_ROOT: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileModifiedEvent,
@@ -35,7 +35,7 @@ IN_THE_ROOT: list[type[FileSystemEvent]] = [
     DirMovedEvent,
     DirDeletedEvent,
 ]
-# In the folder around the root only names matter; of a root that is a link, the link is a file there.
+# In the folder that holds the root only changes of names matter. If the root is a link, the link is a file there.
 AROUND_THE_ROOT: list[type[FileSystemEvent]] = [
     FileCreatedEvent,
     FileMovedEvent,
@@ -47,10 +47,10 @@ AROUND_THE_ROOT: list[type[FileSystemEvent]] = [
 
 
 class Handler(FileSystemEventHandler):
-    """Passes each event to one function; watchdog swallows nothing on the way."""
+    """Passes every event to one function, without watchdog's own dispatch by event type."""
 
     def __init__(self, hear: Callable[[FileSystemEvent], None]) -> None:
-        """Keep the function."""
+        """Take the function that gets the events."""
         self._hear = hear
 
     def dispatch(self, event: FileSystemEvent) -> None:
@@ -59,7 +59,7 @@ class Handler(FileSystemEventHandler):
 
 
 def places(event: FileSystemEvent, root: str, is_ignored: Callable[[str], bool]) -> Dirty:
-    """Return where in `root` to look after `event`; nowhere if it is about ignored names only."""
+    """Return where in `root` to look after `event`: nowhere if it concerns ignored names only."""
     found = NOTHING
     for name in (event.src_path, event.dest_path):
         path = _inside(name, root)
@@ -71,12 +71,13 @@ def places(event: FileSystemEvent, root: str, is_ignored: Callable[[str], bool])
         elif isinstance(event, DirAttribEvent):
             found |= Dirty([path])
         else:
-            # Of a folder that came by a rename nothing below was ever told.
+            # No events are sent for what is inside a folder that was moved here: look at all of it.
             found |= Dirty([folder], [path])
     return found
 
 
 def _inside(name: str | bytes, root: str) -> str | None:
+    """Return the path `name` relative to `root`, `""` for the root itself, None if it is outside."""
     if isinstance(name, bytes) or not name:
         return None
     if name == root:

@@ -1,4 +1,4 @@
-"""What the kernel allows of inotify, and which setting to raise when it is not enough. Source: inotify(7)."""
+"""The kernel's limits of inotify, and which setting to raise when one is reached. Source: inotify(7)."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import NamedTuple
 
 WATCHES = "fs.inotify.max_user_watches"
 INSTANCES = "fs.inotify.max_user_instances"
-_PATH_MAX = 4096  # of limits.h, with its NUL
+_PATH_MAX = 4096  # bytes, from limits.h, including the terminating NUL
 QUEUE = "fs.inotify.max_queued_events"
 
 
 class UnwatchableError(Exception):
-    """The root cannot be watched, or not all of it; `hint` says what to raise."""
+    """The root cannot be watched, or not all of it; `hint` is the remedy, None if there is none to name."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
-        """Keep both for whoever tells of it."""
+        """Keep message and hint for whoever reports it."""
         super().__init__(message)
         self.message = message
         self.hint = hint
 
 
 def unwatchable(error: OSError, path: str) -> UnwatchableError:
-    """Return what `error`, met while watching `path`, means to an operator."""
+    """Return the error for an operator for the system error `error`, which occurred while watching `path`."""
     if error.errno == errno.ENOSPC:
         return UnwatchableError(f"no inotify watches are left for {path}", raise_hint(WATCHES))
     if error.errno == errno.EMFILE:
@@ -37,7 +37,7 @@ def unwatchable(error: OSError, path: str) -> UnwatchableError:
 
 
 def raise_hint(setting: str) -> str:
-    """Return how to raise a sysctl, with its value where that can be read."""
+    """Return a hint how to raise a sysctl, with its present value if that can be read."""
     now = ""
     with contextlib.suppress(OSError), open(f"/proc/sys/{setting.replace('.', '/')}", encoding="ascii") as file:
         now = f" (now {file.read().strip()})"
@@ -54,23 +54,26 @@ def watch_count() -> int:
 
 
 class Count(NamedTuple):
-    """How many folders there are, and why the first one that cannot be listed cannot."""
+    """The number of folders, and the error of the first one that cannot be listed, if any."""
 
     folders: int
     error: OSError | None
 
 
 def folder_count(path: str) -> Count:
-    """Count the folders at and below `path`, links not followed; also those that cannot be listed, whose own are not known."""
+    """Count the folders at and below `path` without following links.
+
+    A folder that cannot be listed counts as one, as nobody knows what is in it.
+    """
     errors: list[OSError] = []
     listed = sum(1 for _ in os.walk(path, onerror=errors.append))
-    # One that went away in between is no folder any more.
+    # A folder that was removed in the meantime does not count.
     errors = [error for error in errors if error.errno != errno.ENOENT]
     return Count(listed + len(errors), next(iter(errors), None))
 
 
 def why_missing(path: str, missing: int, error: OSError | None) -> UnwatchableError:
-    """Return what it means that `missing` folders of `path` are not watched, of which one cannot be listed by `error`."""
+    """Return the error for `missing` folders of `path` that are not watched; `error` says why one cannot be listed."""
     what = f"{missing} folder{'s' if missing > 1 else ''} of {path} cannot be watched"
     if error is None:
         return UnwatchableError(what, raise_hint(WATCHES))

@@ -1,6 +1,6 @@
-"""What is mounted at and below the root, and which of it changes without an event here. Source: proc(5), mountinfo.
+"""The mounts at and below the root, and which of them can change without an event here. Source: proc(5), mountinfo.
 
-A mount over the root, or one that went away, makes no event in any folder either.
+Mounting something over the root, or unmounting it, makes no event in any folder either.
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import re
 import select
 
 EVENTS = select.POLLPRI | select.POLLERR
-# Others write there by another way: a server, another host, the host of this guest, a program. Of what they change
-# inotify(7) hears nothing, while it hears of what is written here: a probe of our own would prove nothing.
+# File systems that others can write to without this kernel: a server, another host, the host of a virtual machine, a
+# program. inotify(7) does not report their changes. It does report ours, so a probe from here would prove nothing.
 _SHARED = frozenset(
     ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "vboxsf", "vmhgfs", "prl_fs", "fakeowner", "ceph", "lustre", "afs", "coda", "ocfs2", "gfs2", "gpfs", "beegfs", "orangefs", "glusterfs", "davfs", "ncpfs", "fuse"]
 )  # fmt: skip
-# By FUSE, but a disk of this host and nobody else's.
+# FUSE, but on a disk that only this host writes to.
 _LOCAL = frozenset({"fuseblk", "fuse.lxcfs", "fuse.fuse-overlayfs"})
 
 
 def open_mounts() -> int | None:
-    """Return a descriptor that polls as `EVENTS` once after each change of this process's mounts; None without /proc."""
+    """Return a descriptor on which poll(2) reports `EVENTS` after each change of this process's mounts; None without /proc."""
     try:
         return os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -28,7 +28,10 @@ def open_mounts() -> int | None:
 
 
 def shared(path: str) -> list[tuple[str, str]]:
-    """Return place and type of each file system at and below `path` (absolute, without links) that others write to."""
+    """Return mount point and type of each file system at and below `path` that others can write to.
+
+    `path` must be absolute and without links. The result is empty if /proc cannot be read.
+    """
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
             return shared_in(file.read(), path)
@@ -37,7 +40,7 @@ def shared(path: str) -> list[tuple[str, str]]:
 
 
 def shared_in(mountinfo: str, path: str) -> list[tuple[str, str]]:
-    """Return what `shared` does of the text of a mountinfo."""
+    """Return what `shared` returns, from the text of a mountinfo file."""
     around, below = ("", ""), {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
@@ -45,7 +48,7 @@ def shared_in(mountinfo: str, path: str) -> list[tuple[str, str]]:
         if len(words) < 6 or not kind:
             continue
         place = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), words[4])
-        # The last one mounted at a place is the one that is seen there; later ones come later.
+        # Mounts are listed in order; of several at one place the last one is visible.
         if f"{path}/".startswith(f"{place.rstrip('/')}/"):
             around = (place, kind) if len(place) >= len(around[0]) else around
         elif place.startswith(f"{path.rstrip('/')}/"):

@@ -1,7 +1,7 @@
-"""An event in the root that leaves nothing behind: a file that never has a name, opened to write and closed at once.
+"""Cause an event in the root that leaves no trace: open a file without a name for writing, and close it.
 
-The kernel tells watchers of the folder that `#INODE` was closed. Nothing is ever to be seen in the folder, its times
-stay as they are, and a crash in between leaves nothing either. Source: open(2), O_TMPFILE; inotify(7).
+The kernel reports to watchers of the folder that `#INODE` was closed. The file is never visible in the folder, the
+folder's times do not change, and a crash in between leaves nothing behind. Source: open(2), O_TMPFILE; inotify(7).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ _NAME = re.compile(r"#\d+")
 
 
 def open_unnamed(folder: str) -> tuple[int, str] | None:
-    """Open a file without a name in `folder`; return the descriptor, and the path its events will bear.
+    """Open a file without a name in `folder`; return its descriptor, and the path that its events will have.
 
-    None where that is impossible: a read-only root, no right to write there, a file system that has no such files.
+    Return None if that is impossible: the root is read-only, this user may not write there, or the file system does not
+    support such files.
     """
     try:
         fd = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
@@ -25,7 +26,7 @@ def open_unnamed(folder: str) -> tuple[int, str] | None:
 
 
 def is_probe(path: str | bytes, folder: str) -> bool:
-    """Return whether `path` may be a file without a name, ours or another's, in `folder`."""
+    """Return whether `path` looks like a file without a name in `folder`, ours or another process's."""
     return (
         isinstance(path, str)
         and os.path.dirname(path) == folder

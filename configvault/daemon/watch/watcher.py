@@ -1,6 +1,6 @@
-"""Watch one root, whatever becomes of it: attach, prove that events arrive, notice when it is another root by now.
+"""Watch one root: attach to it, prove that events arrive, and notice when it was replaced.
 
-Threads: watchdog's own call `wake` and `alarm`; everything else is for one caller at a time, behind a lock.
+Threads: watchdog's threads call `wake` and `alarm`. All other methods are for one caller at a time; a lock ensures it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from watchdog.observers.inotify import InotifyObserver
 
 _LIBRARY = "watchdog"
+# How long to wait before counting again, as folders are made and removed while they are counted.
 _SETTLING_S = 0.2
 
 
 class Alarm(enum.StrEnum):
-    """What makes it necessary to look at everything."""
+    """Why everything must be compared: events were lost, or the root is another one."""
 
     OVERFLOWED = "overflowed"
     REPLACED = "replaced"
@@ -51,13 +52,13 @@ class Watcher:
         wake: Callable[[Dirty], None],
         alarm: Callable[[Alarm, str], None],
     ) -> None:
-        """Be detached yet.
+        """Start detached.
 
         Args:
             path: the configured root; a link is followed.
-            is_ignored: whether a path relative to the root is not looked at.
-            wake: told where to look.
-            alarm: told, in words, that events were lost or that the root is another one.
+            is_ignored: tells whether a path, relative to the root, is ignored.
+            wake: called with the places to look at, after an event.
+            alarm: called with the reason, also in words, when events were lost or the root was replaced.
         """
         self.path = path
         self._is_ignored = is_ignored
@@ -72,10 +73,10 @@ class Watcher:
         self._log = _LibraryLog(self._hear_log)
 
     def attach(self) -> None:
-        """Watch the root that is there now, in place of what was watched before.
+        """Watch the root that is at the path now, instead of what was watched before.
 
         Raises:
-            UnwatchableError: it cannot be watched at all, or not each of its folders.
+            UnwatchableError: it cannot be watched, or not every folder of it; nothing is watched then.
         """
         self._require_own()
         with self._lock:
@@ -88,10 +89,10 @@ class Watcher:
         self.require_all()
 
     def require_all(self) -> None:
-        """Watch nothing any more unless each folder is watched, and nobody changes one by another way than through this host.
+        """Check that every folder is watched, and that no other host or program can change one without an event here.
 
         Raises:
-            UnwatchableError: some are not, or somebody may.
+            UnwatchableError: some folder is not watched, or can be changed so; nothing is watched any more.
         """
         self._require_own()
         missing, error = self.missing()
@@ -118,11 +119,11 @@ class Watcher:
         self._identity = identity(self.path)
         logging.getLogger(_LIBRARY).addHandler(self._log)
         logging.getLogger(_LIBRARY).propagate = False
-        # Of folders made at once it may add a watch twice, which does no harm; the warning would fill the journal with
-        # all watches there are.
+        # When folders are made in quick succession, watchdog may add a watch twice. That is harmless, but its warning
+        # would fill the journal: it lists all watches.
         warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
         observer = self._observer = InotifyObserver()
-        # Started with nothing to watch: what fails then leaves no thread behind that nobody can stop.
+        # Start first, then add the watches: if adding one fails, the observer runs and `_detach` can stop its threads.
         observer.start()
         observer.schedule(
             Handler(self._hear), self._real, recursive=True, event_filter=IN_THE_ROOT, follow_symlink=False
@@ -132,17 +133,17 @@ class Watcher:
             try:
                 observer.schedule(Handler(self._hear_around), folder, event_filter=AROUND_THE_ROOT)
             except OSError:
-                # Not readable: that the root was replaced is then seen by the next proof, not at once.
+                # Not readable: then a replaced root is noticed only by the next check, not at once.
                 continue
             self._beside += 1
 
     def _around(self) -> Iterator[str]:
-        """Yield the folders in which the root's names lie, none of them in the root itself."""
+        """Yield the folders that hold the root, and the link to it if it is one; never a folder inside the root."""
         around = {os.path.dirname(self._real), os.path.realpath(os.path.dirname(self.path))}
         yield from (folder for folder in sorted(around) if not f"{folder}/".startswith(f"{self._real}/"))
 
     def detach(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         with self._lock:
             self._detach()
 
@@ -157,7 +158,7 @@ class Watcher:
 
     @property
     def is_attached(self) -> bool:
-        """Return whether something is watched by threads that live."""
+        """Return whether something is watched, and all of watchdog's threads are alive."""
         with self._lock:
             return (
                 self._observer is not None
@@ -168,11 +169,14 @@ class Watcher:
 
     @property
     def is_current(self) -> bool:
-        """Return whether the path still leads to what is watched."""
+        """Return whether the path still leads to the folder that is watched."""
         return self._identity is not None and identity(self.path) == self._identity
 
     def missing(self) -> tuple[int, OSError | None]:
-        """Return how many folders of the root are not watched, as far as can be told while folders come and go, and why."""
+        """Return how many folders of the root are not watched, and the error of one that cannot be listed.
+
+        Counted up to three times, as folders may be made and removed in the meantime.
+        """
         idle = threading.Event()
         missing, error = 0, None
         for _ in range(3):
@@ -186,9 +190,10 @@ class Watcher:
     # --- proof
 
     def send_probe(self) -> threading.Event | None:
-        """Make an event in the root that leaves nothing behind; return what is set when it has arrived.
+        """Cause an event in the root that leaves no trace; return what is set when the event arrives.
 
-        Everything that happened in the root before has been told by then. None where no such event can be made.
+        Events arrive in order: by then, all earlier changes in the root have been reported. None if no such event can be
+        caused (see probe.py).
         """
         with self._lock:
             opened = probe.open_unnamed(self._real)
@@ -209,7 +214,8 @@ class Watcher:
             if seen is not None:
                 seen.set()
                 return
-            # Some file systems number a file differently for stat: then any such file will do, and wakes besides.
+            # On some file systems the event has another inode number than stat. So any such file counts as the probe;
+            # it also wakes the daemon, in case it was another process's.
             while self._probes:
                 self._probes.popitem()[1].set()
         if event.event_type == "deleted" and event.src_path == self._real:
@@ -232,7 +238,7 @@ class Watcher:
 
 
 class _LibraryLog(logging.Handler):
-    """Watchdog tells of lost events to the log alone."""
+    """Listens to watchdog's log, as watchdog reports lost events only there."""
 
     def __init__(self, hear: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -243,7 +249,7 @@ class _LibraryLog(logging.Handler):
 
 
 def identity(path: str) -> tuple[int, int] | None:
-    """Return device and inode of what is at `path`, None if nothing is."""
+    """Return device and inode number of what is at `path`, None if there is nothing."""
     try:
         seen = os.stat(path)
     except OSError:

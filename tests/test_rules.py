@@ -9,6 +9,7 @@ from plugins import FERRIES_PATH, GOOD, TIDES, TIDES_PATH, swap, with_tides
 from states import Content, Link, validate
 from test_loader import FACTS
 
+from configvault.core import language
 from configvault.validators import RULES
 
 ROOT = Path(__file__).parent.parent
@@ -42,10 +43,13 @@ def test_every_rule_is_broken_somewhere() -> None:
     assert {rule for rule in RULES if f'"{rule}"' not in elsewhere} <= broken
 
 
-def test_rules_are_documented() -> None:
-    """The table in docs/rules.md says of every rule what RULES says, in the same order."""
-    lines = (ROOT / "docs" / "rules.md").read_text().splitlines()
+@pytest.mark.parametrize(("page", "spoken"), [("rules.md", language.ENGLISH), ("zh/rules.md", "zh_CN")])
+def test_rules_are_documented(page: str, spoken: str) -> None:
+    """The table in each language says of every rule what RULES says, in the same order."""
+    lines = (ROOT / "docs" / page).read_text().splitlines()
     rows = [line for line in lines if line.startswith("| `")]
-    assert rows == [
-        f"| `{r.name}` | {r.severity} | {', '.join(r.profiles)} | {r.protects_from} |" for r in RULES.values()
-    ]
+    with language.spoken(spoken):
+        assert rows == [
+            f"| `{r.name}` | {r.severity} | {', '.join(r.profiles)} | {language.text(r.protects_from)} |"
+            for r in RULES.values()
+        ]

@@ -110,6 +110,25 @@ def test_escapes_are_those_of_the_service(text: str, accepted: bool) -> None:
     assert (yamlread.read(text).violations == []) is accepted
 
 
+@pytest.mark.parametrize(
+    ("text", "column"),
+    [
+        ("a: [b?c]", 6), ("a: {b: c?}", 9), ("a: {b?: c}", 6), ("a: [b, c: d?]", 12), ("a: [{b: [c]}, d?]", 16), ("a: {u: http://b/c?d=e}", 18),
+        ("a: [!b,c]", 7), ("a: {b: !!str,}", 13), ("a: [!<b>, c]", 9), ("a: [&b !c, d]", 10),
+        ("a: b?c", None), ("a: ['b?c', \"d?\"]", None), ("a: {? b : c}", None), ("a: [b]\nc: d?", None), ("a: {b: [c]}\nd: [e]\nf: g?", None), ("a: [!b c, d]", None), ("a: [!b , c]", None), ("a: [!b [], c]", None),
+    ],
+)  # fmt: skip
+def test_brackets_are_read_as_by_the_service(text: str, column: int | None) -> None:
+    """Within brackets yaml.v3 ends a plain value at a `?`, and takes a comma into a tag: such a file does not load, or as another one."""
+    assert [one.column for one in yamlread.read(text + "\n").violations] == [column] * (column is not None)
+    assert yamlread.read_every(text + "\n").violations == []
+
+
+def test_a_tag_is_named() -> None:
+    """A value that is not of the kind of its tag is told the tag."""
+    assert yamlread.read("a: !!int x\n").violations[0].message == "the value is no '!!int'"
+
+
 def test_binary_is_decoded() -> None:
     """A value tagged as binary is what it stands for: a version may be written so, over lines, too."""
     assert validate(

@@ -14,7 +14,7 @@ import yaml
 from configvault.core.frozen import field, mutable
 from configvault.validators import indentation, yamlresolve
 from configvault.validators.budget import spend
-from configvault.validators.violations import Violation, quote_value, violation
+from configvault.validators.violations import Violation, quote_reference, violation
 from configvault.validators.yamlnodes import Mapping, Node, Scalar, Sequence
 
 DEEPEST = 200
@@ -30,6 +30,8 @@ _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\
 # What yaml.v3 does not know as an escape and libyaml does. Source: the scanners of gopkg.in/yaml.v3 3.0.1 and libyaml 0.2.5,
 # their tables compared as a whole: they differ in `\/`, which only libyaml takes, and in `\'`, which only yaml.v3 takes.
 _ESCAPES = re.compile(r"\\(.)", re.DOTALL)
+# Where they differ within brackets and braces: to yaml.v3 a `?` ends a plain value, and a `,` is part of a tag.
+_TAG_AND_COMMA = re.compile(r"(?:&\S+\s+)?!(?:<[^>\s]*>|[^\s,\[\]{}]*),")
 _MOST_REPAIRS = 50
 _BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
@@ -162,6 +164,7 @@ class _Builder:
         self._open: list[tuple[Node, str | None]] = []
         self._keys: list[Node | None] = []
         self._size: list[int] = []
+        self._flow = 0
         self._nodes = 0
         self._aliased = 0
 
@@ -211,6 +214,7 @@ class _Builder:
             elif kind is yaml.DocumentEndEvent:
                 return
             else:
+                self._flow = max(0, self._flow - 1)
                 node, anchor = self._open.pop()
                 self._keys.pop()
                 self._add(node, anchor, self._size.pop(), anchored=True)
@@ -220,6 +224,8 @@ class _Builder:
         quoted = bool(event.style)
         if event.style == '"':
             self._escapes(mark, event.end_mark)
+        elif self._flow and not quoted:
+            self._in_brackets(mark, tag, text)
         line, column = mark.line + 1, mark.column + 1
         if tag and tag != "!":
             short = yamlresolve.short_tag(tag)
@@ -232,7 +238,7 @@ class _Builder:
                     violation(
                         "yaml-tag",
                         At(line, column),
-                        f"the value is no {quote_value(short)}",
+                        f"the value is no {quote_reference(short)}",
                         "remove the tag",
                     )
                 ) from None
@@ -251,8 +257,21 @@ class _Builder:
                 message = r"not valid YAML: the service's reader does not know the escape \/"
                 raise _RefusedError(violation("yaml-syntax", where, message, "write / without the backslash"))
 
+    def _in_brackets(self, mark: Any, tag: str | None, text: str) -> None:
+        """Refuse a plain value that the service's reader ends earlier, or whose tag it ends later."""
+        if "?" in text:
+            where = place(self._text, self._text.find("?", mark.index))
+            message = "not valid YAML: within brackets or braces, the service's reader ends the value at the ?"
+            raise _RefusedError(violation("yaml-syntax", where, message, "put the value in quotes"))
+        if tag and not text and (found := _TAG_AND_COMMA.match(self._text, mark.index)):
+            where = place(self._text, found.end() - 1)
+            message = "not valid YAML: the service's reader takes the comma as part of the tag"
+            raise _RefusedError(violation("yaml-syntax", where, message, "put a space before the comma"))
+
     def _start(self, event: Any, is_mapping: bool) -> None:
         mark = event.start_mark
+        if self._flow or event.flow_style:
+            self._flow += 1
         node: Node = (Mapping if is_mapping else Sequence)(
             yamlresolve.short_tag(event.tag) if event.tag else "", mark.line + 1, mark.column + 1
         )
@@ -369,3 +388,6 @@ class _EveryBuilder(_Builder):
 
     def _escapes(self, start: Any, end: Any) -> None:
         """Take every escape of YAML."""
+
+    def _in_brackets(self, mark: Any, tag: str | None, text: str) -> None:
+        """Take what any reader of YAML takes."""

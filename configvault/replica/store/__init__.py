@@ -1,7 +1,7 @@
-"""Object stores: push the vault to them as git bundles, check and fetch what they hold.
+"""Object stores as replicas: push the vault to a store as git bundles, check what it holds, fetch it.
 
-A push only adds objects under new names and lists; nothing is overwritten, and nothing deleted. Nothing that a store
-answers is believed before its hash is the one that a manifest names, and the manifests form a chain.
+A push only lists objects and adds new ones; it never overwrites or deletes. Nothing from a store is trusted until its
+hash matches: each bundle's is in a manifest, and each manifest names the hash of the one before it.
 """
 
 from __future__ import annotations

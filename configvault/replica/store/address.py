@@ -1,4 +1,4 @@
-"""The URL of a store taken apart."""
+"""The address of one host's history in a store, from the replica's URL and settings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,19 @@ FOLDER = "file+bundle"
 
 @frozen
 class StoreAddress:
-    """Where the history of `host` lies: below `prefix` in a bucket (or container), or in a folder.
+    """Where the history of one host is stored.
 
-    `encrypt_to` are age recipients, `identity` the file with what decrypts.
+    Attributes:
+        scheme: the URL's scheme; `FOLDER` for a folder.
+        bucket: the bucket or container, empty for a folder.
+        prefix: the path below it, without slashes at the ends; for a folder its absolute path without the first slash.
+        host: the name of the host, which is the folder below the prefix.
+        timeout_s: how many seconds one request may take.
+        endpoint: the URL of the server, None for the provider's own.
+        region: the region of the bucket.
+        credentials: the path of the credentials file.
+        encrypt_to: age recipients.
+        identity: the path of the file with the secret key.
     """
 
     scheme: str
@@ -41,7 +51,7 @@ class StoreAddress:
 
     @property
     def key(self) -> str:
-        """Return a name for files about this replica."""
+        """Return a short hash of the address, for the names of local files about this replica."""
         return hashlib.sha256(f"{self.endpoint or ''}\0{self.shown}".encode()).hexdigest()[:16]
 
 

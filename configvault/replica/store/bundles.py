@@ -1,6 +1,7 @@
-"""Git bundles: make one of what is new, and take one apart into a repository that nobody uses yet.
+"""Make git bundles of new objects, and unpack bundles into a separate repository. Source: gitformat-bundle(5).
 
-Source: gitformat-bundle(5). What comes out of a bundle is indexed with `--strict`, and checked as a whole afterwards.
+Unpacked objects are indexed with `--strict`, then `finish` checks the whole repository, before anything is fetched from
+it into the vault.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import BinaryIO, Protocol
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.gitformat import OF_USERS
 
+# The largest header of a bundle that is read, in bytes; it has a line for each ref.
 _HEADER_MOST = 64 << 20
 
 
 class Git(Protocol):
-    """git on one repository, with the program's own settings."""
+    """Runs git on one repository, with configvault's own settings."""
 
     env: dict[str, str]
 
@@ -36,7 +38,7 @@ class Git(Protocol):
 
 
 def refs(git: Git) -> dict[str, str]:
-    """Return the refs of the vault that go to replicas, by name."""
+    """Return the ids of the refs that go to replicas, by full name: main, tags, and `refs/configvault`."""
     said = git.run(
         [
             "for-each-ref",
@@ -51,7 +53,7 @@ def refs(git: Git) -> dict[str, str]:
 
 
 def has(git: Git, ids: Collection[str]) -> set[str]:
-    """Return which of these objects are there."""
+    """Return those of `ids` whose objects are in the repository."""
     said = git.run(
         ["cat-file", "--batch-check=%(objectname) %(objecttype)"],
         stdin="".join(f"{id_}\n" for id_ in ids).encode(),
@@ -60,7 +62,7 @@ def has(git: Git, ids: Collection[str]) -> set[str]:
 
 
 def shallow(git: Git) -> tuple[str, ...]:
-    """Return the commits whose parents are cut off."""
+    """Return the sorted commits whose parents are cut off, as the file `shallow` lists them."""
     try:
         with open(os.path.join(git.env["GIT_DIR"], "shallow"), encoding="ascii") as file:
             return tuple(sorted(file.read().split()))
@@ -69,16 +71,23 @@ def shallow(git: Git) -> tuple[str, ...]:
 
 
 def make(git: Git, path: str, after: Mapping[str, str], before: Mapping[str, str]) -> bool:
-    """Write a bundle of what `after` needs and whoever has `before` lacks; return whether there is anything.
+    """Write a bundle with all objects that `after` needs and `before` lacks.
 
     Args:
         git: on the vault.
-        path: where to; a new file.
-        after: the refs to bundle.
-        before: the refs that whoever gets it has; empty: a full bundle.
+        path: the bundle, a new file.
+        after: the refs to bundle, by name.
+        before: the refs that the receiver has; empty for a full bundle.
+
+    Returns:
+        Whether there was anything to bundle; if not, no file was written.
+
+    Raises:
+        OSError: the disk is full.
+        ConfigvaultError: git failed.
     """
     known = set(before.values())
-    # What was dropped here since is no help to git: it cannot say what it does not have.
+    # Leave out commits that this vault has dropped since: git cannot exclude objects that it does not have.
     known = (known & set(after.values())) | has(git, known - set(after.values()))
     wanted = [ref for ref, id_ in after.items() if id_ not in known]
     if not wanted:
@@ -89,7 +98,7 @@ def make(git: Git, path: str, after: Mapping[str, str], before: Mapping[str, str
         file.seek(0)
         done = _run(git, git.env, ["bundle", "create", "--quiet", path, "--stdin"], file)
     if re.search(rb"No space left|Out of diskspace", done.stderr):
-        # git's last line is of what died of it.
+        # git's last line is about a later failure, so look for this one in all of its output.
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.path.dirname(path))
     if done.returncode:
         raise ConfigvaultError(f"git bundle failed: {_last(done)}", "configvault verify")
@@ -97,7 +106,10 @@ def make(git: Git, path: str, after: Mapping[str, str], before: Mapping[str, str
 
 
 def init(git: Git, folder: str, cut: Sequence[str]) -> dict[str, str]:
-    """Make an empty repository at `folder` whose history may begin at the commits `cut`; return its environment."""
+    """Make an empty bare repository at `folder`; return the environment for git in it.
+
+    `cut` are the commits whose parents may be missing: they go into its file `shallow`.
+    """
     git.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", folder])
     if cut:
         with open(os.path.join(folder, "shallow"), "x", encoding="ascii") as file:
@@ -106,10 +118,10 @@ def init(git: Git, folder: str, cut: Sequence[str]) -> dict[str, str]:
 
 
 def unpack(git: Git, env: Mapping[str, str], path: str) -> None:
-    """Put the objects of the bundle at `path` into the repository of `env`, each of them checked.
+    """Add the objects of the bundle at `path` to the repository of `env`, and check each of them.
 
     Raises:
-        IntegrityError: it is no bundle, or what it holds is damaged.
+        IntegrityError: it is not a bundle, or its content is damaged.
     """
     with open(path, "rb") as file:
         _skip_header(file)
@@ -120,7 +132,7 @@ def unpack(git: Git, env: Mapping[str, str], path: str) -> None:
 
 
 def finish(git: Git, env: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """Set the refs in the repository of `env`, and prove that everything they lead to is there and whole.
+    """Set the refs `wanted` in the repository of `env`, and check with `git fsck` that everything they need is there.
 
     Raises:
         IntegrityError: something is missing or damaged.
@@ -139,7 +151,10 @@ def finish(git: Git, env: Mapping[str, str], wanted: Mapping[str, str]) -> None:
 
 
 def hand_over(git: Git, folder: str, *, force: bool) -> None:
-    """Fetch everything from the repository at `folder` into the one of `git`; what that has already may only grow."""
+    """Fetch all refs from the repository at `folder` into the one of `git`, all or none.
+
+    Without `force` a ref that exists may only move forward.
+    """
     plus = "+" if force else ""
     specs = [f"{plus}{one}:{one}" for one in ("refs/heads/main", "refs/tags/*", "refs/configvault/*")]
     args = [
@@ -156,18 +171,18 @@ def hand_over(git: Git, folder: str, *, force: bool) -> None:
 
 
 def _of_users(section: str) -> list[str]:
-    """Return what lets git take files of the user's as they are."""
+    """Return git options that switch off checks of user files that git would give a meaning to, such as .gitmodules."""
     return [part for id_ in OF_USERS for part in ("-c", f"{section}.{id_}=ignore")]
 
 
 def _skip_header(file: BinaryIO) -> None:
-    """Read to where the pack begins."""
+    """Move `file` to the beginning of the pack; raises IntegrityError if it has no bundle header."""
     if not re.fullmatch(rb"# v[23] git bundle\n", file.readline(64)):
         raise IntegrityError("it is no git bundle")
     while file.tell() < _HEADER_MOST:
         line = file.readline(8192)
         if line == b"\n":
-            # The child reads from the descriptor, not from what Python has read ahead.
+            # git will read from the descriptor, whose position is further on: Python has read ahead.
             os.lseek(file.fileno(), file.tell(), os.SEEK_SET)
             return
         if not line.endswith(b"\n"):

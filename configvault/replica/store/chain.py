@@ -1,4 +1,4 @@
-"""Whether what a store shows is what was stored there: the manifests, their order, and the bundles that they name."""
+"""Check that a store shows what was stored there: all manifests in order, and the bundles that they name."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from configvault.core.stores import (
 )
 from configvault.replica.store.objects import AbsentError, Found, Objects, StoreError
 
-# Far more than a host makes before the next full bundle, and few enough to read; and what they may have together.
+# How many manifests of a chain are read, and how many bytes in all. A host makes far fewer before the next full bundle.
 _MOST_CHAIN, _MOST_BYTES = 1000, 4 * MOST_MANIFEST_BYTES
 
-# Says what is wrong with the signature of a text, None where it counts.
+# Gets a text and its signature; returns what is wrong with the signature, None if it is valid.
 Check = Callable[[bytes, str | None], str | None]
 
 
@@ -33,10 +33,10 @@ _HINT = (
 
 
 class ChainError(IntegrityError):
-    """What a store shows is not what was stored; `damages` says where, one line each."""
+    """A store does not show what was stored there; `damages` has one line for each difference."""
 
     def __init__(self, store: str, damages: Sequence[str], hint: str | None = None) -> None:
-        """Keep the `damages`, of which there is at least one."""
+        """Keep the `damages`, at least one; the first makes the message, for the replica named `store`."""
         more = f" and {len(damages) - 1} more" if len(damages) > 1 else ""
         super().__init__(f"replica {store}: {damages[0]}{more}", hint or _HINT)
         self.damages = tuple(damages)
@@ -44,24 +44,25 @@ class ChainError(IntegrityError):
 
 @frozen
 class Listing:
-    """The manifests and bundles of one host by number and by name, as they are listed."""
+    """What a store lists for one host: its manifests by number, its bundles by name."""
 
     manifests: Mapping[int, Found]
     bundles: Mapping[str, Found]
 
     @property
     def newest(self) -> int:
-        """Return the highest number of a manifest, 0 where there is none."""
+        """Return the highest number of a manifest, 0 if there is none."""
         return max(self.manifests, default=0)
 
     def orphans(self) -> list[str]:
-        """Return the bundles with a number above the newest manifest's."""
+        """Return the names of bundles with a higher number than the newest manifest."""
         newest = self.newest
         return [name for name in self.bundles if (number_of(name) or 0) > newest]
 
 
 def look(objects: Objects, host: str, after: int = 0) -> Listing:
-    """List the manifests and bundles of `host` behind the number `after`."""
+    """List the manifests and bundles of `host` with numbers above `after`."""
+    # `z` sorts after the hexadecimal digits with which the names of the bundle `after` go on.
     last = f"{host}/{BUNDLES}{after:08d}.z" if after else ""
     found = {}
     for one in objects.listed(f"{host}/{BUNDLES}", last):
@@ -72,7 +73,7 @@ def look(objects: Objects, host: str, after: int = 0) -> Listing:
 
 
 def manifests(objects: Objects, host: str, after: int = 0) -> dict[int, Found]:
-    """List the manifests of `host` behind the number `after`; what else lies there is none of ours."""
+    """List the manifests of `host` with numbers above `after`, by number; other objects there are ignored."""
     first = f"{host}/{manifest_name(after)}" if after else ""
     found = {}
     for one in objects.listed(f"{host}/{MANIFESTS}", first):
@@ -83,11 +84,11 @@ def manifests(objects: Objects, host: str, after: int = 0) -> dict[int, Found]:
 
 
 def read(objects: Objects, shown: str, host: str, number: int) -> Manifest:
-    """Return one manifest.
+    """Return one manifest; its signature is not checked.
 
     Raises:
-        ChainError: it is missing, or is none of this host and number.
-        StoreError: the store cannot be asked.
+        ChainError: it is missing, damaged, or of another host or number.
+        StoreError: the store cannot be reached, or refuses.
     """
     name = f"{host}/{manifest_name(number)}"
     try:
@@ -115,20 +116,20 @@ def walk(
     known: StoreState | None,
     newest: int,
 ) -> tuple[Manifest, ...]:
-    """Return the manifests from the full bundle on to number `newest`, proven to be a chain.
+    """Return the manifests from the last full bundle up to number `newest`, after checking that they form a chain.
 
     Args:
-        objects: where to read.
+        objects: the store.
         shown: the store's name for errors.
-        host: whose.
-        listing: what is listed.
-        check: says what is wrong with a signature; None: nobody's signature is asked for.
-        known: what the host knows that it stored, if that is known here.
-        newest: the number to end with.
+        host: whose manifests.
+        listing: what the store lists for this host.
+        check: checks a signature; None to accept any or none.
+        known: what this host remembers to have stored; None if it remembers nothing.
+        newest: the number of the last manifest.
 
     Raises:
-        ChainError: it names everything that is missing, damaged, withheld or not signed.
-        StoreError: the store cannot be asked.
+        ChainError: something is missing, damaged, withheld or not signed; `damages` lists all of it.
+        StoreError: the store cannot be reached, or refuses.
     """
     last = read(objects, shown, host, newest)
     if newest - last.base >= _MOST_CHAIN:
@@ -147,7 +148,7 @@ def walk(
             found = read(objects, shown, host, number)
         except ChainError as error:
             damages += error.damages
-            # Without it nothing says what came before.
+            # Without this manifest, the hash of the one before it is unknown.
             break
         if found.sha256 != chain[-1].previous or found.base != last.base:
             damages.append(f"manifest {number} is not the one that manifest {number + 1} follows")
@@ -182,13 +183,13 @@ def _is_known(chain: Sequence[Manifest], known: StoreState) -> bool:
 
 
 def _unsigned(last: Manifest, check: Check | None) -> list[str]:
-    """Say what is wrong with the newest signature; with it stand all the manifests before, as it names their hashes."""
+    """Return what is wrong with the newest manifest's signature. It covers all earlier ones, through their hashes."""
     fault = check(last.payload(), last.signature) if check is not None else None
     return [f"manifest {last.number} {fault}"] if fault else []
 
 
 def hash_of(path: str) -> tuple[str, int]:
-    """Return the SHA-256 of a file, and its size."""
+    """Return the SHA-256 of a file in hexadecimal, and its size in bytes."""
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
         return found, file.tell()

@@ -1,7 +1,7 @@
-"""Buckets of S3, Google Cloud Storage and Azure, by obstore; the only module that knows it.
+"""Buckets of S3, Google Cloud Storage and Azure. Only this module uses obstore.
 
-Credentials come as the provider's own tools take them: from the environment, from a file, or from the machine's role.
-Nothing is tried again here: whoever calls does that, and says so.
+Credentials are found as the provider's own tools find them: in the environment, in a file, or by the machine's role. A
+failed request is not repeated here, except in a long fetch: the caller decides that, and reports it.
 """
 
 from __future__ import annotations
@@ -30,17 +30,19 @@ from configvault.replica.store.objects import (
 )
 
 _CONNECT_S = 20.0
-# What is sent or fetched in one request, and has to be done within the time limit: 1.1 Mbit/s for a minute. What is larger is
-# sent in parts, of which one knows no condition, and S3 takes 10,000 of them.
+# How many bytes are sent or fetched in one request, which must end within the time limit: in a minute that takes
+# 1.1 Mbit/s. Larger files are sent in parts, without a condition on the name; S3 takes at most 10,000 parts.
 _MOST_AT_ONCE = 8 << 20
 _MOST_PARTS, _PARTS_AT_ONCE = 9000, 4
-# A fetch of many gigabytes must outlive a connection.
+# How often each piece of a large fetch is tried: many gigabytes take longer than one connection may last.
 _ATTEMPTS, _FIRST_PAUSE_S = 4, 1.0
-# A host that pushes every minute needs four years for so many.
+# How many objects a folder may have. A host that pushes every minute takes four years for so many.
 _MOST_LISTED = 2_000_000
+# How many characters of a server's message are quoted.
 _LONGEST = 200
 
-# What servers answer, in the order in which it is looked for. Source: S3's, GCS's and Azure's lists of error codes.
+# Patterns in servers' answers, and what they mean; the first that matches counts. Source: the lists of error codes of S3,
+# GCS and Azure.
 _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
     (Why.LOGIN, r"RequestTimeTooSkewed", "its clock and this host's differ too much", "timedatectl set-ntp true"),
     (Why.DAMAGED, r"416 |InvalidRange", "it is shorter than it was listed", None),
@@ -63,10 +65,10 @@ _REASONS: tuple[tuple[Why, str, str, str | None], ...] = (
 
 
 def open_store(address: StoreAddress, environ: Mapping[str, str]) -> Cloud:
-    """Return the bucket at `address`.
+    """Return a client for the bucket at `address`; no request is sent yet.
 
     Raises:
-        ConfigvaultError: obstore is not installed, or the address cannot be one.
+        ConfigvaultError: obstore is not installed, or does not accept the address or settings.
     """
     try:
         from obstore.store import AzureStore, GCSStore, S3Store
@@ -102,8 +104,8 @@ def open_store(address: StoreAddress, environ: Mapping[str, str]) -> Cloud:
 
 
 def _s3(address: StoreAddress, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings of S3: those of the replica, else of the environment, else of the files of AWS's tools."""
-    # Buckets under Object Lock take only what comes with a checksum.
+    """Return settings for S3: from the replica, else from the environment, else from the files of AWS's tools."""
+    # Buckets with Object Lock accept only uploads with a checksum.
     found: dict[str, Any] = {"checksum_algorithm": "SHA256"}
     profile = environ.get("AWS_PROFILE", "default")
     home = environ.get("HOME", "/root")
@@ -141,19 +143,19 @@ def _section(path: str, *names: str) -> Mapping[str, str]:
 
 
 class _WholeError(StoreError):
-    """Asked for a piece of an object, the server gave all of it."""
+    """The server was asked for a part of an object and returned all of it."""
 
 
 class Cloud:
     """The objects below one prefix of a bucket."""
 
     def __init__(self, store: Any, shown: str) -> None:
-        """Take an open store of obstore's; `shown` is the name for errors."""
+        """Take a store object of obstore; `shown` is the name for errors."""
         self._store = store
         self._shown = shown
 
     def listed(self, below: str, after: str = "") -> Iterator[Found]:
-        """Yield the objects in one folder."""
+        """Yield the objects in the folder `below` whose names sort after `after`."""
         import obstore
 
         total = 0
@@ -168,18 +170,18 @@ class Cloud:
                     yield Found(row["path"], row["size"], row["e_tag"])
 
     def folders(self) -> list[str]:
-        """Return the folders at the top."""
+        """Return the sorted names of the top-level folders."""
         import obstore
 
         with self._named("the list of hosts"):
             return sorted(str(one) for one in obstore.list_with_delimiter(self._store)["common_prefixes"])
 
     def read(self, name: str, most: int) -> bytes:
-        """Return the bytes of one object."""
+        """Return the bytes of one object; raises StoreError if there are more than `most`."""
         return b"".join(self._blocks(name, most))
 
     def fetch(self, name: str, path: str, most: int) -> None:
-        """Write the beginning of one object to `path`, piece by piece, each again where that may help."""
+        """Write the first `most` bytes of one object to the new file `path`, in pieces that are retried one by one."""
         with open(path, "xb") as file:
             try:
                 while (done := file.tell()) < most:
@@ -188,19 +190,19 @@ class Cloud:
                         return
                     file.write(piece)
             except _WholeError:
-                # `rclone serve s3` knows no pieces.
+                # `rclone serve s3`, for one, ignores ranges: begin again and fetch all of it at once.
                 file.seek(0)
                 file.writelines(self._blocks(name, most))
 
     def create(self, name: str, data: bytes) -> str | None:
-        """Put an object if there is none of that name."""
+        """Put an object on the condition that its name is free; return its e-tag."""
         import obstore
 
         with self._named(name):
             return obstore.put(self._store, name, data, mode="create", use_multipart=False)["e_tag"]
 
     def send(self, name: str, path: str) -> None:
-        """Put a file under a name that only these bytes have."""
+        """Put a file under a name that holds its hash; a large one in parts."""
         import obstore
 
         with self._named(name), open(path, "rb") as file:
@@ -212,8 +214,12 @@ class Cloud:
                 obstore.put(self._store, name, file, chunk_size=part, max_concurrency=_PARTS_AT_ONCE)
 
     def _is_there(self, name: str, size: int) -> bool:
-        """Return whether an object of that name and size is there; a retention rule would refuse it once more."""
+        """Return whether the store has an object of that name and size.
+
+        An upload in parts has no condition, and would overwrite it; a retention rule would refuse that.
+        """
         folder = f"{name.rpartition('/')[0]}/"
+        # List from just before the name, so that one request is enough.
         before = name[:-1]
         first = next((one for one in self.listed(folder, before) if one.name >= name), None)
         return first is not None and (first.name, first.size) == (name, size)
@@ -226,7 +232,7 @@ class Cloud:
             obstore.delete(self._store, name)
 
     def _piece(self, name: str, start: int, most: int) -> bytes:
-        """Return the bytes from `start` on, at most as many as are fetched at once."""
+        """Return the next bytes from `start` on, at most `_MOST_AT_ONCE`; retry passing failures."""
         import obstore
 
         trouble: StoreError | None = None
@@ -257,7 +263,7 @@ class Cloud:
 
     @contextlib.contextmanager
     def _named(self, name: str) -> Iterator[None]:
-        """Raise what obstore raises as an error of this store."""
+        """Turn an error of obstore in the block into an error of this store, about `name`."""
         try:
             yield
         except (ConfigvaultError, GeneratorExit):
@@ -272,7 +278,8 @@ def _failure(shown: str, error: Exception, name: str = "") -> ConfigvaultError:
     said = str(error).partition("\n\nDebug source")[0]
     what = f"{name}: " if name else ""
     trouble = _trouble(what, said)
-    # obstore takes every 409 for this, also S3's "try again, somebody is just writing"; Azure alone says it by a 409.
+    # obstore raises AlreadyExistsError for every 409, also for S3's "try again, another write is under way". Only Azure
+    # uses 409 for a name that is taken.
     taken = "412 " in said or "BlobAlreadyExists" in said or "status code" not in said
     if isinstance(error, AlreadyExistsError) and taken:
         return ExistsError(shown, Trouble(Why.BUSY, f"{what}it exists already"))
@@ -298,6 +305,6 @@ def _trouble(what: str, said: str) -> Trouble:
 
 
 def _plain(text: str) -> str:
-    """Return one line of somebody else's text without what moves a cursor, and without the query of a URL."""
+    """Return a server's text as one short printable line, without the queries of URLs."""
     text = re.sub(r"\?\S*", "", text)
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:_LONGEST]

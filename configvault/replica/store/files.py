@@ -1,6 +1,7 @@
-"""A folder as a store: another disk, or NFS. What is there is on disk, whole, and never changed.
+"""A folder as a store, for example on another disk or on NFS.
 
-Below the folder nothing is followed: whoever keeps it may put links and pipes in the place of folders and files.
+A file gets its name only when all of it is on disk, and is never changed afterwards. No link below the folder is followed:
+whoever keeps it may replace folders and files with links and pipes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Files:
-    """The objects below the folder `path`, which must exist: a disk that is not mounted is no empty store."""
+    """The objects below the folder `path`. It must exist: a disk that is not mounted must not look like an empty store."""
 
     def __init__(self, path: str, shown: str) -> None:
         """Touch nothing yet; `shown` is the name for errors."""
@@ -37,7 +38,7 @@ class Files:
         self._shown = shown
 
     def listed(self, below: str, after: str = "") -> Iterator[Found]:
-        """Yield the files in one folder, in order."""
+        """Yield the files in the folder `below` whose paths sort after `after`, sorted by name."""
         found = []
         with self._named(below), contextlib.suppress(FileNotFoundError), self._folder(below) as folder:
             for entry in os.scandir(folder):
@@ -48,13 +49,13 @@ class Files:
         yield from sorted(found, key=lambda one: one.name)
 
     def folders(self) -> list[str]:
-        """Return the folders at the top."""
+        """Return the sorted names of the top-level folders."""
         with self._named():
             self._require()
             return sorted(entry.name for entry in os.scandir(self._top) if entry.is_dir(follow_symlinks=False))
 
     def read(self, name: str, most: int) -> bytes:
-        """Return the bytes of one file."""
+        """Return the bytes of one file; raises StoreError if there are more than `most`."""
         with self._named(name), self._open(name) as file:
             data = file.read(most + 1)
         if len(data) > most:
@@ -62,24 +63,24 @@ class Files:
         return data
 
     def fetch(self, name: str, path: str, most: int) -> None:
-        """Copy one file to `path`."""
-        # What goes wrong with writing here is not the store's.
+        """Copy the first `most` bytes of one file to the new file `path`."""
+        # Outside of `_named`: an error while writing here is not an error of the store.
         with open(path, "xb") as target:
             target.writelines(self._blocks(name, most))
 
     def create(self, name: str, data: bytes) -> None:
-        """Write `data` aside and link it into place, which fails where the name is taken."""
+        """Write `data` to a temporary file and link it into place; raises ExistsError if the name is taken."""
         with self._aside(name) as fd, open(fd, "wb", closefd=False) as file:
             file.write(data)
 
     def send(self, name: str, path: str) -> None:
-        """Copy the file `path` aside and link it into place."""
+        """Copy the file `path` to a temporary file and link it into place; raises ExistsError if the name is taken."""
         with open(path, "rb") as source, self._aside(name) as fd, open(fd, "wb", closefd=False) as file:
             while block := source.read(_BLOCK):
                 file.write(block)
 
     def remove(self, name: str) -> None:
-        """Remove one file."""
+        """Remove one file; it is no error if it is gone."""
         with self._named(name), self._folder(name) as folder, contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.basename(name), dir_fd=folder)
             os.fsync(folder)
@@ -93,6 +94,7 @@ class Files:
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[BinaryIO]:
         with self._folder(name) as folder:
+            # O_NONBLOCK: opening a pipe that somebody put here must not block.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
             fd = os.open(os.path.basename(name), flags, dir_fd=folder)
         with open(fd, "rb") as file:
@@ -102,10 +104,10 @@ class Files:
 
     @contextlib.contextmanager
     def _aside(self, name: str) -> Iterator[int]:
-        """Give a new file to write to; on disk and under its name afterwards, or gone."""
+        """Give a descriptor of a new file to write to; at the end it is synced and gets its name, or is removed."""
         last = os.path.basename(name)
         with self._named(name), self._folder(name, make=True) as folder:
-            # Without a name where the file system can do that: then a push that is killed leaves nothing behind.
+            # A file without a name if the file system supports it: then a killed push leaves nothing behind.
             try:
                 fd, aside = os.open(".", os.O_WRONLY | os.O_TMPFILE | os.O_CLOEXEC, 0o600, dir_fd=folder), None
             except OSError:
@@ -115,7 +117,7 @@ class Files:
             try:
                 yield fd
                 os.fsync(fd)
-                # link(2) never replaces, and an NFS server carries it out once.
+                # link(2) never replaces an existing file, on NFS too, where the server carries it out.
                 if aside is None:
                     os.link(f"/proc/self/fd/{fd}", last, dst_dir_fd=folder, follow_symlinks=True)
                 else:
@@ -128,16 +130,16 @@ class Files:
 
     @contextlib.contextmanager
     def _folder(self, name: str, *, make: bool = False) -> Iterator[int]:
-        """Open the folder that `name` lies in, each on the way by its own name; `make` those that are not there."""
+        """Open the folder that holds `name`, one component at a time; with `make`, make missing folders."""
         self._require()
-        # The folder itself is the operator's choice, and may be reached by a link.
+        # The top folder is the operator's choice and may be a link; below it O_NOFOLLOW forbids links.
         fd = os.open(self._top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for part in name.split("/")[:-1]:
                 if make:
                     with contextlib.suppress(FileExistsError):
                         os.mkdir(part, 0o700, dir_fd=fd)
-                    # Also where it was there: whoever made it may have been killed before this.
+                    # Even if the folder exists: the process that made it may have been killed before its sync.
                     os.fsync(fd)
                 fd, left = os.open(part, _FOLDER, dir_fd=fd), fd
                 os.close(left)
@@ -158,7 +160,7 @@ class Files:
 
     @contextlib.contextmanager
     def _named(self, name: str = "") -> Iterator[None]:
-        """Raise an error of the system as one of this store."""
+        """Turn a system error in the block into an error of this store, about the object `name`."""
         what = f"{name}: " if name else ""
         try:
             yield

@@ -1,6 +1,6 @@
-"""What a store can do, whoever keeps it: list, read, add what is not there yet, and for `prune` alone remove.
+"""The interface of every kind of store: list, read, add new objects, and remove (only `prune` does).
 
-Names are relative to one prefix and use `/`. Every call ends within the time limit of its address.
+Names are relative to one prefix and use `/`. Every request ends within the time limit of its address.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from configvault.core.replicas import Trouble, Why
 
 
 class StoreError(ConfigvaultError):
-    """A store did not do what it was asked; `trouble` says why."""
+    """A request to a store failed; `trouble` says why."""
 
     kind = "replica"
 
     def __init__(self, name: str, trouble: Trouble) -> None:
-        """Name the store."""
+        """Build the message from the store's `name` and the `trouble`."""
         super().__init__(f"replica {name}: {trouble.words}", trouble.hint)
         self.trouble = trouble
 
 
 class AbsentError(StoreError):
-    """There is no object of this name."""
+    """There is no object with this name."""
 
 
 class ExistsError(StoreError):
-    """There is one of this name already; it was not changed."""
+    """There is already an object with this name; it was not changed."""
 
 
 class DeniedError(StoreError):
-    """The credentials do not permit it."""
+    """The credentials do not permit the request."""
 
 
 @frozen
 class Found:
-    """One listed object; `e_tag` stands for its bytes where the store says so (often their MD5)."""
+    """One listed object. `e_tag` changes with its content and is often its MD5; None if the store gives none."""
 
     name: str
     size: int
@@ -49,31 +49,31 @@ class Objects(Protocol):
     """The objects below one prefix of one store; every method raises StoreError."""
 
     def listed(self, below: str, after: str = "") -> Iterator[Found]:
-        """Yield what lies below the folder `below`, by name, behind the name `after`."""
+        """Yield the objects in the folder `below` whose names sort after `after`, sorted by name."""
         ...
 
     def folders(self) -> list[str]:
-        """Return the folders at the top, in order."""
+        """Return the sorted names of the top-level folders."""
         ...
 
     def read(self, name: str, most: int) -> bytes:
-        """Return the bytes of one object, at most `most`."""
+        """Return the bytes of one object; raises StoreError if there are more than `most`."""
         ...
 
     def fetch(self, name: str, path: str, most: int) -> None:
-        """Write the first `most` bytes of one object into the new file `path`; raises OSError where it cannot be written."""
+        """Write the first `most` bytes of one object to the new file `path`; raises OSError if it cannot be written."""
         ...
 
     def create(self, name: str, data: bytes) -> str | None:
-        """Add an object, whole or not at all, where there is none of this name; return its `e_tag`.
+        """Add an object, entirely or not at all; return its `e_tag`.
 
         Raises:
-            ExistsError: there is one; servers that do not know the condition overwrite it instead.
+            ExistsError: the name is taken. A server that ignores conditional puts overwrites the object instead.
         """
         ...
 
     def send(self, name: str, path: str) -> None:
-        """Add the bytes of the file `path`, whole or not at all, under a name that only they have."""
+        """Add the bytes of the file `path`, entirely or not at all. The name must hold their hash, so it means only them."""
         ...
 
     def remove(self, name: str) -> None:
@@ -82,5 +82,5 @@ class Objects(Protocol):
 
 
 def too_large(store: str, name: str, most: int) -> StoreError:
-    """Return what is said of an object that is larger than it may be."""
+    """Return the error for an object that is larger than `most` bytes."""
     return StoreError(store, Trouble(Why.DAMAGED, f"{name} is larger than the {most} bytes that it may have"))

@@ -1,6 +1,6 @@
-"""Encrypt to age recipients and decrypt with an identity, by pyrage; the only module that knows it.
+"""Encrypt to age recipients and decrypt with an identity. Only this module uses pyrage.
 
-Both in age's own format: `age -d -i IDENTITY` opens what is written here. A host needs public keys only.
+The format is age's own: `age -d -i IDENTITY` decrypts what is written here. To push, a host needs public keys only.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def _pyrage() -> Any:
 
 
 def encrypt_file(source: str, target: str, recipients: Sequence[str]) -> None:
-    """Write `source` encrypted as the new file `target`; raises ConfigvaultError where a recipient is none."""
+    """Encrypt the file `source` to the new file `target`; raises ConfigvaultError if a recipient is not valid."""
     pyrage = _pyrage()
     with open(source, "rb") as plain, open(target, "xb") as sealed:
         pyrage.encrypt_io(plain, sealed, _recipients(pyrage, recipients))
 
 
 def seal(text: bytes, recipients: Sequence[str]) -> str:
-    """Return `text` encrypted, as lines of ASCII."""
+    """Return `text` encrypted, in age's ASCII armor."""
     pyrage = _pyrage()
     return bytes(pyrage.encrypt(text, _recipients(pyrage, recipients), armored=True)).decode("ascii")
 
@@ -52,13 +52,13 @@ def _recipients(pyrage: Any, texts: Sequence[str]) -> list[Any]:
 
 
 class Identity:
-    """What decrypts: a file as age-keygen writes it, or an ssh private key without a passphrase."""
+    """The secret keys from a file: what age-keygen writes, or an ssh private key without a passphrase."""
 
     def __init__(self, path: str) -> None:
         """Read the file at `path`.
 
         Raises:
-            ConfigvaultError: it is none.
+            ConfigvaultError: it cannot be read, or is not an identity.
         """
         pyrage = _pyrage()
         try:
@@ -81,14 +81,14 @@ class Identity:
         self._path = path
 
     def open(self, text: str) -> bytes:
-        """Return what `seal` encrypted; raises ConfigvaultError where it is for somebody else."""
+        """Decrypt what `seal` returned; raises ConfigvaultError if it is for another recipient, or damaged."""
         try:
             return bytes(self._pyrage.decrypt(text.encode(), self._keys))
         except self._pyrage.DecryptError:
             raise self._failure() from None
 
     def open_file(self, source: str, target: str) -> None:
-        """Write what `encrypt_file` wrote decrypted as the new file `target`; raises as `open`."""
+        """Decrypt what `encrypt_file` wrote to the new file `target`; raises as `open`."""
         try:
             with open(source, "rb") as sealed, open(target, "xb") as plain:
                 self._pyrage.decrypt_io(sealed, plain, self._keys)

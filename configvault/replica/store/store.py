@@ -37,38 +37,39 @@ from configvault.replica.store.chain import ChainError, Check, Listing
 from configvault.replica.store.objects import DeniedError, ExistsError, Found, Objects, StoreError
 
 MAIN = "refs/heads/main"
-# Once there are so many, or once the increments take as much as the full bundle before them, a full one comes.
+# A full bundle is due after this many manifests, or when the increments are as large as the full bundle before them, but
+# at least so many bytes.
 MOST_PARTS = 50
 LEAST_BYTES = 1 << 20
-# What git may unpack is in proportion to what it is given; what age adds is little.
+# The largest bundle that is fetched. It also bounds what git unpacks; encryption adds little.
 _MOST_BUNDLE_BYTES = 1 << 40
 
 
 class Memory(Protocol):
-    """What a host knows of its store; lost, it is found out again at the price of a full bundle."""
+    """What a host remembers of its store. If it is lost, the next push makes a full bundle."""
 
     def read(self) -> StoreState | None:
-        """Return it, None where nothing is known."""
+        """Return what is remembered, None if nothing is."""
         ...
 
     def write(self, state: StoreState) -> None:
-        """Replace it."""
+        """Replace what is remembered."""
         ...
 
 
 class Nothing:
-    """The memory of who only reads."""
+    """The memory of a process that only reads the store."""
 
     def read(self) -> None:
-        """Know nothing."""
+        """Return None."""
 
     def write(self, state: StoreState) -> None:
-        """Keep nothing."""
+        """Do nothing."""
 
 
 @frozen
 class Thinned:
-    """What was removed from a store: the names, their bytes, and the number of the first manifest that is kept."""
+    """What `prune` removed: the names, their size in bytes, and the number of the first manifest that is kept."""
 
     removed: tuple[str, ...]
     bytes: int
@@ -76,7 +77,7 @@ class Thinned:
 
 
 class Store:
-    """The history of one host."""
+    """The history of one host in one store."""
 
     def __init__(
         self,
@@ -93,14 +94,14 @@ class Store:
         """Connect to nothing yet.
 
         Args:
-            address: where it is.
-            environ: has the provider's credentials.
-            now: the time, for manifests.
-            memory: what this host knows of it; None: nothing.
-            sign: signs manifests; None: they are not signed.
-            check: says what is wrong with a manifest's signature; None: nobody asks.
-            until: the number of the manifest to end with, None: the newest.
-            stop: ends what is going on before its next request.
+            address: where the history is stored.
+            environ: may hold the provider's credentials.
+            now: returns the time, for manifests.
+            memory: what this host remembers of the store; None if nothing.
+            sign: returns the signature of a manifest; None not to sign.
+            check: checks the signature of a manifest; None not to check.
+            until: the number of the last manifest to use; None for the newest.
+            stop: when set, a push ends before its next request.
         """
         self.address = address
         self._environ = environ
@@ -112,22 +113,22 @@ class Store:
         self._stop = stop
         self._objects: Objects | None = None
         self._chain: tuple[Manifest, ...] | None = None
-        # What the last look at all of it found that is no damage, but worth a look.
+        # What the last check of the chain found that is no damage, but worth a look.
         self.noticed: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
-        """Return the URL as it may be printed."""
+        """Return the URL without secrets, fit to print."""
         return self.address.shown
 
     @property
     def key(self) -> str:
-        """Return a name for files about this replica."""
+        """Return a short hash for the names of local files about this replica."""
         return self.address.key
 
     @property
     def objects(self) -> Objects:
-        """Return what lists, reads and adds; raises ConfigvaultError where its library is missing."""
+        """Return the client for the store; raises ConfigvaultError if its library is not installed."""
         if self._objects is None:
             self._objects = open_objects(self.address, self._environ)
         return self._objects
@@ -135,7 +136,7 @@ class Store:
     # --- push
 
     def push(self, git: Git, stop: threading.Event | None = None) -> Trouble | None:
-        """Add what is new in the vault that `git` works on, and return why it did not arrive."""
+        """Add to the store what is new in the vault of `git`; return why that failed, None if it did not."""
         try:
             return self._push(git, stop or self._stop or threading.Event())
         except StoreError as error:
@@ -145,7 +146,7 @@ class Store:
         except ConfigvaultError as error:
             return Trouble(Why.REFUSED, error.message, error.hint)
         except OSError as error:
-            # The store's own are errors of it: this is the scratch folder, in the vault.
+            # Errors of the store are StoreErrors, so this one is about the scratch folder in the vault.
             return Trouble(Why.REFUSED, f"cannot create a bundle here: {error.filename or ''} {error.strerror}")
 
     def _push(self, git: Git, stop: threading.Event) -> Trouble | None:
@@ -186,7 +187,7 @@ class Store:
         return self._publish(manifest, refs, known if not full else None)
 
     def _send(self, stored: Bundle, path: str) -> None:
-        """Add a bundle; only these bytes have its name, so what is there already, whole, is this."""
+        """Add a bundle. Its name holds its hash: if the name is taken by an object of the same size, that is this bundle."""
         try:
             self.objects.send(self._place(stored.name), path)
         except ExistsError:
@@ -197,11 +198,15 @@ class Store:
                 raise
 
     def _settled(self, git: Git, refs: Mapping[str, str]) -> tuple[StoreState | None, int, str | None]:
-        """Return what is stored as this host knows it, the newest number there, and that manifest's hash.
+        """Compare what this host remembers with what the store lists.
+
+        Returns:
+            What is remembered, None if the next bundle must be a full one; the number and the SHA-256 of the newest
+            manifest, 0 and None if there is none.
 
         Raises:
-            StoreError: it cannot be asked, or holds something else.
-            ChainError: it does not show what this host stored.
+            StoreError: the store cannot be reached, or another vault writes there.
+            ChainError: the store does not show what this host stored.
         """
         known = self._memory.read()
         listing = self._listed(known.base - 1 if known is not None else 0)
@@ -217,11 +222,11 @@ class Store:
             found = self._foreign(git, refs, listing.newest)
         except DeniedError:
             raise StoreError(self.name, self._unreadable(known, listing.newest)) from None
-        # It is ours, but nothing here says which refs it has: a full bundle comes next.
+        # The manifest is ours, but this host does not know which refs it covers: the next bundle is a full one.
         return None, listing.newest, found.sha256
 
     def _unreadable(self, known: StoreState | None, newest: int) -> Trouble:
-        """Return what is said of manifests that are not known here, to who may not read whose they are."""
+        """Return the trouble of manifests that this host does not know and may not read, to see whose they are."""
         what = f"up to {newest}" if known is None else f"after {known.number}"
         return Trouble(
             Why.DIVERGED,
@@ -234,7 +239,7 @@ class Store:
         return Listing(chain.manifests(self.objects, self.address.host, max(after, 0)), {})
 
     def _followed(self, known: StoreState, following: StoreState, listing: Listing) -> StoreState | None:
-        """Return what is known after a push of which nobody saw the end."""
+        """Return what is known after a push that was cut off: `following` if its manifest arrived, else `known` without."""
         there = listing.manifests.get(following.number)
         if there is not None and self._is_same(there, following):
             known = replace(following, conditional=known.conditional)
@@ -243,7 +248,11 @@ class Store:
         return replace(known, following=None) if known.number else None
 
     def _compare(self, known: StoreState, listing: Listing) -> None:
-        """Refuse a store that has lost or changed what this host stored there."""
+        """Check that the store still lists the manifests that this host stored.
+
+        Raises:
+            ChainError: some are missing, or the newest is another one.
+        """
         gone = [number for number in range(known.base, known.number + 1) if number not in listing.manifests]
         hint = "find out who removed it; a new prefix in `url` starts anew, and this one stays as it is"
         if gone:
@@ -255,21 +264,25 @@ class Store:
             raise ChainError(self.name, [said], "set a different `host` in the configuration of each host")
 
     def _is_same(self, there: Found, known: StoreState) -> bool:
-        """Return whether a listed manifest is the one that is known; read only where the list does not say."""
+        """Return whether a listed manifest is the one known; it is read only if the e-tag in the list does not tell."""
         said = there.e_tag.strip('"') if there.e_tag else None
         if said is not None and (there.e_tag == known.e_tag or said == known.md5):
             return True
         try:
             body = self.objects.read(there.name, MOST_MANIFEST_BYTES)
         except DeniedError:
-            # Credentials that may only add and list: an MD5 that differs says enough.
+            # These credentials may only add and list. An e-tag that looks like an MD5 and differs is proof enough.
             if said is not None and len(said) == 32:
                 return False
             raise
         return hashlib.sha256(body).hexdigest() == known.sha256
 
     def _foreign(self, git: Git, refs: Mapping[str, str], number: int) -> Manifest:
-        """Return the newest manifest where it is this vault's own, after a recovery for instance."""
+        """Return manifest `number` if it is this vault's own, for example after a recovery.
+
+        Raises:
+            StoreError: another vault wrote it, or it has snapshots that this vault lacks.
+        """
         found = chain.read(self.objects, self.name, self.address.host, number)
         others = sorted(set(found.vaults) - set(_vaults(refs)))
         if others:
@@ -296,7 +309,11 @@ class Store:
     def _bundle(
         self, git: Git, scratch: str, number: int, refs: Mapping[str, str], before: Mapping[str, str]
     ) -> tuple[Bundle | None, str | None]:
-        """Make the bundle of what is new; None where only names changed."""
+        """Make the bundle of the objects that `refs` need and `before` lacks, encrypted if configured.
+
+        Returns:
+            What its manifest says of it, and its path; None for both if there are no new objects.
+        """
         path = os.path.join(scratch, "bundle")
         if not bundles.make(git, path, refs, before):
             return None, None
@@ -310,7 +327,7 @@ class Store:
         return Bundle(bundle_name(number, sha256, encrypted=encrypted), size, sha256), path
 
     def _publish(self, manifest: Manifest, refs: Mapping[str, str], known: StoreState | None) -> Trouble | None:
-        """Add the manifest, by which what was sent counts, if nobody has added one of its number."""
+        """Add the manifest, which makes the bundle count; return the trouble if another host took its number."""
         if self.address.encrypt_to:
             from configvault.replica.store import seal
 
@@ -331,11 +348,13 @@ class Store:
             refs=refs,
             conditional=before.conditional if before is not None else None,
         )
+        # Written before the manifest is sent: after a crash `_followed` finds out whether it arrived.
         basis = before or replace(state, number=0, base=0, sha256="", refs={})
         self._memory.write(replace(basis, following=state))
         try:
             e_tag = self.objects.create(self._place(manifest_name(manifest.number)), body)
         except ExistsError:
+            # The manifest may be our own, from a request whose answer was lost.
             if not self._is_mine(state):
                 return Trouble(
                     Why.BUSY, f"somebody else wrote manifest {manifest.number} at the same time", None
@@ -343,6 +362,7 @@ class Store:
             e_tag = None
         else:
             state = replace(state, conditional=self._is_conditional(state, body))
+            # Without conditional puts another host may have overwritten ours: look what is there now.
             if not state.conditional and not self._is_mine(replace(state, e_tag=e_tag)):
                 return Trouble(
                     Why.BUSY, f"somebody else wrote manifest {manifest.number} at the same time", None
@@ -351,7 +371,7 @@ class Store:
         return None
 
     def _is_conditional(self, state: StoreState, body: bytes) -> bool:
-        """Return whether the server refuses a name that is taken; asked once, with the bytes that are there."""
+        """Return whether the server refuses to overwrite. Tried once, with the same bytes, so nothing can be lost."""
         if state.conditional is not None:
             return state.conditional
         try:
@@ -361,7 +381,7 @@ class Store:
         return False
 
     def _is_mine(self, state: StoreState) -> bool:
-        """Return whether the manifest that is there now is the one that was sent."""
+        """Return whether the manifest in the store now is the one that was sent."""
         there = self._listed(state.number - 1).manifests.get(state.number)
         return there is not None and self._is_same(there, state)
 
@@ -371,11 +391,11 @@ class Store:
     # --- look and fetch
 
     def examine(self, git: Git) -> Examined:  # noqa: ARG002 - as of git replicas
-        """Check what the store shows without fetching a bundle.
+        """Check manifests and listed bundles; fetch no bundle.
 
         Raises:
-            ChainError: it names everything that is missing, damaged, withheld or not signed.
-            StoreError: it cannot be asked.
+            ChainError: something is missing, damaged, withheld or not signed; `damages` lists all of it.
+            StoreError: the store cannot be reached, or refuses.
         """
         known = self._known()
         try:
@@ -405,10 +425,10 @@ class Store:
         return tuple(said)
 
     def glance(self) -> Glance:
-        """Return what the newest manifest says: one list and one small object.
+        """Return what the newest manifest says of the latest snapshot. Costs one list and one small object.
 
         Raises:
-            ConfigvaultError: it cannot be asked, or is damaged.
+            ConfigvaultError: the store cannot be reached, holds nothing of this host, or is damaged.
         """
         listing = self._listed(0)
         if not listing.newest:
@@ -429,7 +449,7 @@ class Store:
         return Glance(latest.id, latest.commit, latest.tree, moment, latest.subject)
 
     def held(self, git: Git) -> dict[str, str]:  # noqa: ARG002 - as of git replicas
-        """Return the refs of this host there, by their names in a vault; raises like `examine`."""
+        """Return the refs of this host in the store, by their names in a vault; raises like `examine`."""
         found = self._walked()
         if not found:
             return {}
@@ -441,11 +461,15 @@ class Store:
 
     @property
     def is_readable(self) -> bool:
-        """Return whether it can be decrypted here, where it is encrypted."""
+        """Return whether the content can be read here: it is not encrypted, or an identity is given."""
         return not self.address.encrypt_to or self.address.identity is not None
 
     def compare(self, git: Git) -> str:
-        """Fetch every bundle that a recovery needs and compare it with its manifest; raises like `receive`."""
+        """Fetch every bundle that a recovery needs and check its hash; raises like `receive`. For stores without identity.
+
+        Returns:
+            The result in words.
+        """
         found = self._walked()
         if not found:
             raise ChainError(self.name, ["it contains nothing of this host"])
@@ -459,16 +483,16 @@ class Store:
         return f"{said}; they were not decrypted, as there is no identity here"
 
     def receive(self, git: Git) -> None:
-        """Fetch everything of this host into the vault that `git` works on; what it has already may only grow.
+        """Fetch everything of this host into the vault of `git`; refs that it has may only move forward.
 
         Raises:
-            ChainError: a bundle is not what was stored; nothing has been handed to the vault then.
-            ConfigvaultError: it could not be done.
+            ChainError: a bundle is not what was stored; nothing was fetched into the vault.
+            ConfigvaultError: it failed for another reason.
         """
         self._receive(git, force=False)
 
     def peek(self, git: Git) -> None:
-        """Fetch everything into a repository of whoever looks; raises like `receive`."""
+        """Fetch everything into the caller's own repository, moving its refs in any direction; raises like `receive`."""
         self._receive(git, force=True)
 
     def _receive(self, git: Git, *, force: bool) -> None:
@@ -486,7 +510,10 @@ class Store:
 
     @contextlib.contextmanager
     def _scratch(self, git: Git, what: str) -> Iterator[str]:
-        """Give an empty folder in the vault: plain text lies nowhere else, and what a killed one left goes with the next."""
+        """Give an empty temporary folder in the vault, so that plain text is stored nowhere else.
+
+        What a killed process left in it is removed by the next one.
+        """
         path = os.path.join(git.env["GIT_DIR"], "configvault", f"{what}-{self.key}")
         shutil.rmtree(path, ignore_errors=True)
         os.makedirs(path, 0o700)
@@ -496,7 +523,7 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)
 
     def _take(self, git: Git, env: Mapping[str, str], bundle: Bundle, folder: str) -> None:
-        """Fetch one bundle, compare it with what its manifest says, and unpack it."""
+        """Fetch one bundle, check its hash, decrypt it if needed, and unpack it."""
         short = bundle.name.rpartition("/")[2]
         path = os.path.join(folder, "bundle")
         self._fetch(bundle, path)
@@ -509,7 +536,7 @@ class Store:
         os.unlink(path)
 
     def _fetch(self, bundle: Bundle, path: str) -> None:
-        """Fetch one bundle into the new file `path`, and compare it with what its manifest says."""
+        """Fetch one bundle to the new file `path`, and check that it has the size and hash of its manifest."""
         short = bundle.name.rpartition("/")[2]
         try:
             self.objects.fetch(self._place(bundle.name), path, min(bundle.size, _MOST_BUNDLE_BYTES))
@@ -528,14 +555,14 @@ class Store:
             raise ChainError(self.name, [f"{what}: {error.message}"]) from None
 
     def prune(self, keep: int, *, dry_run: bool = False) -> Thinned:
-        """Remove what lies before the newest `keep` full bundles: a full one has all of the history before it.
+        """Remove everything before the newest `keep` full bundles, as a full bundle holds all the history before it.
 
-        Nothing is removed where the chain that a recovery would use is not whole. It needs the right to read and delete,
-        which no push has.
+        Nothing is removed unless the chain that a recovery would use is complete. The credentials must permit reading and
+        deleting, which no push needs.
 
         Raises:
-            ChainError: the chain is not whole.
-            StoreError: it cannot be asked, or does not permit it.
+            ChainError: the chain is not complete.
+            StoreError: the store cannot be reached, or does not permit it.
         """
         found = self._walked()
         if not found:
@@ -556,7 +583,7 @@ class Store:
         return Thinned(tuple(one.name for one in gone), sum(one.size for one in gone), first)
 
     def _walked(self) -> tuple[Manifest, ...]:
-        """Return the chain, empty where the store holds nothing of this host."""
+        """Return the checked chain of manifests, empty if the store holds nothing of this host; raises like `examine`."""
         known = self._known() if self._until is None else None
         listing = chain.look(self.objects, self.address.host)
         if not listing.newest and known is None:
@@ -568,7 +595,7 @@ class Store:
         return chain.walk(self.objects, self.name, self.address.host, listing, self._check, known, newest)
 
     def _known(self) -> StoreState | None:
-        """Return what this host stored for certain."""
+        """Return what this host has certainly stored, None if nothing."""
         known = self._memory.read()
         return known if known is not None and known.number else None
 
@@ -595,7 +622,7 @@ class Store:
         return seal.Identity(self.address.identity)
 
     def adopt(self) -> None:
-        """Go on from what was fetched, which is this host's now: the next push brings what is new since then."""
+        """Remember the fetched chain as this host's own, after a recovery, so that the next push only adds what is new."""
         found = self._chain
         if not found or self._until is not None or self._memory.read() is not None:
             return
@@ -609,7 +636,7 @@ class Store:
 
 
 def open_objects(address: StoreAddress, environ: Mapping[str, str]) -> Objects:
-    """Return what lists, reads and adds at `address`; the library for buckets is loaded for buckets alone."""
+    """Return the client for `address`; the library for buckets is loaded only for buckets."""
     if address.scheme == FOLDER:
         from configvault.replica.store.files import Files
 
@@ -620,7 +647,7 @@ def open_objects(address: StoreAddress, environ: Mapping[str, str]) -> Objects:
 
 
 def _unfinished(listing: Listing) -> tuple[str, ...]:
-    """Say of bundles behind the newest manifest that there may be more than is shown."""
+    """Return a warning if bundles have no manifest: a push was cut off, or the store hides a newer state."""
     orphans = sorted(listing.orphans())
     more = f" and {len(orphans) - 1} more" if len(orphans) > 1 else ""
     return tuple(
@@ -630,12 +657,12 @@ def _unfinished(listing: Listing) -> tuple[str, ...]:
 
 
 def hosts(address: StoreAddress, environ: Mapping[str, str]) -> list[str]:
-    """Return the hosts that have something in a store; raises ConfigvaultError."""
+    """Return the sorted names of the hosts in a store; raises ConfigvaultError."""
     return open_objects(address, environ).folders()
 
 
 def _is_due(known: StoreState) -> bool:
-    """Return whether a full bundle comes next, so that a recovery need not fetch ever more."""
+    """Return whether a full bundle is due, which bounds what a recovery must fetch."""
     parts = known.number - known.base + 1
     return parts >= MOST_PARTS or known.since_bytes >= max(known.base_bytes, LEAST_BYTES)
 
@@ -645,7 +672,7 @@ def _vaults(refs: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _latest(git: Git) -> Latest | None:
-    """Return what main's tip says of itself."""
+    """Return the latest snapshot as the commit of main describes it, None if that is no snapshot."""
     form = "--format=%H%x00%T%x00%cI%x00%s%x00%(trailers:key=Configvault-Id,valueonly)"
     commit, tree, taken_at, subject, id_ = (
         git.run(["log", "-1", form, MAIN]).decode("utf-8", "replace").split("\0")

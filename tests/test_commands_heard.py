@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import urllib.request
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def test_rollbacks_and_failed_reloads_of_commands_are_counted(place: Watched) ->
             assert found['configvault_reloads_total{result="failure"}'] == 2
             assert found["configvault_rollback_duration_seconds_count"] == 2
             assert metrics(port)['configvault_reloads_total{result="failure"}'] == 2
-            place.process("deploy", str(place.root), "--no-reload")
+            shutil.copytree(place.root, place.base / "offered")
+            assert place.process("deploy", str(place.base / "offered"), "--no-reload").code == 0
             assert metrics(port)['configvault_deployments_total{outcome="unchanged"}'] == 1
             daemon.rewind()
             said = daemon.wait("rollback.done")

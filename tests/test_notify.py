@@ -257,7 +257,7 @@ def test_a_hanging_target_holds_up_nobody() -> None:
             assert heard._more.wait_for(lambda: ("rejected", "sent") in heard.said, 30)
         notifier.close(patience_s=0)
     assert ("recorded", "dropped") in heard.said
-    assert "dropped" in notifier.troubles[0] or "not told" in notifier.troubles[0]
+    assert "dropped" in notifier.troubles[0] or "not notified" in notifier.troubles[0]
 
 
 def test_close_sends_what_waits() -> None:

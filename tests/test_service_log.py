@@ -274,7 +274,7 @@ def test_the_report(tmp_path: Path) -> None:
     assert first not in json.dumps(found)
     (tmp_path / "log.gz").write_bytes(gzip.compress(text.encode())[:-9])
     done = place.run("report", "--service-log", str(tmp_path / "log.gz"))
-    assert (done.code, "log.gz is cut off or damaged" in done.err) == (0, True), done
+    assert (done.code, "log.gz is truncated or damaged" in done.err) == (0, True), done
     assert found["damaged"] == []
     assert place.run("report", "--service-log").code == 2
     assert place.run("report", "--service-log", "nowhere").code == 1

@@ -127,6 +127,7 @@ def test_a_bucket_under_object_lock(tmp_path: Path) -> None:
         pytest.skip(reason)
     with stores.serving("moto", tmp_path / "served") as url, stores.before(url) as proxy:
         lock(url, "locked")
+        proxy.name_checksums = True
         store = {"url": "s3://locked/a", "endpoint": proxy.url, "timeout": 30}
         host = Host(tmp_path / "host", replicas=[store])
         for number in range(3):

@@ -100,11 +100,16 @@ Fault = Callable[[Asked], "tuple[int, str] | str | None"]
 
 @dataclass
 class Proxy:
-    """A proxy before one server; `fault` may change while it runs, `asked` is what came."""
+    """A proxy before one server; `fault` may change while it runs, `asked` is what came.
+
+    With `name_checksums` requests get the name of their checksum: under Object Lock moto asks for that, where S3 asks
+    for the checksum. A server that checks signatures takes no such addition.
+    """
 
     url: str = ""
     fault: Fault = lambda asked: None
     asked: list[Asked] = field(default_factory=list)
+    name_checksums: bool = False
 
     def once(self, when: Callable[[Asked], bool], fault: tuple[int, str] | str) -> None:
         """Let one request that `when` picks fail, the first one."""
@@ -155,8 +160,7 @@ def before(upstream: str) -> Iterator[Proxy]:
                 for name, value in self.headers.items():
                     if name.lower() != "connection":
                         upward.putheader(name, value)
-                if asked.has_checksum:
-                    # Under Object Lock moto asks for the name of the checksum, where S3 asks for the checksum.
+                if proxy.name_checksums and asked.has_checksum:
                     upward.putheader("x-amz-sdk-checksum-algorithm", "SHA256")
                 upward.endheaders()
                 if fault == "torn":

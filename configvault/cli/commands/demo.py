@@ -253,6 +253,8 @@ class _Tour:
 
     def _say(self, command: str, hint: str) -> None:
         self.output.line(f"$ {command}" + (f"    # {hint}" if hint else ""), "head")
+        # Through a pipe, too, each step is seen when it is taken.
+        sys.stdout.flush()
 
     def _heard(self, text: str, who: str = "daemon") -> None:
         self.output.line(f"  {who}: {text}", "good")

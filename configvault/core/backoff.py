@@ -1,6 +1,6 @@
-"""Trying again: ever more seldom while it fails, and one word about each distinct reason.
+"""Retry what fails, with growing pauses, and report each distinct reason once.
 
-A library such as tenacity wraps a function and sleeps; most of what fails here is due at a time instead, beside other work.
+A library such as tenacity wraps a function and sleeps. Here most retries become due at a time, while other work goes on.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 LONGEST_S = 300.0
-# Reasons that differ each time (they name a process, a time) would otherwise be remembered without end.
+# A bound, as reasons that name a process or a time differ each time.
 _MOST_REASONS = 20
 
 
 def pause(failures: int, first_s: float, longest_s: float = LONGEST_S) -> float:
-    """Return how long to wait after so many failures in a row: twice as long each time, up to `longest_s`.
+    """Return how many seconds to wait after `failures` failures in a row: doubled each time, up to `longest_s`.
 
-    It is shortened by chance, to between half and all of it: what failed together does not come back together.
+    The pause is random between half and all of that, so that clients that failed together do not retry together.
     """
     import random
 
@@ -27,7 +27,7 @@ def attempts(
 ) -> Iterator[int]:
     """Yield the numbers of up to `most` attempts, from 1, with pauses between them; leave the loop after success.
 
-    `wait` waits so many seconds, as `Event.wait` does; where it returns True there is no further attempt.
+    `wait` gets the seconds to wait and returns whether to stop, like `Event.wait`.
     """
     for number in range(1, most + 1):
         yield number
@@ -36,22 +36,22 @@ def attempts(
 
 
 class BackOff:
-    """One thing that is tried again and again."""
+    """The state of one thing that is retried."""
 
     def __init__(self, first_s: float, longest_s: float = LONGEST_S) -> None:
-        """Have not failed yet."""
+        """Start without failures; pauses grow from `first_s` to `longest_s` seconds."""
         self._first_s = first_s
         self._longest_s = longest_s
         self._reasons: dict[str, None] = {}
         self.failures = 0
 
     def failed(self) -> float:
-        """Count a failure and return how long to wait before the next attempt."""
+        """Count a failure and return how many seconds to wait before the next attempt."""
         self.failures += 1
         return pause(self.failures, self._first_s, self._longest_s)
 
     def is_news(self, reason: str) -> bool:
-        """Return whether this reason was not given since it last worked, and take note of it."""
+        """Return whether this reason is new since the last success, and remember it."""
         known = reason in self._reasons
         self._reasons.pop(reason, None)
         self._reasons[reason] = None
@@ -60,6 +60,6 @@ class BackOff:
         return not known
 
     def worked(self) -> None:
-        """Begin anew."""
+        """Forget all failures."""
         self._reasons.clear()
         self.failures = 0

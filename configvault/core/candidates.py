@@ -1,4 +1,4 @@
-"""A state that is offered to become live, and where it came from."""
+"""A candidate: a state from outside that may become live, and where it came from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from configvault.core.frozen import frozen
 from configvault.core.model import Entry, Folder, Kind
 
 STANDARD_INPUT = "standard input"
-"""The location of a candidate that came from there."""
+"""The location of a candidate that was read from standard input."""
 
 
 @frozen
@@ -21,21 +21,21 @@ class Source:
     commit: str | None = None
 
     def __str__(self) -> str:
-        """Return it as it stands in a trailer."""
+        """Return it as it is written in a commit's trailer."""
         return f"{self.location} commit {self.commit}" if self.commit else self.location
 
     @classmethod
     def parse(cls, trailer: str) -> Source:
-        """Return what a trailer says; which kind of source has no commit is not on record: `deployed`."""
+        """Return the source that a trailer names; its kind is `deployed` if there is no commit, as trailers hold no kind."""
         location, _, commit = trailer.rpartition(" commit ")
         return cls("git", location, commit) if location else cls("deployed", trailer)
 
 
 @frozen
 class Candidate:
-    """A state from outside: what its files are and, as far as its source says, whose.
+    """A state from outside, with owners and modes as far as its source tells them.
 
-    `left_out` has path and reason of what lies there and no state can hold.
+    `left_out` has path and reason of what the source holds but no state can hold.
     """
 
     state: Folder
@@ -46,8 +46,14 @@ class Candidate:
 def adopt(offered: Folder, live: Folder, *, preserve: bool = False, keep_extra: bool = False) -> Folder:
     """Return `offered` with the owners and modes that it gets in the root.
 
-    What is live keeps its own; what is new gets the owner of its folder, and 0644, or 0755 where it is executable or
-    a folder. With `preserve` all is as offered, with `keep_extra` what is live and not offered stays.
+    A path that is live keeps its owner and mode. A new one gets the owner of its folder and mode 0644, or 0755 if it is
+    executable or a folder.
+
+    Args:
+        offered: the state from outside.
+        live: the state of the root.
+        preserve: take owners and modes as offered instead.
+        keep_extra: keep live paths that are not offered.
     """
     attributes = offered.attributes[1:] if preserve else live.attributes[1:]
     return _folder(offered, live, attributes, preserve=preserve, keep_extra=keep_extra)

@@ -1,4 +1,4 @@
-"""How two states differ, and states made from others: with some paths of another, without what cannot be had."""
+"""Compare two states, and derive states: with some paths from another, or without what cannot be restored."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _SET_ID = 0o6000
 
 
 def changes(old: Folder | None, new: Folder | None) -> tuple[Change, ...]:
-    """Return what differs from `old` to `new`, by path; the root folder itself is `.`.
+    """Return the differences from `old` to `new`, sorted by path; the path of the root folder itself is `.`.
 
-    Folders are named only where they are empty or where their own mode or owner differs.
+    A folder is listed only if it is empty, or if its own mode or owner differs.
     """
     found = list(_compare(old, new, ""))
     if old is not None and new is not None and old.attributes != new.attributes:
@@ -56,7 +56,7 @@ def _contents(entry: Entry | Folder | None) -> Folder | None:
 
 
 def graft(live: Folder, target: Folder, paths: Iterable[str]) -> Folder:
-    """Return `live` with what `target` has at `paths` (which may be nothing) in place of its own."""
+    """Return `live` with the entries at `paths` replaced by those of `target`; removed where `target` has none."""
     for path in paths:
         live = _graft(live, target, path.split("/"))
     return live
@@ -83,10 +83,10 @@ def _bare(folder: Entry | Folder | None) -> Folder:
 
 
 def without_bare(live: Folder, like: Folder | None) -> Folder:
-    """Return `live` without the folders that hold nothing but what is left out, save those that `like` has.
+    """Return `live` without the folders that hold only left-out entries, unless `like` has them.
 
-    Such a folder stays in the root when a rollback takes away all else in it, for what is ignored is never touched.
-    So it says nothing: it is no change while it is there, and none when it goes.
+    A rollback never touches ignored files, so a folder with some stays in the root when all else in it is removed. It must
+    count as no change, whether it is there or not.
     """
     if live is like:
         return live
@@ -104,17 +104,17 @@ def without_bare(live: Folder, like: Folder | None) -> Folder:
 
 
 class LeavesOut(Protocol):
-    """Says why a name is not captured, None if it is."""
+    """A function that tells why a name is not captured."""
 
     def __call__(self, name: str, prefix: str, *, is_folder: bool = False) -> str | None:
-        """Answer for `name` in the folder `prefix`."""
+        """Return the reason for `name` in the folder `prefix` (`""` or ending in `/`), None if it is captured."""
         ...
 
 
 def without_ignored(
     target: Folder, live: Folder | None, reason_to_leave_out: LeavesOut, prefix: str = ""
 ) -> Folder:
-    """Return `target` without what today's rules leave out: nothing in the root may then be put in its place."""
+    """Return `target` without the names that the present rules leave out, as these are not touched in the root."""
     if target is live:
         return target
     kept: dict[str, Entry | Folder] = {}
@@ -132,9 +132,10 @@ def without_ignored(
 def with_possible_owners(
     target: Folder, live: Folder | None, may_give: Callable[[int, int], bool], mine: tuple[int, int]
 ) -> Folder:
-    """Return `target` with owners that can be had: where `may_give` denies one, what is there keeps its own.
+    """Return `target` with owners that this process may set.
 
-    What has to be made anew is `mine` then (a user and a group), and no set-id bits: they were another owner's.
+    Where `may_give` (uid, gid) denies one, an unchanged entry keeps the owner that it has in `live`. An entry that must be
+    created gets the owner `mine` (uid, gid), without set-id bits, as they were meant for another owner.
     """
     if target is live:
         return target
@@ -158,7 +159,7 @@ def with_possible_owners(
 
 
 def without_set_id(target: Folder, live: Folder | None) -> Folder:
-    """Return `target` without the set-id bits of files, but for the files that `live` has just so."""
+    """Return `target` without the set-id bits of files, except files that are the same in `live`."""
     if target is live:
         return target
     kept: dict[str, Entry | Folder] = {}
@@ -173,7 +174,7 @@ def without_set_id(target: Folder, live: Folder | None) -> Folder:
 
 
 def _with(folder: Folder, entries: Mapping[str, Entry | Folder]) -> Folder:
-    """Return `folder` with these entries: itself where they are its own."""
+    """Return `folder` with these entries; `folder` itself if they are its own."""
     if len(entries) == len(folder.entries) and all(folder.entries[n] is e for n, e in entries.items()):
         return folder
     return Folder(folder.mode, folder.uid, folder.gid, entries, folder.stamps, folder.left_out)

@@ -1,7 +1,7 @@
-"""What can go wrong, as the operator will read it.
+"""The errors that an operator gets to read.
 
-One base class; each subclass is one exit code of `core/exits.py`. A message says what failed, on which
-thing, with which value; a hint is the command or action that helps. Neither ever holds a secret.
+All have one base class; `code` is an exit code of `core/exits.py`. A message says what failed, on which thing, with which
+value. A hint is the command or action that helps. Neither ever holds a secret.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class RejectedError(ConfigvaultError):
     kind = "rejected"
 
     def __init__(self, message: str, hint: str | None = None, findings: tuple[Finding, ...] = ()) -> None:
-        """Keep the `findings`, for whoever shows the error."""
+        """Keep the `findings`, to be shown with the error."""
         super().__init__(message, hint)
         self.findings = findings
 
@@ -55,20 +55,20 @@ class UnknownReferenceError(ConfigvaultError):
 
 
 class BusyError(ConfigvaultError):
-    """Somebody else holds the lock, or a rollback waits for its confirmation."""
+    """Another process holds the lock, or a rollback waits for its confirmation."""
 
     code = Exit.BUSY
     kind = "busy"
 
 
 class OfferError(ConfigvaultError):
-    """What is offered to become live never can, whatever the rules say; nothing was changed."""
+    """A candidate can never become live, whatever the rules say; nothing was changed."""
 
     kind = "candidate"
 
 
 class UntrustedError(ConfigvaultError):
-    """What is offered bears no signature that counts."""
+    """A candidate has no valid signature of a trusted key."""
 
     kind = "untrusted"
 
@@ -81,7 +81,7 @@ class IntegrityError(ConfigvaultError):
 
 
 class NoVaultError(ConfigvaultError):
-    """There is no vault at the configured place, or what lies there is not one."""
+    """There is no vault at the configured path, or something else is there."""
 
     code = Exit.NO_VAULT
     kind = "no-vault"
@@ -100,12 +100,12 @@ class ConfigError(ConfigvaultError):
 
 
 class InternalError(ConfigvaultError):
-    """A fault of this program itself. The text of what was raised may quote a file's content and stays out."""
+    """A bug in configvault. The text of the exception is left out, as it may quote the content of a file."""
 
     kind = "unexpected"
 
     def __init__(self, raised: BaseException) -> None:
-        """Say what kind of exception it was, and by which lines of code it came, the last one first."""
+        """Build the message from the type of the exception and the lines of its traceback, innermost first."""
         import traceback
 
         frames = reversed(traceback.extract_tb(raised.__traceback__))

@@ -1,4 +1,4 @@
-"""How things stand in numbers, gathered whenever somebody asks; the gauges are made from these."""
+"""The present figures of a root and its vault, gathered on each request; the gauges are made from them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from datetime import datetime
 
 from configvault.core.frozen import field, frozen
 
-# Why what the source offers is not deployed, each one fixed word.
+# The fixed words for why the commit that the source offers is not deployed.
 SOURCE_HELD = ("refused", "rolled_back", "drifted", "rewritten", "unsigned")
 
 
 @frozen
 class ReplicaFigures:
-    """One replica under a name without secrets, when it last took everything, and whether it lacks something."""
+    """One replica: its name without secrets, when it last received everything, and whether it lacks something."""
 
     name: str
     last_success: datetime | None = None
@@ -22,9 +22,14 @@ class ReplicaFigures:
 
 @frozen
 class SourceFigures:
-    """The source: whether it answered when it was asked last, when it did, what holds what it offers (a fixed word).
+    """The figures of the source.
 
-    `is_current`: what it offers is deployed. `drifted`: live is not what was deployed from it.
+    Attributes:
+        reachable: it answered the last request.
+        answered_at: when it last answered.
+        is_current: the commit that it offers is deployed.
+        held: why that commit is held, one of `SOURCE_HELD`.
+        drifted: live is not the state deployed from it.
     """
 
     reachable: bool
@@ -36,13 +41,12 @@ class SourceFigures:
 
 @frozen
 class Figures:
-    """What the gauges show. None is "not known", and shows as no sample at all rather than as a lie.
+    """What the gauges show. None means "not known": then there is no sample, rather than a wrong one.
 
-    `by_trigger` counts the snapshots on record by what caused them, whoever made them, `active_plugins` the
-    latest snapshot's plugins by their type. `rejected_since` is when the
-    state that is live was first refused. `last_load_ok` is whether the service took what it was last told to load, by
-    whomever. `last_proof` is when the daemon last proved that it sees changes;
-    `last_backup`, `last_verify` and `last_drill` when the scheduled run last went through.
+    `by_trigger` counts the snapshots in the vault by their trigger, `active_plugins` the plugins of the latest snapshot by
+    type. `rejected_since` is when the present live state was first refused. `last_load_ok` tells whether the service
+    loaded the last configuration that any process asked it to load. `last_proof` is when the daemon last proved that it
+    sees changes; `last_backup`, `last_verify` and `last_drill` are when the scheduled run last succeeded.
     """
 
     by_trigger: Mapping[str, int] = field(default_factory=dict)

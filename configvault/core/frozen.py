@@ -1,9 +1,9 @@
-"""Values as `dataclass(frozen=True, slots=True)` makes them, at a tenth of the cost of starting.
+"""Value classes like `dataclass(frozen=True, slots=True)`, at a tenth of the cost at start.
 
-`dataclass` writes and compiles six methods for each class whenever the program starts, and loads `inspect` for that: in a
-short command it was a quarter of the time. Here a class compiles its `__init__` when the first value of it is made, and the
-other methods are shared. To everything that asks (`dataclasses.fields`, `asdict`, `is_dataclass`) the classes are dataclasses:
-their fields are described when somebody asks. That nothing is set a second time is held by the type checker alone.
+`dataclass` generates and compiles six methods for every class whenever the program starts, and imports `inspect` for
+that. This took a quarter of the time of a short command. Here a class compiles its `__init__` when its first instance is
+made, and all classes share the other methods. For `dataclasses.fields`, `asdict` and `is_dataclass` they are dataclasses:
+`__dataclass_fields__` is made on first use. Only the type checker forbids setting a field a second time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class _Missing:
-    """No default."""
+    """The type of `MISSING`, which means that a field has no default."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -27,7 +27,7 @@ MISSING: Any = _Missing()
 
 
 class Field:
-    """What `field` says of one field: `MISSING` stands for no default."""
+    """The description of one field, as `field` makes it; `MISSING` means no default."""
 
     __slots__ = ("compare", "default", "default_factory", "metadata", "repr")
 
@@ -55,20 +55,20 @@ def field(
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[_T]) -> type[_T]:
-    """Make `cls` a value: equal to what has the same fields, printed without those that have `repr=False`."""
+    """Make `cls` a value class: hashable, equal if all fields are equal; `repr` leaves out fields with `repr=False`."""
     made: type[_T] = _made(cls, _hash)
     return made
 
 
 @dataclass_transform(field_specifiers=(field,))
 def mutable(cls: type[_T]) -> type[_T]:
-    """Make `cls` hold its annotated fields and nothing else; each may be set again, so there is no hash."""
+    """Make `cls` a class with its annotated fields only; they may be set again, so it has no hash."""
     made: type[_T] = _made(cls, None)
     return made
 
 
 def replace(value: _T, /, **changes: Any) -> _T:
-    """Return `value` with other values of the fields that are named."""
+    """Return a copy of `value` with the named fields changed, as `dataclasses.replace` does."""
     for name in value._described:  # type: ignore[attr-defined]
         if name not in changes:
             changes[name] = getattr(value, name)
@@ -76,12 +76,12 @@ def replace(value: _T, /, **changes: Any) -> _T:
 
 
 def as_dict(value: Any) -> dict[str, Any]:
-    """Return the fields of `value` by their names, and those of the values in it, as `dataclasses.asdict` does."""
+    """Return the fields of `value` by name, nested values too, as `dataclasses.asdict` does."""
     return {name: _plain(getattr(value, name)) for name in value._described}
 
 
 def fields(cls: Any) -> Mapping[str, Field] | None:
-    """Return the fields of a class or of a value by their names; None where it is none of ours."""
+    """Return the fields of a class or a value by name, None if it was not made by this module."""
     found: dict[str, Field] | None = getattr(cls, "_described", None)
     return found
 
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def _described(cls: type) -> dict[str, Field]:
-    """Return the fields of `cls`, those of its bases first."""
+    """Return the fields of `cls` by name, those of its bases first."""
     described: dict[str, Field] = {}
     for base in reversed(cls.__mro__[1:]):
         described |= getattr(base, "_described", {})
@@ -114,15 +114,15 @@ def _described(cls: type) -> dict[str, Field]:
 
 
 def _made(cls: Any, hash_: Any) -> Any:
-    """Return `cls` anew, with slots for its fields and the methods that all of these classes share."""
+    """Return a new class like `cls`, with slots for its fields and the shared methods; slots cannot be added later."""
     described = _described(cls)
     inherited = {name for base in cls.__mro__[1:] for name in getattr(base, "_described", ())}
     own = {name: value for name, value in vars(cls).items() if name not in ("__dict__", "__weakref__")}
     for name in described:
         own.pop(name, None)
-    # What a value works out once is kept in its `__dict__`.
+    # `cached_property` keeps its result in `__dict__`.
     worked_out = ["__dict__"] * any(isinstance(one, cached_property) for one in own.values())
-    # With the class in front of the key there are two at least, so that it is always a tuple.
+    # `attrgetter` returns a tuple only for two or more names, so the class comes first.
     own |= {
         "__slots__": (*(name for name in described if name not in inherited), *worked_out),
         "__match_args__": tuple(described),
@@ -145,7 +145,7 @@ def _made(cls: Any, hash_: Any) -> Any:
 
 
 def _compiled(made: Any) -> Any:
-    """Return the `__init__` of a class, with a parameter for each field."""
+    """Compile and return the `__init__` of a class, with a parameter for each field."""
     around: dict[str, Any] = {"_missing": MISSING}
     parameters, body = ["self"], []
     for name, one in made._described.items():
@@ -167,7 +167,7 @@ def _compiled(made: Any) -> Any:
 
 
 class _Fields:
-    """The `__dataclass_fields__` of a class, made by `dataclasses` itself when somebody asks."""
+    """A descriptor for the `__dataclass_fields__` of a class, made by `dataclasses` itself on first use."""
 
     def __get__(self, _: object, cls: Any) -> dict[str, Any]:
         import dataclasses

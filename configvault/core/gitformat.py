@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     import hashlib
 
-# What git fsck has against names and contents that git would give a meaning to in a work tree: here they are the users'
-# files. Source: git-fsck(1); an id that a git does not know yet it skips.
+# Checks of git fsck for names and contents that have a meaning in a git work tree. In a vault they are ordinary user files,
+# so these checks are switched off. Source: git-fsck(1); an older git skips the ids that it does not know.
 OF_USERS = (
     *(f"gitmodules{what}" for what in ("Blob", "Large", "Name", "Parse", "Path", "Symlink", "Update", "Url")),
     *(f"gitattributes{what}" for what in ("Blob", "Large", "LineLength", "Symlink")),
@@ -24,7 +24,7 @@ EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
 class Object(NamedTuple):
-    """A git object that is not written yet: its type (`blob`, `tree`, `commit`), body and id."""
+    """A git object in memory: its type (`blob`, `tree`, `commit`), its body and its id."""
 
     type: str
     body: bytes
@@ -32,26 +32,26 @@ class Object(NamedTuple):
 
 
 def make(type_: str, body: bytes) -> Object:
-    """Return the object of that type and body with its id."""
+    """Return the object with that type and body; computes its id."""
     return Object(type_, body, hasher(type_, len(body), body).hexdigest())
 
 
 def hasher(type_: str, size: int, start: bytes = b"") -> hashlib._Hash:
-    """Return the hash of an object of `size` bytes, fed with its header and `start`."""
+    """Return a SHA-1 object for an object of `size` bytes that has got its header and the bytes `start` already."""
     import hashlib
 
     return hashlib.sha1(b"%s %d\0%s" % (type_.encode(), size, start), usedforsecurity=False)
 
 
 def signed(commit: bytes, signature: bytes) -> bytes:
-    """Return the body of a commit with a signature of it. Source: gitformat-signature(5), COMMIT SIGNATURES."""
+    """Return the body of a commit with a signature inserted. Source: gitformat-signature(5), COMMIT SIGNATURES."""
     head, _, message = commit.partition(b"\n\n")
     folded = signature.strip().replace(b"\n", b"\n ")
     return head + b"\ngpgsig " + folded + b"\n\n" + message
 
 
 def tree(entries: Iterable[tuple[int, str, str]]) -> Object:
-    """Return the tree object of mode, name and id triples."""
+    """Return the tree object for triples of mode, name and id, in any order."""
     rows = []
     for mode, name, id_ in entries:
         raw = os.fsencode(name)
@@ -60,7 +60,7 @@ def tree(entries: Iterable[tuple[int, str, str]]) -> Object:
 
 
 def parse_tree(body: bytes) -> Iterator[tuple[int, str, str]]:
-    """Yield mode, name and id of each entry of a tree's body."""
+    """Yield mode, name and id of each entry of a tree's body; raises ValueError if it is damaged."""
     at = 0
     while at < len(body):
         end = body.index(b"\0", at)

@@ -1,4 +1,4 @@
-"""Which paths a pattern means: `*` and `?` stay within one part of a path, `**` stands for any number of folders."""
+"""Match paths against patterns: `*` and `?` match within one part of a path, `**` matches any number of folders."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Iterable
 
 
 def matches(path: str, patterns: Iterable[str]) -> bool:
-    """Return whether one of `patterns` means `path` or a folder around it; one without a slash is for the last part."""
+    """Return whether one of `patterns` matches `path` or a folder above it.
+
+    A pattern without a slash matches the last part of a path, in any folder.
+    """
     parts = path.split("/")
     around = ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
     return any(_compiled(pattern).fullmatch(one) for pattern in patterns for one in around)
@@ -30,5 +33,5 @@ def _parts(parts: list[str]) -> Iterable[str]:
 
 
 def _part(text: str) -> str:
-    """Return one part as a regular expression; as `fnmatch`, but nothing in it reaches beyond a slash."""
+    """Return one part of a pattern as a regular expression; unlike in `fnmatch`, no wildcard matches a slash."""
     return "".join({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char) for char in text)

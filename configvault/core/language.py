@@ -1,9 +1,9 @@
-"""Say things in the language of whoever looks: pages, notifications, and findings with their hints.
+"""Translate pages, notifications, and findings with their hints into the reader's language.
 
-English is what the program is written in, and the key of each message. A catalogue (`locale/LANGUAGE/LC_MESSAGES`,
-gettext's own format) gives the other languages. Messages are looked up where they are shown, not where they are made, so that JSON,
-logs and commits stay English whatever a reader speaks: `text` for words that are fixed, `sentence` for a finished sentence with
-values in it, which is recognised by the message that it was made from.
+The program is written in English, and the English message is the key of its translation. The other languages are in
+gettext catalogues (`locale/LANGUAGE/LC_MESSAGES`). Messages are translated where they are shown, not where they are made,
+so JSON, logs and commits stay English in any language. `text` translates fixed words; `sentence` translates a finished
+sentence with values in it, after recognising the message that it was made from.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from gettext import NullTranslations
 
 ENGLISH = "en"
-# As the configuration says it: the language of the environment, and on the page of the browser.
+# A value of the configuration: use the language of the environment, and on the web page that of the browser.
 AUTO = "auto"
 LANGUAGES = {ENGLISH: "English", "zh_CN": "中文"}
 DOMAIN = "configvault"
-# Nothing that is longer was made from one of our messages.
+# A longer text, in characters, was not made from one of our messages.
 _LONGEST = 2000
 _PLACE = re.compile(r"\{(\w+)\}")
 
@@ -32,7 +32,7 @@ _spoken: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 @contextlib.contextmanager
 def spoken(language: str) -> Iterator[None]:
-    """Look up messages in `language` (one of `LANGUAGES`) in this thread until the end of the block."""
+    """Translate into `language` (one of `LANGUAGES`) in this thread until the end of the block."""
     before = _spoken.set(language if language in LANGUAGES else ENGLISH)
     try:
         yield
@@ -41,18 +41,18 @@ def spoken(language: str) -> Iterator[None]:
 
 
 def prefer(language: str) -> None:
-    """Look up messages in `language` until the end of the block around it; `AUTO` changes nothing."""
+    """Translate into `language` until the end of the surrounding `spoken` block; `AUTO` changes nothing."""
     if language in LANGUAGES:
         _spoken.set(language)
 
 
 def current() -> str:
-    """Return the language that is spoken in this thread."""
+    """Return the language that messages are translated into in this thread."""
     return _spoken.get()
 
 
 def wanted(accept: str) -> str | None:
-    """Return the language that an `Accept-Language` header asks for first, None where it names none that there is."""
+    """Return the known language that an `Accept-Language` header prefers, None if it names none."""
     ranked = []
     for number, part in enumerate(accept[:200].split(",")):
         tag, _, quality = part.strip().partition(";q=")
@@ -73,18 +73,18 @@ def of_environment(environ: Mapping[str, str]) -> str:
 
 
 def configured(said: str, environ: Mapping[str, str] | None = None) -> str:
-    """Return the language that the configuration names; for `AUTO` that of the environment."""
+    """Return the configured language; for `AUTO` that of the environment."""
     return of_environment(environ or {}) if said == AUTO else said
 
 
 def _known(tag: str) -> str | None:
-    """Return which of the languages a tag (`zh-cn`, `zh_CN`, `en`) names."""
+    """Return the known language for a tag in lower case such as `zh-cn` or `en`, None if there is none."""
     return next((one for one in LANGUAGES if tag.replace("-", "_").partition("_")[0] == one[:2]), None)
 
 
 @cache
 def _catalogue(language: str) -> NullTranslations:
-    # Most commands say nothing that is looked up.
+    # Imported here, as most commands translate nothing.
     import gettext
     from importlib.resources import as_file, files
 
@@ -95,19 +95,19 @@ def _catalogue(language: str) -> NullTranslations:
 
 
 def text(message: str) -> str:
-    """Return a fixed message in the language that is spoken."""
+    """Return a fixed message in the current language."""
     return _catalogue(_spoken.get()).gettext(message) if message else message
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """Return `one` or `many`, whichever goes with `count`, which takes the place of `{n}` in it."""
+    """Return the translation of `one` if `count` is 1, else of `many`, with `{n}` replaced by `count`."""
     return text(one if count == 1 else many).replace("{n}", str(count))
 
 
 def sentence(said: str) -> str:
-    """Return a finished sentence in the language that is spoken; as it is where it was made from no known message."""
+    """Return a finished sentence in the current language; unchanged if it was made from no known message."""
     language = _spoken.get()
-    # The empty message is the catalogue's own head.
+    # In gettext the empty message is the catalogue's header.
     if language == ENGLISH or not said or len(said) > _LONGEST:
         return said
     fixed = _catalogue(language).gettext(said)
@@ -123,7 +123,7 @@ def sentence(said: str) -> str:
 
 
 def _beginning(said: str) -> str:
-    """Return the first word of a sentence, by which messages are found; empty where that is no plain word."""
+    """Return the first word of a sentence, by which messages are looked up; empty if it is no plain word."""
     found = re.match(r"[A-Za-z]+(?= )", said)
     return found[0] if found else ""
 
@@ -133,14 +133,14 @@ _Made = tuple[list[str], list[str], str]
 
 @cache
 def _made_of(language: str) -> Mapping[str, list[_Made]]:
-    """Return the words around the values of each message that has some, the values' names, and its translation.
+    """Return all messages with values, by their first word, which is empty if the message begins with a value.
 
-    They are found by their first word, which is empty where that is a value.
+    Each message is a triple: the literals around its values, the names of the values, the translation.
     """
     known = getattr(_catalogue(language), "_catalog", {})
     messages = [one for one in known if isinstance(one, str) and _PLACE.search(one)]
     found: dict[str, list[_Made]] = {}
-    # Of two that fit, the one with more of its own words is meant.
+    # The longest literals first: if two messages fit, that one is meant.
     for message in sorted(messages, key=lambda one: -len(_PLACE.sub("", one))):
         parts = _PLACE.split(message)
         found.setdefault(_beginning(message), []).append((parts[::2], parts[1::2], known[message]))
@@ -148,9 +148,9 @@ def _made_of(language: str) -> Mapping[str, list[_Made]]:
 
 
 def _between(said: str, literals: list[str]) -> list[str] | None:
-    """Return what is between the literals of a message, each value as short as can be; None where they do not fit.
+    """Return the values between the literals of a message, each as short as possible; None if the literals do not fit.
 
-    No pattern with several values that may be anything is matched: a hostile file could make that take for ever.
+    Not with a regular expression: with several values that match anything, a hostile file could make it run for ever.
     """
     first, *middle, last = literals
     if not said.startswith(first) or not said.endswith(last) or len(said) < len(first) + len(last):

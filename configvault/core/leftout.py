@@ -1,4 +1,4 @@
-"""Why something that is in the root is in no state: the words, and which of them make the state one that is rejected."""
+"""The reasons why something in the root is not captured, and which of them make a state incomplete."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ UNCAPTURED = "could not be read: "
 
 
 def is_bounded(reason: str) -> bool:
-    """Return whether it was left out for a bound of the configuration, of which the validator speaks."""
+    """Return whether it exceeds a limit of the configuration; the validator reports that."""
     return reason.startswith((TOO_LARGE, TOO_MANY))
 
 
 def is_missing(reason: str) -> bool:
-    """Return whether it should have been captured: a state without it is not all that was there."""
+    """Return whether it should have been captured, so that a state without it is incomplete."""
     return is_bounded(reason) or reason.startswith(UNCAPTURED)

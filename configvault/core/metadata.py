@@ -1,8 +1,8 @@
-"""What a git tree cannot say, in one committed file: owners, modes beyond 644 and 755, empty folders.
+"""The metadata file of a snapshot: owners, modes other than 644 and 755, and empty folders, which git trees cannot hold.
 
-The file lists exceptions from defaults, and the defaults are the commonest attributes, so it grows with
-the exceptions and not with the files. It is absent when everything is plain: files 0644, executables and
-folders 0755, all owned like the root folder, and the root folder itself 0755 and owned by 0:0.
+The file lists only exceptions from defaults. The defaults are the most common attributes, so its size depends on the
+number of exceptions, not of files. There is no file if everything is plain: files 0644, executables and folders 0755, all
+with the owner of the root folder, and the root folder itself 0755 and owned by 0:0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ PLAIN_MODES = {"file": 0o644, "executable": 0o755, "folder": 0o755, "link": 0o77
 
 @frozen
 class Metadata:
-    """The parsed file: the root folder's own attributes, the defaults, and the exceptions by path."""
+    """The parsed metadata file.
+
+    Attributes:
+        root: the attributes of the root folder itself.
+        modes: the default mode of each sort (file, executable, link, folder).
+        owner: the default uid and gid.
+        exceptions: mode, uid and gid by path; None for the default.
+        empty_folders: paths of empty folders.
+    """
 
     root: Attributes = PLAIN_ROOT
     modes: Mapping[str, int] = field(default_factory=lambda: dict(PLAIN_MODES))
@@ -33,7 +41,7 @@ class Metadata:
     empty_folders: tuple[str, ...] = ()
 
     def attributes(self, path: str, sort: str) -> tuple[int, int, int]:
-        """Return mode, uid and gid of what lies at `path` and git sorts as `sort`."""
+        """Return mode, uid and gid of the entry at `path`; `sort` is file, executable, link or folder."""
         mode, uid, gid = self.exceptions.get(path, (None, None, None))
         return (
             self.modes[sort] if mode is None else mode,
@@ -44,9 +52,9 @@ class Metadata:
 
 @lru_cache(maxsize=4)
 def snapshot_tree(root: Folder) -> gitformat.Object:
-    """Return the tree a snapshot of `root` has: its content and, where needed, the metadata file.
+    """Return the tree of a snapshot of `root`: its content and, if needed, the metadata file.
 
-    Two states are equal exactly when the ids of these trees are.
+    Two states are equal if and only if the ids of these trees are equal.
     """
     body = encode(root)
     if body is None:
@@ -56,7 +64,7 @@ def snapshot_tree(root: Folder) -> gitformat.Object:
 
 @lru_cache(maxsize=4)
 def encode(root: Folder) -> bytes | None:
-    """Return the metadata file of `root`, or None when there is nothing to say."""
+    """Return the metadata file of `root`, None if everything is plain."""
     modes, owner = _commonest(root)
     document: dict[str, Any] = {}
     if root.attributes != PLAIN_ROOT:
@@ -78,10 +86,10 @@ def encode(root: Folder) -> bytes | None:
 
 
 def decode(body: bytes) -> Metadata:
-    """Read the metadata file back.
+    """Parse a metadata file.
 
     Raises:
-        ValueError: it is not one, or of a later format.
+        ValueError: it is not a metadata file, or has another format.
     """
     document = _mapping(json.loads(body), "the file")
     if document.get("format") != FORMAT:
@@ -126,14 +134,14 @@ def _mode(text: Any) -> int:
 
 
 def _owner(id_: Any) -> int | None:
-    # The last number is what chown(2) takes for "leave it".
+    # The largest 32-bit number, -1, tells chown(2) to leave the owner as it is.
     if id_ is not None and not (type(id_) is int and 0 <= id_ < 0xFFFFFFFF):
         raise ValueError(f"{METADATA_NAME} contains the invalid owner {id_!r}")
     return id_
 
 
 def _commonest(root: Folder) -> tuple[dict[str, int], tuple[int, int]]:
-    """Return the mode of each sort and the owner that need the fewest exceptions; the plain one wins a tie."""
+    """Return the most common mode of each sort, and the most common owner; plain values win a tie."""
     by_sort: dict[str, dict[int, int]] = {sort: {mode: 0} for sort, mode in PLAIN_MODES.items()}
     by_owner = {(root.uid, root.gid): 0}
     for (sort, mode, uid, gid), count in root.summary.census.items():
@@ -150,7 +158,7 @@ def _commonest(root: Folder) -> tuple[dict[str, int], tuple[int, int]]:
 def _exceptions(
     folder: Folder, modes: Mapping[str, int], owner: tuple[int, int], prefix: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield what differs from the defaults below `folder`, entering only folders whose census says so."""
+    """Yield path and differing attributes of each exception below `folder`; skip folders whose census shows none."""
     if all(mode == modes[sort] and (uid, gid) == owner for sort, mode, uid, gid in folder.summary.census):
         return
     for name, entry in folder.entries.items():
@@ -170,7 +178,7 @@ def _exceptions(
 
 
 def _empty_folders(folder: Folder, prefix: str) -> Iterator[str]:
-    """Yield the deepest folders that git's tree leaves out; the ones above them follow from those."""
+    """Yield the paths of the folders without any entry; a folder that holds only these is implied."""
     for name, entry in folder.entries.items() if folder.summary.holds_empty else ():
         if isinstance(entry, Folder):
             if not entry.entries:

@@ -1,8 +1,8 @@
-r"""The nouns of the program: what a directory holds, what is said of it, what is on record.
+r"""The basic types of the program: states of a directory, findings about them, snapshots and other records.
 
-A path is a `str` relative to the root, parts joined by `/`, bytes that are not UTF-8 as surrogate escapes
-(`\udcXX`), as `os.fsdecode` gives them. A blob is a 40-digit hexadecimal git id. A mode is the
-permission bits with set-id and sticky (0 to 0o7777). Times are aware datetimes.
+A path is a `str` relative to the root, with `/` between its parts; bytes that are not UTF-8 are surrogate escapes
+(`\udcXX`), as `os.fsdecode` makes them. A blob, commit or tree is a git id of 40 hexadecimal digits. A mode has the
+permission, set-id and sticky bits (0 to 0o7777). Times are datetimes with a time zone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Kind(enum.StrEnum):
 
 
 class Entry(NamedTuple):
-    """A file or a symbolic link. A link's blob is the text it points at; its mode is always 0o777."""
+    """A file or a symbolic link; `size` is in bytes. A link's blob holds its target; its mode is always 0o777."""
 
     kind: Kind
     mode: int
@@ -40,14 +40,17 @@ class Entry(NamedTuple):
 
     @property
     def git_mode(self) -> int:
-        """Return the mode git stores in a tree."""
+        """Return the mode that git stores in a tree."""
         if self.kind is Kind.LINK:
             return 0o120000
         return 0o100755 if self.mode & 0o100 else 0o100644
 
 
 class Stamp(NamedTuple):
-    """What `lstat` said of a file when it was read: equal stamp, equal content (racy ones are not kept)."""
+    """What `lstat` returned for a file when it was read. An equal stamp means equal content.
+
+    A file that changed just before it was read gets no stamp, as it could change again with equal times.
+    """
 
     inode: int
     size: int
@@ -56,7 +59,7 @@ class Stamp(NamedTuple):
 
 
 class Attributes(NamedTuple):
-    """What git's trees cannot say of an entry; `sort` is file, executable, link or folder."""
+    """The attributes of an entry, which git trees hold only in part; `sort` is file, executable, link or folder."""
 
     sort: str
     mode: int
@@ -65,10 +68,12 @@ class Attributes(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """What there is below a folder.
+    """What is below a folder.
 
-    `census` counts each combination of attributes; `holds_empty` and `leaves_out` say whether there is an empty folder,
-    and anything that was not captured.
+    Attributes:
+        census: how many entries have each combination of attributes.
+        holds_empty: whether there is an empty folder.
+        leaves_out: whether anything was not captured.
     """
 
     census: Counter[Attributes]
@@ -77,10 +82,10 @@ class Summary(NamedTuple):
 
 
 class Folder:
-    """A directory and all below it, with the id of its git tree worked out once.
+    """A directory and everything below it; the id of its git tree is computed once.
 
-    Equal ids of two root folders' *snapshot* trees (see `metadata.py`) mean equal states. Never changed
-    after construction, so an unchanged folder is shared between one state and the next.
+    Two states are equal if the ids of their *snapshot* trees are equal (see `metadata.py`). A folder is never changed
+    after construction, so one state shares its unchanged folders with the next.
     """
 
     __slots__ = (
@@ -105,9 +110,16 @@ class Folder:
         left_out: Mapping[str, str] | None = None,
         known: tuple[str, Summary] | None = None,
     ) -> None:
-        """Take `entries` by name.
+        """Take the attributes and content.
 
-        `left_out` maps the names that were not captured to the reason; `known` are id and summary, worked out before.
+        Args:
+            mode: its own mode.
+            uid: its own user.
+            gid: its own group.
+            entries: what it holds, by name.
+            stamps: the stamps of its files and links, by name.
+            left_out: the reasons for names that were not captured.
+            known: its id and summary if they were computed before.
         """
         self.mode = mode
         self.uid = uid
@@ -126,14 +138,14 @@ class Folder:
 
     @property
     def tree(self) -> gitformat.Object:
-        """Return the git tree object of this folder; empty folders inside are not in it."""
+        """Return the git tree object of this folder, without empty folders."""
         if self._tree is None:
             self._tree = gitformat.tree(self.git_entries())
             self._id = self._tree.id
         return self._tree
 
     def git_entries(self) -> Iterator[tuple[int, str, str]]:
-        """Yield mode, name and id of what git's tree of this folder lists, in no order."""
+        """Yield mode, name and id of the entries of this folder's git tree, in any order."""
         for name, entry in self.entries.items():
             if isinstance(entry, Entry):
                 yield entry.git_mode, name, entry.blob
@@ -147,7 +159,7 @@ class Folder:
 
     @property
     def summary(self) -> Summary:
-        """Return what there is below this folder (itself not counted), worked out once."""
+        """Return the summary of what is below this folder, without itself; computed once."""
         if self._summary is None:
             census: Counter[Attributes] = Counter()
             holds_empty, leaves_out = False, bool(self.left_out)
@@ -166,7 +178,7 @@ class Folder:
         return sum(count for attributes, count in self.summary.census.items() if attributes.sort in sorts)
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, Entry | Folder]]:
-        """Yield path and entry of everything below, folders before what is in them, names in order."""
+        """Yield path and entry of everything below, sorted by name, each folder before its content."""
         for name in sorted(self.entries):
             entry = self.entries[name]
             yield prefix + name, entry
@@ -180,7 +192,7 @@ class Folder:
                 yield path, entry
 
     def all_left_out(self, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """Yield path and reason of everything below that was there but not captured."""
+        """Yield path and reason of everything below that was not captured."""
         if not self.summary.leaves_out:
             return
         for name in sorted(self.left_out):
@@ -190,7 +202,7 @@ class Folder:
                 yield from entry.all_left_out(f"{prefix}{name}/")
 
     def find(self, path: str) -> Entry | Folder | None:
-        """Return what lies at `path` (`""` is this folder itself), links not followed; None if nothing."""
+        """Return the entry at `path` (`""` is this folder itself) without following links; None if there is none."""
         here: Entry | Folder | None = self
         for name in path.split("/") if path else ():
             if not isinstance(here, Folder):
@@ -200,7 +212,7 @@ class Folder:
 
 
 def attributes_of(entry: Entry | Folder) -> Attributes:
-    """Return the attributes of `entry`, sorted as its git mode will say."""
+    """Return the attributes of `entry`; its sort agrees with its git mode."""
     if isinstance(entry, Folder):
         return entry.attributes
     sort = "link" if entry.kind is Kind.LINK else "executable" if entry.mode & 0o100 else "file"
@@ -208,7 +220,7 @@ def attributes_of(entry: Entry | Folder) -> Attributes:
 
 
 class Severity(enum.StrEnum):
-    """How bad a finding is: one error and the state is rejected."""
+    """How severe a finding is; a single error rejects the state."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -216,9 +228,17 @@ class Severity(enum.StrEnum):
 
 @frozen
 class Finding:
-    """One thing a validator has to say. No field ever holds a secret value.
+    """One result of a validator. No field ever holds a secret value.
 
-    `line` and `column` count from 1. `excerpt` is the offending line, redacted; `hint` says what to do.
+    Attributes:
+        rule: the name of the rule.
+        severity: error or warning.
+        path: where it was found.
+        line: counted from 1, None if unknown.
+        column: counted from 1, None if unknown.
+        message: what is wrong.
+        excerpt: the offending line, redacted.
+        hint: what to do.
     """
 
     rule: str
@@ -233,7 +253,7 @@ class Finding:
 
 @frozen
 class Verdict:
-    """All findings on one state, most severe first, then by path and line."""
+    """All findings on one state, sorted by severity (errors first), path and line."""
 
     findings: tuple[Finding, ...]
 
@@ -250,10 +270,13 @@ class Verdict:
 
 @frozen
 class State:
-    """What a validator sees: the captured tree, its bytes, and the latest snapshot's tree (or None).
+    """What a validator gets.
 
-    `read` takes a blob id of `tree` and returns its bytes; they are the very bytes that get recorded. `left_out` is what
-    was there and is not in the tree, by path, with the reasons (see core/leftout.py).
+    Attributes:
+        tree: the captured state.
+        read: returns the bytes for a blob id of `tree`; exactly these bytes are recorded.
+        before: the latest snapshot's state, None if there is none.
+        left_out: path and reason of everything that was not captured (see core/leftout.py).
     """
 
     tree: Folder
@@ -263,7 +286,7 @@ class State:
 
 
 class ChangeKind(enum.StrEnum):
-    """How a path differs between two states; a changed type counts as modified."""
+    """How a path differs between two states; another type (file, link, folder) counts as modified."""
 
     ADDED = "added"
     MODIFIED = "modified"
@@ -273,7 +296,7 @@ class ChangeKind(enum.StrEnum):
 
 @frozen
 class Change:
-    """One path that differs; `old` and `new` are what was and is there."""
+    """One path that differs: `old` is the entry before, `new` the one after; None if there is none."""
 
     path: str
     kind: ChangeKind
@@ -301,7 +324,10 @@ class Trigger(enum.StrEnum):
 
 @frozen
 class Snapshot:
-    """One commit of the vault's main branch, as its message and refs describe it."""
+    """One snapshot: a commit of the vault's main branch, with what its message and marks say of it.
+
+    `target` is the id of the state that it restored. `plugins` are those that it changes.
+    """
 
     id: str
     commit: str
@@ -328,7 +354,7 @@ class Snapshot:
 
 @frozen
 class RejectedState:
-    """One refused state kept in the vault; `findings` are those written down with it, `parent` the snapshot it lies on."""
+    """One refused state kept in the vault; `findings` are why, `parent` is the commit of the latest snapshot then."""
 
     id: str
     commit: str
@@ -342,7 +368,7 @@ class RejectedState:
     parent: str | None = None
 
     def as_snapshot(self) -> Snapshot:
-        """Return it as a snapshot, for those who only look at what both have."""
+        """Return it as a snapshot, for code that only uses what both have."""
         return Snapshot(
             self.id,
             self.commit,
@@ -359,7 +385,7 @@ class RejectedState:
 
 @frozen
 class ReloadReport:
-    """What came of asking the service to load its configuration; `error` says why it did not."""
+    """The result of asking the service to load its configuration; `error` says why it did not."""
 
     kind: str
     ok: bool
@@ -370,13 +396,13 @@ class ReloadReport:
 
     @property
     def was_asked(self) -> bool:
-        """Return whether there was anything to ask: without a way to reload there is no attempt."""
+        """Return whether the service was asked; there is no attempt if no way to reload is configured."""
         return self.attempts > 0
 
 
 @frozen
 class Probe:
-    """Whether something could be called, in words, and what helps where it could not."""
+    """Whether something could be called, in words too, and the remedy if it could not."""
 
     ok: bool
     message: str
@@ -385,7 +411,7 @@ class Probe:
 
 @frozen
 class HealthReport:
-    """What one health check said in the end; `note` is what it could not decide, so that it passed undecided."""
+    """The final result of one health check; `note` says what it could not decide, in which case it passes."""
 
     name: str
     ok: bool
@@ -397,9 +423,11 @@ class HealthReport:
 
 @frozen
 class Patience:
-    """How long somebody waits for a check to pass who cannot wait for as long as its `within` says.
+    """How long to wait for a health check, if a caller cannot wait for as long as its `within` allows.
 
-    `once`: the check is asked once, with its own time-out. `most_s`: no question goes on for longer.
+    Attributes:
+        once: run the check only once, with its own time-out.
+        most_s: how many seconds one run may take.
     """
 
     once: bool = False

@@ -1,4 +1,4 @@
-"""Names that no state may hold: a git tree could not keep them, or a root could not be restored with them."""
+"""File names that no state may hold, because a git tree cannot hold them or a root could not be restored with them."""
 
 from __future__ import annotations
 
@@ -8,34 +8,35 @@ import re
 from configvault.core.model import RESERVED_PREFIX
 from configvault.core.pattern import pattern
 
-# Bytes. Source: limits.h, NAME_MAX: no file system of Linux that a root lies on takes more.
+# In bytes. Source: limits.h, NAME_MAX: no Linux file system that a root may be on takes longer names.
 LONGEST = 255
-# Source: git's utf8.c next_hfs_char: the characters HFS+ passes over in a name.
+# The characters that HFS+ ignores in names. Source: next_hfs_char in git's utf8.c.
 _HFS_IGNORES = pattern("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
-# Source: git's path.c is_ntfs_dotgit, applied after every backslash as fsck does.
+# Source: is_ntfs_dotgit in git's path.c, applied after every backslash, as fsck does.
 _NTFS_DOTGIT = pattern(r"(?:\A|\\)(?:\.git|git~1)[ .]*(?:\Z|[\\:])", re.IGNORECASE)
 
 
 def is_git_reserved(name: str) -> bool:
-    """Return whether `git fsck --strict` would refuse a tree with this name, as `.git` in any disguise."""
+    """Return whether `git fsck --strict` would refuse a tree with this name, because some system takes it for `.git`."""
     if name.isascii() and "git" not in name.lower():
-        # Every disguise below holds these letters, or characters that are not ASCII.
+        # A shortcut: all forms below contain these letters, or characters that are not ASCII.
         return False
     return _HFS_IGNORES.sub("", name).casefold() == ".git" or _NTFS_DOTGIT.search(name) is not None
 
 
 def is_too_long(name: str) -> bool:
-    """Return whether no file can have this name, though a git tree or an archive can."""
+    """Return whether the name is too long for a file; git trees and archives can hold such names."""
+    # UTF-8 takes at most four bytes for a character: only a longer name must be encoded to know.
     return 4 * len(name) > LONGEST and len(os.fsencode(name)) > LONGEST
 
 
 def why_reserved(name: str) -> str | None:
-    """Return why no state holds `name`: it is git's or one of this program's own; None where it is neither."""
+    """Return why `name` is reserved, by git or by configvault; None if it is not."""
     if name.startswith(RESERVED_PREFIX):
         return f"names that begin with {RESERVED_PREFIX} are reserved"
     return "git reserves this name" if is_git_reserved(name) else None
 
 
 def is_forbidden(name: str) -> bool:
-    """Return whether `name` could lead out of its folder, is git's, or is one of this program's own."""
+    """Return whether `name` could lead out of its folder, or is reserved by git or configvault."""
     return name in {"", ".", ".."} or "/" in name or "\0" in name or why_reserved(name) is not None

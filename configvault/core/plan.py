@@ -1,7 +1,7 @@
-"""What has to be done to a root so that it becomes a target: parents before children, removals last.
+"""Plan the steps that turn a root into a target state: parents before children, removals last.
 
-Every step is one rename in the end: a whole new folder is built aside and appears at once, a whole old
-one disappears at once. Only a folder that both states have is entered.
+Each step becomes one rename: a new folder is built aside and appears with all its content at once; an old one disappears
+at once. Only a folder that both states have is worked on from inside.
 """
 
 from __future__ import annotations
@@ -15,10 +15,15 @@ from configvault.core.model import Entry, Folder
 
 @frozen
 class Step:
-    """One path: `old` is what was captured there, `new` what shall be; None is nothing, or what cannot be captured.
+    """One step, for one path.
 
-    Both folders: only the folder's own mode and owner change, unless `is_whole`: then a new folder takes its place,
-    with all that it shall hold.
+    If both `old` and `new` are folders, only the folder's own mode and owner change, unless `is_whole`.
+
+    Attributes:
+        path: where.
+        old: what was captured there; None if nothing was, or it cannot be captured.
+        new: what the target has there; None if nothing.
+        is_whole: a new folder with all its content replaces the old one.
     """
 
     path: str
@@ -44,7 +49,7 @@ class Step:
 
 @frozen
 class RestorePlan:
-    """The steps in order, and the folders that stay because they hold what is never touched."""
+    """The steps in order, and the paths of folders that stay because they hold something that is never touched."""
 
     steps: tuple[Step, ...]
     kept_folders: tuple[str, ...] = ()
@@ -53,9 +58,9 @@ class RestorePlan:
 def plan(live: Folder, target: Folder) -> RestorePlan:
     """Return the steps from `live` to `target`.
 
-    What stands where something of the target shall be is replaced, whatever it is or holds: what cannot be removed then
-    is moved aside (see `root/restore.py`). A folder keeps its place and gets another owner or mode only where nobody
-    could have given its name to a folder that is not theirs.
+    Whatever is at a path of the target is replaced; what cannot be removed is moved aside (see `root/restore.py`). A folder
+    with another owner or mode is changed in place only if nobody could have put another user's folder under its name.
+    Otherwise a new folder replaces it.
     """
     kept: list[str] = []
     steps = list(_steps(live, target, "", kept, _Hands()))
@@ -66,18 +71,18 @@ def plan(live: Folder, target: Folder) -> RestorePlan:
 
 @frozen
 class _Hands:
-    """Who could have given a name in a folder to something else: the owners of that folder and of all above it."""
+    """Who can rename things in a folder: the owners of it and of all folders above, anybody else if `is_open`."""
 
     owners: frozenset[int] = frozenset()
     is_open: bool = False
 
     def within(self, folder: Folder) -> _Hands:
-        """Return who could have in `folder`."""
+        """Return who can rename things in `folder`, which is inside this one."""
         return _Hands(self.owners | {folder.uid}, self.is_open or bool(folder.mode & 0o022))
 
     def may_mislead(self, old: Folder, new: Folder) -> bool:
-        """Return whether somebody could gain who gave another folder, `old`, the name of the one that shall become `new`."""
-        # The user root, and who owns both, have nothing to gain.
+        """Return whether somebody gains something by putting another folder in the place of `old`, to get it made `new`."""
+        # The user root, and a user who owns both, gain nothing.
         return self.is_open or not self.owners <= {0} | ({old.uid} & {new.uid})
 
 
@@ -86,7 +91,7 @@ def _steps(live: Folder, target: Folder, prefix: str, kept: list[str], above: _H
         return
     gone = [name for name in sorted(live.entries) if name not in target.entries]
     due = [name for name in sorted(target.entries) if live.entries.get(name) is not target.entries[name]]
-    # On a file system that folds case `A` and `a` are one name: the old one has to go first.
+    # If the file system ignores case, `A` and `a` are one name: remove the old one first.
     folded = {name.casefold() for name in due}
     for name in gone:
         if name.casefold() in folded:
@@ -108,7 +113,7 @@ def _place(
     elif old.attributes == new.attributes:
         yield from _steps(old, new, path + "/", kept, hands)
     elif hands.may_mislead(old, new):
-        # What is in it would be whoever's it was, or become whoever's it shall be, while its name is given to others.
+        # In place, its content could be seen or changed under the wrong owner while somebody exchanges the folder.
         yield Step(path, old, new, is_whole=True)
     else:
         yield from _with_attributes(path, old, new, list(_steps(old, new, path + "/", kept, hands)))
@@ -117,7 +122,7 @@ def _place(
 def _with_attributes(path: str, old: Folder, new: Folder, below: Sequence[Step]) -> Iterator[Step]:
     """Yield the steps `below` a folder, and those that give it its own attributes.
 
-    What comes into it is for nobody who may not see it in the end.
+    While content is added, nobody gets access who has none in the end.
     """
     closed = _narrower(old, new) if below else old
     if closed.attributes != old.attributes:
@@ -128,7 +133,7 @@ def _with_attributes(path: str, old: Folder, new: Folder, below: Sequence[Step])
 
 
 def _narrower(old: Folder, new: Folder) -> Folder:
-    """Return `old` with the access that both give; it is root's already where it shall be."""
+    """Return `old` with only the access that both modes give; owned by root already if `new` is."""
     uid, gid = (new.uid, new.gid) if new.uid == 0 else (old.uid, old.gid)
     return Folder(old.mode & new.mode | old.mode & 0o300, uid, gid, old.entries)
 

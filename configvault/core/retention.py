@@ -1,6 +1,6 @@
-"""Which snapshots stay when a vault is thinned, and why. A pure function of the list, the rules and the time.
+"""Decide which snapshots a prune keeps, and why. A pure function of the list, the rules and the time.
 
-The words and their meaning are restic's (`restic forget`): each rule keeps some, whatever one rule keeps stays.
+Names and meaning of the rules are those of `restic forget`: a snapshot stays if any rule keeps it.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from configvault.core.settings import KeepSnapshots
 
 @frozen
 class Decision:
-    """A snapshot and the reasons it stays for; none: it goes."""
+    """A snapshot and the reasons to keep it; without any it is pruned."""
 
     snapshot: Snapshot
     reasons: tuple[str, ...]
 
 
 def is_empty(policy: KeepSnapshots) -> bool:
-    """Return whether no rule is set that could keep anything by its age."""
+    """Return whether no rule is set that keeps snapshots by their age or number."""
     return not any((*(count for _, count, _ in _periods(policy)), policy.keep_last, policy.keep_within))
 
 
 def decide(
     snapshots: Sequence[Snapshot], policy: KeepSnapshots, now: datetime, protected: Mapping[str, Sequence[str]]
 ) -> list[Decision]:
-    """Return for each snapshot, newest first as given, why it stays.
+    """Return for each snapshot, in the given order, why it is kept.
 
     Args:
         snapshots: all of them, newest first.
-        policy: the rules; an empty one would keep only what is protected.
-        now: a snapshot from later than this stays, whatever the rules say: a clock was wrong.
-        protected: reasons by id that no rule overrules.
+        policy: the rules; an empty one keeps only what is protected, good or from the future.
+        now: a snapshot that was taken later than this is kept, as a clock was wrong.
+        protected: further reasons to keep, by id.
     """
     reasons: dict[str, list[str]] = {one.id: list(protected.get(one.id, ())) for one in snapshots}
     for one in snapshots[: policy.keep_last or 0]:
@@ -44,7 +44,7 @@ def decide(
     for name, count, period in _periods(policy):
         _keep_periods(snapshots, name, count, period, reasons)
     if policy.keep_within and snapshots:
-        # As in restic, counted from the newest snapshot: what has not changed for long does not vanish.
+        # Counted from the newest snapshot, as in restic: a root that has not changed for long keeps its snapshots.
         since = snapshots[0].taken_at - timedelta(seconds=policy.keep_within)
         for one in snapshots:
             if one.taken_at > since:
@@ -68,7 +68,7 @@ Period = Callable[[datetime], tuple[int, ...]]
 
 def _periods(policy: KeepSnapshots) -> tuple[tuple[str, int | None, Period], ...]:
     return (
-        # An hour that comes twice in autumn is two hours.
+        # By timestamp: the hour that comes twice when clocks are set back counts as two.
         (
             "hourly",
             policy.keep_hourly,
@@ -84,7 +84,7 @@ def _periods(policy: KeepSnapshots) -> tuple[tuple[str, int | None, Period], ...
 def _keep_periods(
     snapshots: Sequence[Snapshot], name: str, count: int | None, period: Period, reasons: dict[str, list[str]]
 ) -> None:
-    """Keep the newest of each period, and while the count is not used up, the oldest snapshot of all."""
+    """Keep the newest snapshot of each of the last `count` periods; if there are fewer, also the oldest snapshot."""
     last: tuple[int, ...] | None = None
     left = count or 0
     for one in snapshots:

@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: `500ms`, `5m`, `1d`; `10MiB`, `1GB`. Seconds and bytes inside."""
+"""Parse and format durations in seconds (`500ms`, `5m`, `1d`) and sizes in bytes (`10MiB`, `1GB`)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ BYTES = {"": 1, "b": 1} | {
 
 
 def duration(text: str) -> float:
-    """Return the seconds that `text` names.
+    """Return the duration `text` in seconds.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: it is not a duration.
     """
     number, factor = _split(text, SECONDS)
-    # 0.001 is not a binary fraction: dividing keeps 500ms at exactly 0.5.
+    # 0.001 has no exact binary form; with a division 500ms is exactly 0.5.
     return number / 1000 if factor == SECONDS["ms"] else number * factor
 
 
 def size(text: str) -> int:
-    """Return the bytes that `text` names.
+    """Return the size `text` in bytes.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: it is not a size.
     """
     number, factor = _split(text, BYTES)
     return int(number * factor)
@@ -44,7 +44,7 @@ def _split(text: str, units: dict[str, float] | dict[str, int]) -> tuple[float, 
 
 
 def duration_text(seconds: float) -> str:
-    """Return `seconds` in the largest unit that takes them whole; `duration` reads it back."""
+    """Return `seconds` as a whole number of the largest possible unit; `duration` parses the result."""
     for unit in ("d", "h", "m", "s", "ms"):
         if seconds and not seconds % SECONDS[unit] and unit != "ms":
             return f"{seconds / SECONDS[unit]:.0f}{unit}"
@@ -53,12 +53,12 @@ def duration_text(seconds: float) -> str:
 
 
 def number_text(number: float) -> str:
-    """Return a plain number, without the zeros behind its point."""
+    """Return a plain number, without trailing zeros after the point."""
     return f"{number:g}"
 
 
 def size_text(size_bytes: int) -> str:
-    """Return `size_bytes` in the largest binary unit that takes them whole; `size` reads it back."""
+    """Return `size_bytes` as a whole number of the largest possible binary unit; `size` parses the result."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):
         if size_bytes and not size_bytes % BYTES[unit.lower()]:
             return f"{size_bytes // BYTES[unit.lower()]}{unit}"

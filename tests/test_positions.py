@@ -84,6 +84,14 @@ def test_a_control_character_is_reported_where_it_is() -> None:
     assert (fault.rule, fault.line, fault.column) == ("yaml-syntax", 3, 5)
 
 
+@pytest.mark.parametrize("text", ["a: 1\nb: [c\n", "a: 1\nb: {c: [d],\n  e: f\n\n", "a: 1\nb: 'c\n  d\n\n", 'a: 1\nb: "c'])
+def test_what_is_never_closed_is_reported_where_it_opens(text: str) -> None:
+    """The finding is at the bracket or quote that is open to the end of the file, and asks to close it."""
+    fault = yamlread.read(text).violations[0]
+    assert (fault.line, fault.column) == (2, 4)
+    assert (fault.hint or "").startswith("close the ")
+
+
 def test_a_swagger_document_is_reported_at_its_line() -> None:
     """A document of Swagger 2.0 is refused where it says so."""
     text = swap(TIDES, "openapi: 3.0.1\n", "# old\n") + 'swagger: "2.0"\n'

@@ -131,6 +131,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> Violation:
     if "could not find expected ':'" in problem:
         # That is noticed in the next line, which has no part in it.
         mark = getattr(error, "context_mark", None) or mark
+    elif mark is not None and mark.index >= len(text.rstrip()) and ("flow" in context or "quoted" in context):
+        # What is never closed is noticed at the end of the file.
+        mark = getattr(error, "context_mark", None) or mark
     where = At(mark.line + 1, mark.column + 1) if mark is not None else None
     if mark is None and (control := _CONTROL.search(text)):
         # libyaml counts bytes up to it.

@@ -84,12 +84,23 @@ def test_a_control_character_is_reported_where_it_is() -> None:
     assert (fault.rule, fault.line, fault.column) == ("yaml-syntax", 3, 5)
 
 
-@pytest.mark.parametrize("text", ["a: 1\nb: [c\n", "a: 1\nb: {c: [d],\n  e: f\n\n", "a: 1\nb: 'c\n  d\n\n", 'a: 1\nb: "c'])
+@pytest.mark.parametrize(
+    "text", ["a: 1\nb: [c\n", "a: 1\nb: {c: [d],\n  e: f\n\n", "a: 1\nb: 'c\n  d\n\n", 'a: 1\nb: "c']
+)
 def test_what_is_never_closed_is_reported_where_it_opens(text: str) -> None:
     """The finding is at the bracket or quote that is open to the end of the file, and asks to close it."""
     fault = yamlread.read(text).violations[0]
     assert (fault.line, fault.column) == (2, 4)
     assert (fault.hint or "").startswith("close the ")
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_a_quote_that_the_next_one_closes(quote: str) -> None:
+    """A value whose quote is not closed ends where the next one begins: the finding is where it opens."""
+    fault = yamlread.read(f"- a: {quote}x\n  b: 1\n- a: {quote}y{quote}\n  b: 2\n").violations[0]
+    assert (fault.line, fault.column, fault.hint) == (1, 6, "close the quote")
+    fault = yamlread.read(f"a: {quote}x\n  y{quote}\nb: c\n d: e\n").violations[0]
+    assert fault.line == 4
 
 
 def test_a_swagger_document_is_reported_at_its_line() -> None:

@@ -94,17 +94,18 @@ def _read(text: str, builder: type[_Builder], repairs: int = _MOST_REPAIRS) -> R
             violation("too-many-values", None, f"more than {MOST_TAG_LINES} %TAG lines", "remove them")
         )
         return reading
+    made = builder(text, reading)
     try:
-        builder(text, reading).run()
+        made.run()
     except yaml.scanner.ScannerError as error:
         repaired = _with_apostrophe(error, text) if repairs and builder is _Builder else None
         if repaired is not None:
             return _read(repaired, builder, repairs - 1)
-        reading.refuse(_syntax(error, text))
+        reading.refuse(_syntax(error, text, made.long))
     except _RefusedError as error:
         reading.refuse(error.violation)
     except yaml.YAMLError as error:
-        reading.refuse(_syntax(error, text))
+        reading.refuse(_syntax(error, text, made.long))
     except RecursionError:
         reading.refuse(violation("nested-too-deep", None, "nested too deep to be read", _FLATTER))
     return reading
@@ -123,8 +124,14 @@ _HINTS = (
 )
 
 
-def _syntax(error: yaml.YAMLError, text: str) -> Violation:
-    """Return libyaml's complaint at the place where a person would look for it."""
+def _syntax(error: yaml.YAMLError, text: str, long: tuple[At, At] | None) -> Violation:
+    """Return libyaml's complaint at the place where a person would look for it.
+
+    Args:
+        error: what libyaml says.
+        text: the whole file.
+        long: where the latest value in quotes over several lines begins and ends.
+    """
     problem = str(getattr(error, "problem", None) or "is no YAML")
     context = str(getattr(error, "context", None) or "")
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -141,6 +148,9 @@ def _syntax(error: yaml.YAMLError, text: str) -> Violation:
     if "maximum nesting depth" in problem:
         return violation("nested-too-deep", where, f"nested deeper than {DEEPEST} levels", _FLATTER)
     said = f"{problem} {context}".strip()
+    if where is not None and long is not None and long[1].line == where.line and long[1].column <= where.column:
+        # The quote that ends it was meant to open the next value.
+        return violation("yaml-syntax", long[0], f"not valid YAML: {said}", "close the quote")
     if where is not None and (slip := indentation.slip(text, where.line, where.column, problem)) is not None:
         return violation("yaml-syntax", At(slip.line, slip.column), f"not valid YAML: {said}", slip.hint)
     hint = next((advice for part, advice in _HINTS if part in said), "fix the line, or restore the file")
@@ -168,6 +178,7 @@ class _Builder:
         self._keys: list[Node | None] = []
         self._size: list[int] = []
         self._flow = 0
+        self.long: tuple[At, At] | None = None
         self._nodes = 0
         self._aliased = 0
 
@@ -230,6 +241,8 @@ class _Builder:
         elif self._flow and not quoted:
             self._in_brackets(mark, tag, text)
         line, column = mark.line + 1, mark.column + 1
+        if event.style in ("'", '"') and event.end_mark.line > mark.line:
+            self.long = At(line, column), At(event.end_mark.line + 1, event.end_mark.column + 1)
         if tag and tag != "!":
             short = yamlresolve.short_tag(tag)
             if short == "!!binary" and (decoded := yamlresolve.from_base64(text)) is not None:

@@ -1,10 +1,11 @@
-"""A state as a Kubernetes ConfigMap or Secret, and how its flat keys are mounted so that the tree comes back. No I/O.
+"""Convert a state to a Kubernetes ConfigMap or Secret, with the `items` that mount its flat keys as the same tree. No I/O.
 
-A key is a path with `/` written as `__`; a path with other characters, or that could be mistaken for another, gets a part
-of its own hash at the end. A key depends on its path alone, so the `items` of a mount fit the next snapshot, too.
+A key is the path with `/` written as `__`. A path with characters that a key may not have, or that could give the key of
+another path, gets a part of its hash at the end. A key depends only on its path, so the `items` of a mount fit the next
+snapshot, too.
 
-Source: the Kubernetes API's ConfigMap and its validation (IsConfigMapKey, MaxSecretSize, TotalAnnotationSizeLimitB), and kubelet's atomic writer,
-whose own names begin with `..`.
+Source: the Kubernetes API's ConfigMap and its validation (IsConfigMapKey, MaxSecretSize, TotalAnnotationSizeLimitB), and
+kubelet's atomic writer, whose own names begin with `..`.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from configvault.core.model import Entry, Folder, Kind
 MOST_BYTES = 1 << 20
 LONGEST_KEY = 253
 PATHS = "configvault.io/paths"
-# What `kubectl apply` repeats in an annotation, unless --server-side, must be smaller than this.
+# `kubectl apply` without --server-side repeats the object in an annotation, which must be smaller than this.
 MOST_APPLIED_BYTES = 256 << 10
-# All annotations of an object together may have 256 KiB, their names counted; some are left to others.
+# All annotations of an object may have 256 KiB together, with their names; this leaves some for others.
 _MOST_ANNOTATION_BYTES = 240 << 10
 _MOST_LINKS = 40
 
@@ -42,7 +43,7 @@ def items(state: Folder, read: Read) -> list[Item]:
     """Return the files of `state` as a mount shows them: links followed, kubelet's own names left out.
 
     Raises:
-        ConfigvaultError: something cannot be in a ConfigMap: a link that leads nowhere or out, too many bytes.
+        ConfigvaultError: the state does not fit: a link leads nowhere or out of the root, or there are too many bytes.
     """
     found = [
         Item(key(path), path, read(entry.blob)) for path, entry in _Walk(state, read).files((), "", (state,))
@@ -63,7 +64,7 @@ def items(state: Folder, read: Read) -> list[Item]:
 
 
 def key(path: str) -> str:
-    """Return the key for the file at `path`."""
+    """Return the key for the file at `path`; see the module."""
     flat = path.replace("/", "__")
     plain = re.sub(r"[^-._a-zA-Z0-9]", "-", flat)
     if (
@@ -81,12 +82,12 @@ def key(path: str) -> str:
 def document(
     found: list[Item], name: str, namespace: str | None, snapshot: str, *, secret: bool = False
 ) -> dict[str, Any]:
-    """Return the ConfigMap, or the Secret; which key is which path stands in an annotation, if it fits."""
+    """Return the ConfigMap, or the Secret; an annotation lists the path of each key, if it is not too large."""
     import json
 
     annotations = {"configvault.io/snapshot": snapshot}
     paths = json.dumps({one.key: one.path for one in found}, sort_keys=True)
-    # The API server refuses more; `items` of the mount says the same.
+    # The API server refuses larger annotations. This one is not needed: the `items` of the mount say the same.
     if len(paths) < _MOST_ANNOTATION_BYTES:
         annotations[PATHS] = paths
     metadata: dict[str, Any] = {
@@ -106,9 +107,10 @@ def document(
 
 
 def places_of_secrets(found: list[Item], hide: Callable[[str], str]) -> Iterator[str]:
-    """Yield the places (`path:line`) of what looks like a secret; `hide` replaces those in a text.
+    """Yield the place (`path:line`) of the first likely secret in each file; `hide` replaces secrets in a text.
 
-    A ConfigMap is for whoever may read in its namespace. Descriptions are left out: they speak of tokens.
+    Everybody who may read in its namespace can read a ConfigMap. Lines with descriptions are skipped, as they often
+    speak of tokens.
     """
     for one in found:
         text = _text(one.data)
@@ -126,7 +128,7 @@ def places_of_secrets(found: list[Item], hide: Callable[[str], str]) -> Iterator
 
 
 def volume(found: list[Item], name: str, *, secret: bool = False) -> dict[str, Any]:
-    """Return the volume of a pod that mounts the ConfigMap, or the Secret, as the tree it was."""
+    """Return the volume of a pod that mounts the ConfigMap, or the Secret, as the original tree."""
     mounted = [{"key": one.key, "path": one.path} for one in found]
     if secret:
         return {"name": name, "secret": {"secretName": name, "items": mounted}}
@@ -134,7 +136,7 @@ def volume(found: list[Item], name: str, *, secret: bool = False) -> dict[str, A
 
 
 def name_of(text: str) -> str:
-    """Return the name of an object nearest to `text` (RFC 1123)."""
+    """Return the valid object name (RFC 1123) most similar to `text`."""
     return re.sub(r"[^a-z0-9-]+", "-", text.lower()).strip("-")[:63].rstrip("-") or "config"
 
 
@@ -145,7 +147,7 @@ def is_name(text: str) -> bool:
 
 
 def _text(data: bytes) -> str | None:
-    """Return `data` as text that YAML and JSON carry unharmed, None where it is none."""
+    """Return `data` as text that YAML and JSON keep unchanged, None if it is not such text."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -154,14 +156,17 @@ def _text(data: bytes) -> str | None:
 
 
 class _Walk:
-    """Goes through a state as a reader of the directory would, following links inside it."""
+    """Walks a state as a reader of the directory would, following links."""
 
     def __init__(self, root: Folder, read: Read) -> None:
         self._root = root
         self._read = read
 
     def files(self, at: tuple[str, ...], shown: str, above: tuple[Folder, ...]) -> Iterator[tuple[str, Entry]]:
-        """Yield the files in the folder that lies `at`, by the paths under which they are seen."""
+        """Yield path and entry of the files in the folder at the real place `at`, which is seen as `shown`.
+
+        `above` are the folders on the way, the last one being this folder; they are for finding loops.
+        """
         folder = above[-1]
         for name in sorted(folder.entries):
             if not shown and name.startswith(".."):
@@ -180,7 +185,7 @@ class _Walk:
                 yield from self.files(place, f"{path}/", (*above, found))
 
     def _at(self, parts: tuple[str, ...], path: str, links: int) -> tuple[Entry | Folder, tuple[str, ...]]:
-        """Return what lies at `parts`, links followed, and where that really is; errors name `path`."""
+        """Return the entry at `parts` after following links, and its real place; errors name `path`."""
         here: Entry | Folder = self._root
         place: tuple[str, ...] = ()
         for number, name in enumerate(parts):

@@ -1,4 +1,4 @@
-"""What came of a use case. Log, metrics, notifications, JSON and the command line's words are made from these."""
+"""The results of use cases. Logs, metrics, notifications, JSON and the output of commands are made from them."""
 
 from __future__ import annotations
 
@@ -31,11 +31,18 @@ class Recording(enum.StrEnum):
 
 @frozen
 class RecordOutcome:
-    """What came of looking at live: `snapshot` is the new one, or the latest where nothing had changed.
+    """The result of an attempt to record live.
 
-    `findings` are those that the change brings, `standing` counts the warnings that stood before it.
-    `repeated` says that this very content had been refused before, `annotated` that the reason given for recording
-    what was recorded already was added to what is said of it.
+    Attributes:
+        outcome: how it ended.
+        trigger: what caused it.
+        snapshot: the new snapshot; the latest one if nothing had changed.
+        rejected: where a refused state is kept.
+        changes: what differs from the latest snapshot.
+        findings: the findings that are new with this change.
+        repeated: the same content had been refused before.
+        annotated: nothing had changed, and the given reason was added to the latest snapshot as an annotation.
+        standing: how many warnings there were before this change already.
     """
 
     outcome: Recording
@@ -51,7 +58,7 @@ class RecordOutcome:
 
 @frozen
 class Lines:
-    """How many lines of the file at `path` come and go; None for what is no text."""
+    """How many lines of the file at `path` are added and removed; None if it is not text."""
 
     path: str
     added: int | None
@@ -60,7 +67,7 @@ class Lines:
 
 @frozen
 class PostponedOutcome:
-    """Something waits: live is not recorded because `paths` are still being written, or `message` says why."""
+    """Something was postponed: recording live, as `paths` are still being written, or for the reason in `message`."""
 
     trigger: str
     paths: tuple[str, ...]
@@ -69,7 +76,7 @@ class PostponedOutcome:
 
 @frozen
 class Undoing:
-    """What came of going back to what was live before a change: `why`, how the service took that, and what it changed."""
+    """The undo of a change: its reason, how the service loaded the old state, and what was changed back."""
 
     why: str
     reload: ReloadReport | None = None
@@ -89,19 +96,35 @@ class RollbackEnd(enum.StrEnum):
 
 @frozen
 class RollbackOutcome:
-    """What came of a rollback.
+    """The result of a rollback.
 
-    `safety` is the id under which live was kept, `recorded` the snapshot of the rollback itself, `left` the
-    snapshots it goes behind. `elapsed_seconds` is how long all of it took. `in_place` names files that could not be replaced atomically, `hard_links` those whose
-    other names keep the old content, `kept_folders` those that stay for the ignored files in them, `foreign` the id
-    of the state in which somebody's changes during the restore are kept, `other_owners` what could not be given to
-    its owner and was restored all the same, `aside` what could neither stay nor be removed, with where in the root it is
-    now, `left_out` what is in no state, with the reason, and was left where it is, `bare` what could not be given the
-    access list or extended attributes of the file it replaced, `no_set_id` what was restored without the set-id bits that
-    are recorded. `lines` are counted only for a plan.
+    `reload` and `health` say how the service took the change. If it was undone, `undoing` is set, too. If it was undone for
+    another reason than the service (cancelled, not confirmed in time), `reload` and `health` are those of the undo.
 
-    `reload` and `health` say how the service took the change. One that was undone has `undoing`, too; where nothing that
-    the service did decided on that (cancelled, not confirmed in time), `reload` and `health` are those of the undoing.
+    Attributes:
+        outcome: how it ended.
+        target: the snapshot that it goes back to.
+        safety: the id under which live was kept before.
+        recorded: the snapshot that records the rollback.
+        changes: what it changed.
+        left: the ids of the snapshots that it left: newer ones with another content.
+        findings: the findings that the target brings.
+        reload: how the service loaded it; None if it was not told.
+        health: the results of the health checks.
+        pending_until: until when it waits for a confirmation.
+        elapsed_seconds: how long all of it took.
+        in_place: files that could not be replaced atomically.
+        hard_links: files with other hard links, which keep the old content.
+        kept_folders: folders that stay because of ignored files in them.
+        foreign: the id of the rejected state with changes of other processes during the restore.
+        other_owners: paths that were restored with another owner than recorded.
+        standing: how many warnings there were before already.
+        aside: what could neither stay nor be removed: its path, and where in the root it is now.
+        left_out: what is in no state and stays where it is: path and reason.
+        bare: paths that could not get the access control list or extended attributes of what they replaced.
+        no_set_id: paths that were restored without their recorded set-id bits.
+        lines: the lines that each file gains and loses; only for a plan.
+        undoing: the undo, if it was undone.
     """
 
     outcome: RollbackEnd
@@ -141,17 +164,26 @@ class DeployEnd(enum.StrEnum):
 
     @classmethod
     def of(cls, end: RollbackEnd) -> DeployEnd:
-        """Return how a deployment ended whose change of the root ended so."""
+        """Return how a deployment ended, from how its change of the root ended."""
         return cls.DEPLOYED if end is RollbackEnd.ROLLED_BACK else cls(end.value)
 
 
 @frozen
 class DeployOutcome:
-    """What came of deploying what `source` offered.
+    """The result of deploying a candidate.
 
-    `rejected` is where a refused candidate is kept, `deployed` the snapshot that records an accepted one, also where it
-    was undone. `findings` are those that it brings, `standing` counts the warnings that stood before it. `change` says how the root was changed and how the service took it; None where it was not. `trigger`: deploy, edit or pull.
-    `left_out` has path and reason of what the source holds and no state can.
+    Attributes:
+        outcome: how it ended.
+        source: where the candidate came from.
+        changes: what differs from live.
+        findings: the findings that are new with the candidate.
+        rejected: where a refused candidate is kept.
+        deployed: the snapshot that records an accepted candidate, even if it was undone.
+        change: how the root was changed and how the service took it; None if the root was not changed.
+        elapsed_seconds: how long all of it took.
+        standing: how many warnings there were before already.
+        trigger: deploy, edit or pull.
+        left_out: path and reason of what the source holds but no state can hold.
     """
 
     outcome: DeployEnd
@@ -169,7 +201,7 @@ class DeployOutcome:
 
 @frozen
 class ReloadOutcome:
-    """What came of asking the service to load what is live."""
+    """The result of asking the service to load the live state; `snapshot` is its id, None if it has none."""
 
     snapshot: str | None
     reload: ReloadReport
@@ -178,9 +210,9 @@ class ReloadOutcome:
 
 @frozen
 class ProbationOutcome:
-    """A change that was watched after its reload stands: the time of the log checks, `seconds`, is over.
+    """A change has passed the log checks after its reload: the time for them, `seconds`, is over.
 
-    `health` says which of them passed without having seen enough requests to decide.
+    `health` has their results, and says which passed only because there were too few requests to decide.
     """
 
     snapshot: str
@@ -190,7 +222,7 @@ class ProbationOutcome:
 
 @frozen
 class RolloutOutcome:
-    """What came of going back to a release of the service itself; `revision` is None for the one before."""
+    """The result of rolling back a release of the service itself; `revision` is None for the previous release."""
 
     revision: int | None
     error: str | None
@@ -200,25 +232,25 @@ class RolloutOutcome:
 
     @property
     def to(self) -> str:
-        """Return what it was to go back to, in words."""
+        """Return the release that it goes back to, in words."""
         return "the previous release" if self.revision is None else f"release {self.revision}"
 
     @property
     def ok(self) -> bool:
-        """Return whether it went back, and is well."""
+        """Return whether it went back, and all required health checks passed."""
         return self.error is None and healthy(self.health)
 
 
 @frozen
 class RecoveryOutcome:
-    """What was done about something that a crash had left; `words` say it in one line."""
+    """What was done about something that a crash had left; `words` is one line about it."""
 
     words: str
     rollback: RollbackOutcome | DeployOutcome | None = None
 
 
 class RestoreCause(enum.StrEnum):
-    """Why the daemon put a snapshot back by itself."""
+    """Why the daemon restored a snapshot automatically."""
 
     INVALID = "invalid"
     RELOAD_FAILED = "reload_failed"
@@ -226,11 +258,18 @@ class RestoreCause(enum.StrEnum):
 
 @frozen
 class RestoreOutcome:
-    """What came of an automatic restore of `target`; `kept` is the id under which live was kept.
+    """The result of an automatic restore.
 
-    `recorded` is the snapshot of the restore itself. `reload` is None where the service was not told. `no_set_id` is
-    what was restored without the set-id bits that are recorded, `aside` where in the root that is which had to go and
-    could not be kept in the vault.
+    Attributes:
+        cause: why it was done.
+        target: the snapshot that was restored.
+        kept: the id under which live was kept before.
+        recorded: the snapshot that records the restore.
+        changes: what it changed.
+        reload: how the service loaded it; None if it was not told.
+        health: the results of the health checks.
+        no_set_id: paths that were restored without their recorded set-id bits.
+        aside: where in the root the things are that had to go and could not be kept in the vault.
     """
 
     cause: RestoreCause
@@ -246,7 +285,7 @@ class RestoreOutcome:
 
 @frozen
 class FailureOutcome:
-    """Something that the daemon does by itself did not work; it will be tried again.
+    """Something that the daemon does by itself failed; it will be tried again.
 
     `doing` is one word (record, restore, reload, verify, pack, configure, replicate, serve), `kind` an error's kind.
     """
@@ -259,7 +298,7 @@ class FailureOutcome:
 
 @frozen
 class DegradedOutcome:
-    """The daemon does less than it should from now on, or (`cleared`) no longer; `reason` is one fixed word."""
+    """The daemon is degraded from now on, or (`cleared`) no longer; `reason` is one fixed word."""
 
     reason: str
     message: str
@@ -268,7 +307,7 @@ class DegradedOutcome:
 
 
 class Watching(enum.StrEnum):
-    """What became of the watch over the root."""
+    """What happened to the watching of the root."""
 
     STARTED = "started"
     OVERFLOWED = "overflowed"
@@ -277,7 +316,7 @@ class Watching(enum.StrEnum):
 
 @frozen
 class WatchOutcome:
-    """The root is watched from now on, or events may have been lost and everything is looked at."""
+    """The root is watched from now on, or events may have been lost and everything is compared."""
 
     what: Watching
     message: str
@@ -285,9 +324,9 @@ class WatchOutcome:
 
 @frozen
 class LookOutcome:
-    """The daemon has looked at the root, `everywhere` or where something was noticed, after so many `events`.
+    """The daemon has compared the root, `everywhere` or only where something was noticed, after so many `events`.
 
-    `settled_seconds` is the time from when the last of them counted as settled; None where there was none.
+    `settled_seconds` is how long ago the last of them had settled by then; None if there was none.
     """
 
     events: int
@@ -296,7 +335,7 @@ class LookOutcome:
 
 
 class Phase(enum.StrEnum):
-    """Where the daemon is in its life."""
+    """The phases of the daemon's life."""
 
     STARTED = "started"
     READY = "ready"
@@ -306,7 +345,7 @@ class Phase(enum.StrEnum):
 
 @frozen
 class DaemonOutcome:
-    """The daemon has come to the next phase of its life."""
+    """The daemon has entered a phase of its life."""
 
     phase: Phase
     message: str
@@ -314,7 +353,7 @@ class DaemonOutcome:
 
 @frozen
 class VerifyOutcome:
-    """What the integrity check found; `message` says what is damaged."""
+    """The result of the integrity check; `message` says what is damaged."""
 
     ok: bool
     message: str | None
@@ -323,7 +362,7 @@ class VerifyOutcome:
 
 @frozen
 class Drilled:
-    """What came of recovering from one replica; `words` say what is proven, or why it failed."""
+    """The result of a trial recovery from one replica; `words` say what was proven, or why it failed."""
 
     url: str
     ok: bool
@@ -332,7 +371,7 @@ class Drilled:
 
 @frozen
 class DrillOutcome:
-    """What a drill found: every replica was recovered from into a scratch folder, and compared."""
+    """The result of a drill: a trial recovery from every replica into a scratch folder, and its comparison."""
 
     replicas: tuple[Drilled, ...]
     elapsed_seconds: float
@@ -344,15 +383,20 @@ class DrillOutcome:
 
     @property
     def message(self) -> str | None:
-        """Return what failed first, None where nothing did."""
+        """Return the first failure, None if there was none."""
         return next((f"{one.url}: {one.words}" for one in self.replicas if not one.ok), None)
 
 
 @frozen
 class UpkeepOutcome:
-    """What housekeeping did: whether it packed, the ids of the refused states it dropped and the snapshots it pruned.
+    """What housekeeping did.
 
-    `cut` old commits were cut off, unless `refused` says why they could not be.
+    Attributes:
+        packed: whether it packed objects.
+        dropped: the ids of the refused states that it removed.
+        pruned: the ids of the snapshots that it pruned.
+        cut: how many old commits it cut off.
+        refused: why old commits could not be cut off; None if they could.
     """
 
     packed: bool
@@ -364,9 +408,20 @@ class UpkeepOutcome:
 
 @frozen
 class CommandOutcome:
-    """What a command did beside the daemon, which logs and counts it: the line that the command would have logged.
+    """What a command did while the daemon runs. The daemon logs and counts it, as the command would have logged it.
 
-    `kind` is the type of outcome in one word, `ended` how it ended. `rules` refused a state for the first time.
+    Attributes:
+        command: its name.
+        actor: who ran it.
+        kind: the type of its outcome in one word.
+        ended: how it ended.
+        level: the level of its log line.
+        event: the event of its log line.
+        values: the fields of its log line.
+        reload: how the service loaded a state.
+        health: the results of the health checks.
+        elapsed_seconds: how long it took.
+        rules: the rules that refused a state for the first time.
     """
 
     command: str

@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when first used: most commands need few of the many that their modules name."""
+"""Regular expressions that are compiled on first use, as most commands need only few of those in their modules."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import functools
 import re
 from typing import Any, AnyStr
 
-# Of a pattern's text: what is escaped, a set of characters, the start and the end of a group, anything else.
+# The parts of a pattern: an escape, a set of characters, the start or the end of a group, any other character.
 _PARTS = r"(?s)\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(|\)(?:(?:[*+?]|\{[0-9,]+\})\+)?|."
 
 
 class _Pattern:
-    """Stands for a compiled pattern; what was asked of it once is kept, so that it costs nothing after that."""
+    """Stands for a compiled pattern. Each method is looked up once and then kept, so later calls cost nothing more."""
 
     def __init__(self, text: str | bytes, flags: int) -> None:
         self._made = text, flags
@@ -24,7 +24,7 @@ class _Pattern:
 
 
 def pattern(text: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Return what has the methods of `re.compile(text, flags)`."""
+    """Return an object with the methods of `re.compile(text, flags)`."""
     return _Pattern(text, flags)  # type: ignore[return-value]
 
 
@@ -38,13 +38,13 @@ def _compiled(text: str | bytes, flags: int) -> re.Pattern[Any]:
 
 @functools.cache
 def _possessive_groups_work() -> bool:
-    """Return whether a possessive group takes back a round that failed half-way; not so in Debian 12's Python 3.11.2."""
+    """Return whether possessive groups work. Python 3.11.2 of Debian 12 does not undo a round that failed half-way."""
     found = re.match("(?:ab?c)++", "aca")
     return found is not None and found[0] == "ac"
 
 
 def atomic(text: str) -> str:
-    """Return a pattern with each possessive group, `(?:...)*+`, written as an atomic one, `(?>(?:...)*)`."""
+    """Return the pattern with each possessive group, `(?:...)*+`, replaced by an atomic one, `(?>(?:...)*)`."""
     parts: list[str] = []
     starts: list[int] = []
     for found in re.finditer(_PARTS, text):

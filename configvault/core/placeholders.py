@@ -1,4 +1,4 @@
-"""`{name}` in a request: a value that an earlier answer gave stands there."""
+"""Placeholders in a request: `{name}` is replaced by a value from an earlier answer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ NAME = r"\{([A-Za-z_][A-Za-z0-9_]*)\}"
 
 
 def names(value: object) -> set[str]:
-    """Return the names for which a `{name}` stands in a text, or in any text of a structure."""
+    """Return the names of all placeholders in a text, or in any text inside lists and mappings."""
     if isinstance(value, str):
         return set(re.findall(NAME, value))
     if isinstance(value, dict):

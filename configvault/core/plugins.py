@@ -1,4 +1,4 @@
-"""The plugins that a state names in plugin_meta.yaml: by id, by the name models know, by the name people know."""
+"""The plugins in a state's plugin_meta.yaml: their ids, and their names for models and for people."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ DEEPEST = 50
 LONGEST_NAME = 80
 LONGEST_NUMBER = 64
 MOST_MERGED = 100_000
-# libyaml compares each with all before it.
+# A bound, as libyaml compares each %TAG directive with all before it.
 MOST_TAGS = 100
-# A file that the validators accept has half as many values at most.
+# A file that the validators accept has at most half as many values.
 MOST_EVENTS = 250_000
 
 Read = Callable[[str], bytes]
@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 @frozen
 class Plugin:
-    """One row: `name` is name_for_model, `title` name_for_human, `document` the file's name without its ending."""
+    """One plugin: `name` is name_for_model, `title` is name_for_human, `document` the file's name without suffix."""
 
     id: int
     name: str
@@ -43,18 +43,18 @@ def plugins(state: Folder, read: Read) -> tuple[Plugin, ...]:
 
 
 def active(state: Folder, read: Read) -> tuple[Plugin, ...]:
-    """Return the plugins that the service should have active: those that are not deprecated."""
+    """Return the plugins that should be active in the service: all that are not deprecated."""
     return tuple(one for one in plugins(state, read) if one.active)
 
 
 def title_of(row: Row) -> str:
-    """Return the name that people know a plugin by, fit to print; empty where it has none."""
+    """Return a plugin's name for people, fit to print; empty if it has none."""
     manifest = row.get("manifest")
     return _text(manifest.get("name_for_human")) if isinstance(manifest, Mapping) else ""
 
 
 def titles(state: Folder, read: Read) -> dict[str, str]:
-    """Return the names that people know plugins by, by the names of their documents; none where it says nothing new."""
+    """Return the plugins' names for people, by the names of their documents, without those that say nothing new."""
     found = {}
     for one in plugins(state, read):
         if one.document and (title := distinct(one.document, one.title)):
@@ -63,14 +63,14 @@ def titles(state: Folder, read: Read) -> dict[str, str]:
 
 
 def distinct(name: str, title: str) -> str:
-    """Return `title` where it says more than `name` does; empty where both are the same but for case and spaces."""
+    """Return `title`, or empty if it equals `name` apart from case and punctuation, or may be a secret."""
     if _letters(title) in ("", _letters(name)) or chosen.may_be_secret(title):
         return ""
     return title
 
 
 def named(name: str, title: str | None) -> str:
-    """Return a plugin by its document's name, and the one that people know it by."""
+    """Return how messages call a plugin: its document's name, with the name for people if there is one."""
     return f"{name} ({title})" if title else name
 
 
@@ -78,7 +78,7 @@ def _letters(text: str) -> str:
     return "".join(char for char in text.lower() if char.isalnum())
 
 
-# What plugin_type is called, as in the service's own metric.
+# The names of plugin_type, as in the service's own metric.
 _TYPES = {1: "openapi"}
 
 
@@ -103,7 +103,7 @@ def _text(value: object) -> str:
 
 
 def plugin_rows(state: Folder, read: Read) -> dict[int, Row]:
-    """Return the rows of plugin_meta.yaml by their plugin_id; none where it is missing or cannot be read."""
+    """Return the rows of plugin_meta.yaml by plugin_id; empty if the file is missing or cannot be parsed."""
     entry = state.find(META)
     if not isinstance(entry, Entry) or entry.kind is not Kind.FILE:
         return {}
@@ -111,16 +111,16 @@ def plugin_rows(state: Folder, read: Read) -> dict[int, Row]:
 
 
 def rows_of(body: bytes) -> dict[int, Row]:
-    """Return the rows that `body` holds as plugin_meta.yaml; none where it cannot be read, or not at a bearable cost."""
+    """Return the rows of the plugin_meta.yaml `body` by plugin_id; empty if it cannot be parsed within the bounds here."""
     import yaml
 
     if body.count(b"%TAG") > MOST_TAGS:
         return {}
     try:
-        # Refused states come here, too, and a library may die of what is nested too deep.
+        # Refused states are read, too, and the YAML library may crash on very deep nesting: check the events first.
         if _depth(yaml.parse(body, Loader=_loader())) > DEEPEST:
             return {}
-        # Text after the first document is no part of it, for Coze neither.
+        # Only the first document counts, as in Coze.
         found = next(yaml.load_all(body, Loader=_loader()), None)
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
@@ -130,7 +130,7 @@ def rows_of(body: bytes) -> dict[int, Row]:
 
 @cache
 def _loader() -> Any:
-    """Return a loader that makes no more of a file than it holds: merges are counted, long numbers stay text."""
+    """Return a loader whose result cannot be far larger than the file: merges are bounded, long numbers stay text."""
     import yaml
 
     class Bounded(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -159,7 +159,7 @@ def _short(usual: Callable[[Any, Any], object], loader: Any, node: Any) -> objec
 
 
 def _depth(events: Iterable[object]) -> int:
-    """Return how deep what the parser meets is nested, more than `DEEPEST` also where there is too much of it."""
+    """Return how deep the parser's events are nested; also more than `DEEPEST` if there are too many of them."""
     depth = deepest = 0
     for number, event in enumerate(events):
         if number > MOST_EVENTS:

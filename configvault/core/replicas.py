@@ -1,4 +1,4 @@
-"""What is known of replicas: how hosts are named and laid out there, why a push failed, how far one is behind."""
+"""Types for replicas: names and layout of hosts in them, why a push failed, how far one is behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from configvault.core.pattern import pattern
 HOST = "{host}"
 # The schemes of object stores.
 STORES = ("s3", "gs", "az", "file+bundle")
-# Above them the same names as in a vault; below, those of one host in a repository that several share.
+# The namespaces of refs, in a vault as in a replica; several hosts in one repository have folders below them.
 HEADS, TAGS, OTHERS = "refs/heads/", "refs/tags/", "refs/configvault/"
 VAULTS = "refs/configvault/vaults/"
 
@@ -20,24 +20,24 @@ _NAME = pattern(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,126}[A-Za-z0-9_-])?")
 
 
 def is_store(url: str) -> bool:
-    """Return whether a URL names an object store, and no git repository."""
+    """Return whether a URL names an object store, not a git repository."""
     return url.partition("://")[0] in STORES and "://" in url
 
 
 def is_host(text: str) -> bool:
-    """Return whether `text` can stand in a URL, in a path and in a git ref. Source: git-check-ref-format(1)."""
+    """Return whether `text` can be a host's name: it must fit in a URL, a path and a ref. Source: git-check-ref-format(1)."""
     return _NAME.fullmatch(text) is not None and ".." not in text and not text.endswith(".lock")
 
 
 def as_host(text: str) -> str:
-    """Return the name nearest to `text` that `is_host` takes."""
+    """Return the name most similar to `text` for which `is_host` is true."""
     name = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.-]+", "-", text)).strip(".-")[:120].rstrip(".-")
     return name if is_host(name) else "unnamed"
 
 
 @frozen
 class Layout:
-    """Where the refs of one host lie in a replica; `below` is `""` or `hosts/HOST/`."""
+    """Where the refs of one host are in a replica; `below` is `""` or `hosts/HOST/`."""
 
     below: str = ""
 
@@ -53,16 +53,16 @@ class Layout:
 
     @property
     def tags(self) -> str:
-        """Return where the names of snapshots begin."""
+        """Return the prefix of the tags of snapshots."""
         return TAGS + self.below
 
     @property
     def others(self) -> str:
-        """Return where the refused states and marks begin."""
+        """Return the prefix of the refs of refused states and marks."""
         return OTHERS + self.below
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """Return what corresponds in a vault and in the replica, as halves of a refspec."""
+        """Return pairs of refs in the vault and in the replica, as the two halves of a refspec."""
         return (
             (f"{HEADS}main", self.main),
             (f"{TAGS}*", f"{self.tags}*"),
@@ -70,7 +70,7 @@ class Layout:
         )
 
     def mine(self, ref: str) -> str | None:
-        """Return what a ref of the replica is called in the vault, None where it is another host's."""
+        """Return the name in the vault of a ref of the replica, None if it is another host's."""
         for own, theirs in ((HEADS, HEADS + self.below), (TAGS, self.tags), (OTHERS, self.others)):
             name = ref.removeprefix(theirs)
             if name != ref and not name.startswith("hosts/"):
@@ -79,7 +79,7 @@ class Layout:
 
 
 def hosts_in(refs: dict[str, str]) -> tuple[str, ...]:
-    """Return the hosts that share a repository with these refs, in order."""
+    """Return the sorted names of the hosts that share the repository with these refs."""
     found = (re.fullmatch(rf"{HEADS}hosts/([^/]+)/main", ref) for ref in refs)
     return tuple(sorted(match[1] for match in found if match))
 
@@ -102,13 +102,13 @@ class Why(enum.StrEnum):
     STOPPED = "stopped"
 
 
-# Another try soon may help: nobody has to do anything first.
+# Reasons that may pass by themselves: another try soon may help.
 PASSING = frozenset({Why.UNREACHABLE, Why.TIMED_OUT, Why.BUSY})
 
 
 @frozen
 class Trouble:
-    """Why something failed, in one line without secrets, and what helps."""
+    """Why something failed, also in one line without secrets, and a hint that helps."""
 
     why: Why
     words: str
@@ -117,7 +117,7 @@ class Trouble:
 
 @frozen
 class Examined:
-    """What a replica shows: the latest commit of main there (None: it does not say), in words, and what is odd about it."""
+    """The result of checking a replica: its latest commit of main (None if unknown), the result in words, warnings."""
 
     main: str | None
     words: str
@@ -126,7 +126,7 @@ class Examined:
 
 @frozen
 class Glance:
-    """What a replica says of the latest snapshot of a host; None where that is encrypted."""
+    """The latest snapshot of a host as a replica describes it; None for what is encrypted."""
 
     id: str | None
     commit: str | None
@@ -137,10 +137,18 @@ class Glance:
 
 @frozen
 class ReplicaStatus:
-    """How a replica stands: what it holds, how far that is behind, why the last push failed (None: it did not).
+    """The status of a replica.
 
-    `url` is fit to print. `behind` counts the snapshots it does not have, `lag_s` is the age of the oldest of them.
-    `current` says that it also has every mark and refused state.
+    Attributes:
+        url: its URL, fit to print.
+        reached: the newest commit of main that it holds; None if it holds none.
+        pushed_at: when the last push succeeded.
+        behind: how many snapshots it lacks.
+        lag_s: the age of the oldest of them in seconds.
+        current: it has everything, marks and refused states too.
+        trouble: why the last push failed; None if it did not.
+        failing_since: when pushes began to fail.
+        failures: how many have failed since then.
     """
 
     url: str

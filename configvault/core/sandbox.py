@@ -1,10 +1,10 @@
-"""What the systemd unit hides from the daemon, and which of its directives says so."""
+"""What the systemd unit hides from the daemon, and by which of its directives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# ProtectHome= and PrivateTmp= hide what is there.
+# The folders that ProtectHome= (the first three) and PrivateTmp= hide.
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - names, not files
 REMEDY = "configvault unit install --now"
 
@@ -20,5 +20,5 @@ def is_hidden(path: str) -> bool:
 
 
 def hiding(path: str) -> str:
-    """Return which directive hides `path`, which `is_hidden`."""
+    """Return the directive that hides `path`; call it only if `is_hidden`."""
     return "PrivateTmp=" if covered(path, HIDDEN[3:]) else "ProtectHome="

@@ -1,12 +1,12 @@
-"""What lies in an object store: bundles of git objects, and a manifest for each, which form a chain.
+"""The content of an object store: bundles of git objects, and manifests, which form a chain.
 
     HOST/bundles/00000007.1f3a….bundle[.age]   a git bundle, encrypted or not; its name ends with a part of its SHA-256
-    HOST/manifests/00000007.json               what that bundle brings; written last, and only if there is none
+    HOST/manifests/00000007.json               what that bundle brings; written last, and only if the name is free
 
-A manifest names the SHA-256 of its bundle and of the manifest before it, so whoever has the newest one knows whether
-all the others are what was stored. `base` is the number of the full bundle from which it can be rebuilt. `refs` are all
-refs in the manifest of a full bundle, and in the others those that changed (None: gone). Where the bundles are
-encrypted, the refs and what is said of the latest snapshot are `sealed`.
+A manifest names the SHA-256 of its bundle and of the manifest before it. So the newest manifest proves whether all the
+others are what was stored. `base` is the number of the full bundle with which its chain begins. `refs` are all refs in
+the manifest of a full bundle, and in the others those that changed (None: removed). If the bundles are encrypted, the
+refs and the description of the latest snapshot are encrypted, too, in `sealed`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from configvault.core.replicas import VAULTS
 
 FORMAT = 1
 MANIFESTS, BUNDLES = "manifests/", "bundles/"
-# Names of refs of a thousand snapshots take 80 kB; what is larger than this is no manifest.
+# A bound. The refs of a thousand snapshots take 80 kB.
 MOST_MANIFEST_BYTES = 64 << 20
-# Their names have eight digits, so that they are listed in order.
+# The numbers in names have eight digits, so that a list sorted by name is sorted by number.
 MOST_NUMBER = 10**8 - 1
 
 _NUMBER = pattern(r"([0-9]{8})\.json")
@@ -36,24 +36,24 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def manifest_name(number: int) -> str:
-    """Return the name of a manifest below its host."""
+    """Return the name of a manifest, relative to its host's folder."""
     return f"{MANIFESTS}{number:08d}.json"
 
 
 def bundle_name(number: int, sha256: str, *, encrypted: bool) -> str:
-    """Return the name of a bundle below its host."""
+    """Return the name of a bundle, relative to its host's folder."""
     return f"{BUNDLES}{number:08d}.{sha256[:16]}.bundle{'.age' if encrypted else ''}"
 
 
 def number_of(name: str) -> int | None:
-    """Return the number in the name of a manifest or bundle, without its folders; None where it is neither."""
+    """Return the number in the name of a manifest or bundle, in any folder; None if it is neither."""
     last = name.rpartition("/")[2]
     match = _NUMBER.fullmatch(last) or _BUNDLE.fullmatch(last)
     return int(match[1]) if match else None
 
 
 def digest(refs: Mapping[str, str]) -> str:
-    """Return the SHA-256 of all refs, in order."""
+    """Return the SHA-256 over ids and names of the refs, sorted by name."""
     import hashlib
 
     lines = "".join(f"{id_} {ref}\n" for ref, id_ in sorted(refs.items()))
@@ -62,7 +62,7 @@ def digest(refs: Mapping[str, str]) -> str:
 
 @frozen
 class Latest:
-    """What is said of the latest snapshot: its id, commit and tree, when it was taken, and what changed."""
+    """The latest snapshot in a manifest: its id, commit and tree, when it was taken (ISO 8601), its subject."""
 
     id: str
     commit: str
@@ -73,7 +73,7 @@ class Latest:
 
 @frozen
 class Bundle:
-    """One stored bundle: its name below the host, its bytes as stored, and their SHA-256."""
+    """One stored bundle: its name relative to the host's folder, its size in bytes as stored, and their SHA-256."""
 
     name: str
     size: int
@@ -82,10 +82,24 @@ class Bundle:
 
 @frozen
 class Manifest:
-    """One manifest; `sha256` is that of its bytes as they are stored, and not a part of them.
+    """One manifest.
 
-    `previous` is the SHA-256 of the manifest before it, None for the first one. `vaults` are the vaults whose history it
-    is (as in `refs/configvault/vaults/`). `signature` is one of ssh over everything else.
+    Attributes:
+        host: whose history it is.
+        number: its own number, from 1.
+        base: the number of the full bundle with which its chain begins.
+        previous: the SHA-256 of the manifest before it, None for the first one.
+        written_at: when it was written, ISO 8601.
+        main: the commit of `refs/heads/main`.
+        vaults: the names of the vaults whose history it holds (as in `refs/configvault/vaults/`).
+        refs_sha256: the `digest` of all refs.
+        bundle: its bundle; None if there were no new objects.
+        shallow: the commits whose parents are cut off.
+        refs: see the module.
+        latest: the latest snapshot.
+        sealed: the encrypted `secret`.
+        signature: an ssh signature of `payload`.
+        sha256: the hash of its stored bytes; not a part of them.
     """
 
     host: str
@@ -105,15 +119,15 @@ class Manifest:
     sha256: str = ""
 
     def payload(self) -> bytes:
-        """Return what is signed."""
+        """Return the bytes that are signed: everything but the signature."""
         return _canonical(self._document())
 
     def encode(self) -> bytes:
-        """Return it as it is stored."""
+        """Return the bytes that are stored."""
         return _canonical({**self._document(), "signature": self.signature})
 
     def secret(self) -> bytes:
-        """Return what is sealed where the bundles are encrypted."""
+        """Return the bytes that are encrypted as `sealed` if the bundles are encrypted."""
         return _canonical({"refs": dict(self.refs), "latest": _plain(self.latest)})
 
     def _document(self) -> dict[str, Any]:
@@ -146,10 +160,10 @@ def _canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def decode(body: bytes) -> Manifest:
-    """Return the manifest that was stored as `body`.
+    """Return the manifest that was stored as `body`; check the form of every field, as it comes from outside.
 
     Raises:
-        ValueError: it is none; says why.
+        ValueError: it is not a manifest; the message says why.
     """
     import hashlib
 
@@ -185,7 +199,7 @@ def decode(body: bytes) -> Manifest:
 
 
 def unsealed(manifest: Manifest, secret: bytes) -> tuple[dict[str, str | None], Latest | None]:
-    """Return the refs and the latest snapshot that were sealed in `manifest`; raises ValueError like `decode`."""
+    """Return refs and latest snapshot from `secret`, the decrypted `sealed` of `manifest`; raises like `decode`."""
     try:
         refs, latest = _open({**json.loads(secret), "sealed": None})
     except (TypeError, KeyError, AttributeError, RecursionError):
@@ -217,7 +231,7 @@ def _open(found: Mapping[str, Any]) -> tuple[dict[str, str | None], Latest | Non
 
 
 def _ref(name: str) -> str:
-    """Return the name of a ref that a vault may have; git takes any byte above 127 in one, so it need not be UTF-8."""
+    """Check that a vault may have a ref of this name; it need not be UTF-8, as git allows any byte above 127."""
     name.encode("utf-8", "surrogateescape")
     ends = name.endswith((".", "/", ".lock"))
     if not _REF.fullmatch(name) or ".." in name or "//" in name or "@{" in name or ends:
@@ -241,7 +255,7 @@ def _bundle(found: Mapping[str, Any]) -> Bundle:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
-    # JSON can say half a character, which nobody can print.
+    # Raises for a lone surrogate, which JSON can hold but nobody can print.
     value.encode()
     return value
 
@@ -267,7 +281,7 @@ def _moment(value: object) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("it has a time without an offset")
-    # At the ends of what datetime knows there is no other zone to show it in.
+    # At the ends of datetime's range, converting it to another zone would fail.
     if not 1970 <= moment.year < 9999:
         raise ValueError("it has a time at which there was no configvault")
     return text
@@ -286,13 +300,13 @@ def _object(value: object) -> str | None:
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
-    """Return what makes `after` of `before`: refs that are new or moved, None for those that are gone."""
+    """Return the refs that are new or moved from `before` to `after`, by name; None for those that are gone."""
     moved: dict[str, str | None] = {ref: id_ for ref, id_ in after.items() if before.get(ref) != id_}
     return moved | dict.fromkeys(before.keys() - after.keys())
 
 
 def refs_of(chain: Sequence[Manifest]) -> dict[str, str]:
-    """Return the refs at the end of a whole chain, from the full bundle on; `chain` is opened, and in order."""
+    """Return the refs at the end of a chain: all manifests from the full bundle on, in order and decrypted."""
     refs: dict[str, str] = {}
     for manifest in chain:
         for ref, id_ in manifest.refs.items():
@@ -305,11 +319,19 @@ def refs_of(chain: Sequence[Manifest]) -> dict[str, str]:
 
 @frozen
 class StoreState:
-    """What a host knows of its store: the manifest stored last, and what it is stored as.
+    """What a host remembers of its store: the manifest that it stored last.
 
-    `refs` are those of that manifest. `base_bytes` and `since_bytes` are the sizes of its full bundle and of what came
-    since. `conditional` says whether the server keeps two from writing one name (None: it was not asked). `following` is
-    the manifest that is being stored: whether it arrived, only the store knows after a crash.
+    Attributes:
+        number: its number.
+        base: the number of its full bundle.
+        sha256: the SHA-256 of its stored bytes.
+        md5: their MD5, which many stores give as e-tag.
+        e_tag: the e-tag that the store returned.
+        base_bytes: the size of its full bundle.
+        since_bytes: the size of all bundles since then.
+        refs: all refs as of this manifest.
+        conditional: whether the server refuses to overwrite a name; None if not tried yet.
+        following: the manifest that is being stored; after a crash only the store knows whether it arrived.
     """
 
     number: int

@@ -1,4 +1,4 @@
-"""What somebody wants to see of the history, and what of it is shown: pages of it, folders and files of a snapshot."""
+"""Requests for parts of the history, and what is shown: pages of it, folders and files of a snapshot, comparisons."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ ONLY = ("", "snapshots", "rejected")
 
 @frozen
 class Wanted:
-    """Which part of the history: a plugin, a part of an actor's name, times as people write them, a page from 1.
+    """Which part of the history to show; an empty string does not restrict it.
 
-    `only` is one of `ONLY`; `path` a file or folder that was changed, `text` words in the subject, the reason, the actor, the
-    plugins or a changed path. Empty strings ask for everything.
+    Attributes:
+        plugin: a plugin that was changed.
+        actor: a part of the actor's name.
+        since: the earliest time, as people write it (see core/times.py).
+        until: the latest time.
+        path: a file or folder that was changed.
+        text: words in the subject, the reason, the actor, the plugins or a changed path.
+        only: one of `ONLY`.
+        page: the number of the page, from 1.
+        per_page: entries on a page.
     """
 
     plugin: str = ""
@@ -33,9 +41,9 @@ class Wanted:
 
 @frozen
 class Timeline:
-    """A page of what was asked for, newest first; `total` counts the entries of all pages.
+    """One page of the history, newest first; `total` is the number of entries on all pages.
 
-    `plugins` and `actors` name what can be asked for.
+    `plugins` and `actors` are those that can be chosen.
     """
 
     entries: tuple[Listed, ...]
@@ -48,7 +56,7 @@ class Timeline:
 
 @frozen
 class Compared:
-    """Two states by their names and how their files differ, secrets hidden; `more` files are not in it."""
+    """The differences between the files of two states, with secrets hidden; `more` is how many files are left out."""
 
     old: str
     new: str
@@ -58,7 +66,7 @@ class Compared:
 
 @frozen
 class Beside:
-    """The ids before and after one in the history, None at its ends."""
+    """The next newer and the next older id in the history, None at its ends."""
 
     newer: str | None
     older: str | None
@@ -75,7 +83,7 @@ class Day:
 
 @frozen
 class Row:
-    """What is in a folder: a file or link with its size in bytes, or a folder with how many files are below it."""
+    """One entry of a folder; `size` is in bytes, or for a folder the number of files below it."""
 
     name: str
     mode: int
@@ -85,7 +93,7 @@ class Row:
 
 @frozen
 class Listing:
-    """A folder of a state (`path` empty: the root), and the id of that state."""
+    """The content of a folder of the state `id`; `path` is empty for the root."""
 
     id: str
     path: str
@@ -94,7 +102,7 @@ class Listing:
 
 @frozen
 class Origin:
-    """Which snapshot a line is from: its id, who made it and when. None of it where it is older than was looked at."""
+    """The snapshot that a line comes from: its id, who made it, and when."""
 
     id: str
     actor: str
@@ -103,7 +111,10 @@ class Origin:
 
 @frozen
 class FileShown:
-    """A file of a state, secrets hidden. `reason` says why `lines` are not shown; `origins` has one for each line, or is empty."""
+    """A file of a state, with secrets hidden; `reason` says why `lines` are not shown.
+
+    `origins` is empty, or has one item for each line: None if the line is older than the history that was searched.
+    """
 
     id: str
     path: str
@@ -116,7 +127,7 @@ class FileShown:
 
 @frozen
 class Match:
-    """A line that has what was looked for, secrets hidden."""
+    """A line that contains the searched text, with secrets hidden; `number` counts from 1."""
 
     path: str
     number: int
@@ -125,7 +136,7 @@ class Match:
 
 @frozen
 class Matches:
-    """Lines of one state that have a text; `reason` says why not all of it was looked through, None where it was."""
+    """The lines of one state that contain a text; `reason` says why not all of it was searched, None if it was."""
 
     id: str
     found: tuple[Match, ...]
@@ -134,7 +145,7 @@ class Matches:
 
 @frozen
 class PluginShown:
-    """A plugin that the service should have, and its requests while the latest snapshot was loaded, where its log is known."""
+    """A plugin of the latest snapshot, with its requests since that was loaded, if the service's log is known."""
 
     name: str
     title: str
@@ -146,7 +157,7 @@ class PluginShown:
 
 @frozen
 class LoadedShown:
-    """One time that the service was to load a state; with the requests since then, where its log is known."""
+    """One load of a state by the service, with the requests since then, if the service's log is known."""
 
     id: str
     at: datetime
@@ -159,7 +170,7 @@ class LoadedShown:
 
 @frozen
 class ServiceShown:
-    """The service as far as it is known: its plugins, what it loaded and when, and why its log says nothing."""
+    """What is known of the service: its plugins, what it loaded and when; `log_reason` says why its log cannot be used."""
 
     plugins: tuple[PluginShown, ...]
     loaded: tuple[LoadedShown, ...]

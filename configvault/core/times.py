@@ -1,9 +1,8 @@
-"""Times as people write them, and the ids made of them. The clock is an argument: nothing here reads one.
+"""Parse times as people write them, and make ids from times. The present time is an argument: nothing here reads a clock.
 
-A time without a zone is in the zone that `now` carries. Where a clock is set forward the missing hour is
-read as the hour after it; where one is set back the hour that comes twice is read as its first pass, or as
-its second where the end is asked for. Days, weeks, months and years ago keep the time on the clock; hours,
-minutes and seconds ago are counted as they passed.
+A time without a zone is in the zone of `now`. In the hour that is skipped when clocks are set forward, a time means the
+hour after it. In the hour that comes twice when they are set back, it means the first pass, or the second one for the end
+of a range. "Days (weeks, months, years) ago" keeps the time of day; "hours (minutes, seconds) ago" counts elapsed time.
 """
 
 from __future__ import annotations
@@ -45,10 +44,10 @@ _DATE = pattern(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
 
 
 def parse_duration(text: str) -> float:
-    """Return the seconds that `text` names.
+    """Return the duration `text` in seconds.
 
     Raises:
-        ValueError: it is no duration; says what is.
+        ValueError: it is not a duration; the message says what is allowed.
     """
     try:
         return units.duration(text)
@@ -57,7 +56,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """Return `seconds` for people, in the two largest units: `1h 23m`, `45s`, `1.5s`, `120ms`."""
+    """Return `seconds` for people, in at most two units: `1h 23m`, `45s`, `1.5s`, `120ms`."""
     if seconds < 0:
         return "-" + format_duration(-seconds)
     if seconds < 0.9995:
@@ -73,15 +72,15 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_when(text: str, now: datetime, *, end: bool = False) -> datetime:
-    """Return the time that `text` names, in the zone of `now`.
+    """Return the time `text`, in the zone of `now`.
 
     Args:
         text: a date, a time, both, a word or an age; see `WHENS`.
-        now: aware, in the configured zone.
-        end: a whole day stands for its last moment (`--until`), not for its first (`--since`).
+        now: the present time, in the configured zone.
+        end: a date without a time means the last moment of that day (`--until`), not the first (`--since`).
 
     Raises:
-        ValueError: it is no time; says what is.
+        ValueError: it is not a time; the message says what is allowed.
     """
     assert now.tzinfo is not None
     words = " ".join(text.lower().split())
@@ -129,7 +128,7 @@ def _point(words: str, now: datetime, end: bool) -> datetime:
         return _moment(f"{day} {rest.removeprefix('at ')}", now, end)
     if not end:
         return _existing(datetime.combine(day, time.min, now.tzinfo))
-    # Through UTC: a day that a clock change made longer or shorter still ends where the next one begins.
+    # Computed in UTC, so that a day with a clock change ends just before the next one begins.
     following = datetime.combine(day + timedelta(days=1), time.min, now.tzinfo)
     return (following.astimezone(UTC) - _LAST_MOMENT).astimezone(now.tzinfo)
 
@@ -160,32 +159,32 @@ def _moment(words: str, now: datetime, end: bool) -> datetime:
 
 
 def _existing(local: datetime) -> datetime:
-    """Return `local`, moved out of the hour that a clock change skips."""
+    """Return `local`, moved to the hour after if it is in an hour that a clock change skips."""
     first, second = local.replace(fold=0), local.replace(fold=1)
     if (first.utcoffset() or _NONE) < (second.utcoffset() or _NONE):
-        # In an hour that is missing the second reading is the hour before.
+        # Only in a skipped hour is the offset for `fold=0` the smaller one; there `fold=1` would mean the hour before.
         local = first
     return local.astimezone(UTC).astimezone(local.tzinfo)
 
 
 def snapshot_id(now: datetime, newest: str | None, taken: Callable[[str], bool]) -> str:
-    """Return the id of a snapshot taken `now`: later than `newest` by name, and free.
+    """Return a free id for a snapshot taken `now` that sorts after `newest`.
 
     Args:
-        now: aware, in the configured zone.
-        newest: the id of the latest snapshot; the clock may have gone back since.
-        taken: whether an id is in use.
+        now: the present time, in the configured zone.
+        newest: the id of the latest snapshot; the clock may have been set back since.
+        taken: tells whether an id is in use.
     """
     return _free_id(SNAPSHOT_PREFIX, now, newest, taken)
 
 
 def rejected_id(now: datetime, newest: str | None, taken: Callable[[str], bool]) -> str:
-    """Return the id of a rejected state, by the rules of `snapshot_id`."""
+    """Return a free id for a rejected state, as `snapshot_id` does."""
     return _free_id(REJECTED_PREFIX, now, newest, taken)
 
 
 def _second(digits: str) -> datetime:
-    """Return the second that an id names; `strptime` would load half a dozen modules for it."""
+    """Return the time in an id, without zone; not with `strptime`, which would import half a dozen modules."""
     date, _, time = digits.partition("_")
     return datetime(int(date[:4]), int(date[4:6]), int(date[6:]), int(time[:2]), int(time[2:4]), int(time[4:]))
 

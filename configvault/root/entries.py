@@ -1,4 +1,7 @@
-"""Make, change and remove single entries by directory descriptor, following no link, synced before they are named."""
+"""Make, change and remove single entries relative to a folder's descriptor, without following links.
+
+What is made here is synced; its folder is synced by the caller.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,27 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Chunks = Callable[[str], Iterable[bytes]]
-"""Gives the bytes of a blob in pieces."""
+"""Returns the bytes of the blob with an id, in pieces."""
 
 
 class BlobReader(Protocol):
-    """Where the bytes of blobs come from: of any one, and of many in a known order."""
+    """A source of blobs (the vault's objects)."""
 
     def has(self, id_: str) -> bool:
-        """Return whether that blob is there."""
+        """Return whether the blob exists."""
         ...
 
     def chunks(self, id_: str) -> Iterable[bytes]:
-        """Give the bytes of a blob in pieces."""
+        """Return the bytes of a blob in pieces."""
         ...
 
     def ahead(self, ids: Sequence[str]) -> contextlib.AbstractContextManager[Chunks]:
-        """Return what gives the same to who wants these in this order."""
+        """Return a function like `chunks`, for reading these blobs in this order, which is faster."""
         ...
 
 
 def wanted(entry: Entry | Folder) -> Iterator[str]:
-    """Yield the blobs that `build` asks for, in its order."""
+    """Yield the ids of the blobs that `build` reads, in the same order."""
     if isinstance(entry, Folder):
         for child in sorted(entry.entries):
             yield from wanted(entry.entries[child])
@@ -47,12 +50,19 @@ def wanted(entry: Entry | Folder) -> Iterator[str]:
 
 
 def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks, carried: Carried = NOTHING) -> bool:
-    """Make `entry` as `name` in the folder `fd`, with owner and mode, on disk.
+    """Make `entry` as `name` in the folder `fd`, with owner and mode, and sync it.
 
-    Nobody else may be able to write in that folder: a link gets its owner by its name, as no descriptor of it can.
+    Nobody else may be able to write in that folder: the owner of a link can only be set by its name.
+
+    Args:
+        fd: descriptor of the folder.
+        name: the name, which must be free.
+        entry: what to make.
+        chunks: returns the bytes of a blob.
+        carried: extended attributes and access control lists to set.
 
     Returns:
-        Whether it could be given all that is `carried` over to it.
+        Whether everything in `carried` could be set.
     """
     is_whole = True
     if isinstance(entry, Folder):
@@ -62,7 +72,7 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks, carried: Ca
             if carried.pairs or not carried.is_whole:
                 is_whole = carried.put(inner)
                 os.fchmod(inner, 0o700)
-            # Its own attributes come last: until then nobody else can enter it.
+            # Content first, attributes last: until then nobody else can enter the folder.
             for child in sorted(entry.entries):
                 below = entry.entries[child]
                 build(inner, child, below, chunks, carried.below(below))
@@ -93,7 +103,7 @@ def build(fd: int, name: str, entry: Entry | Folder, chunks: Chunks, carried: Ca
 
 @contextlib.contextmanager
 def open_folder(root: str, path: str) -> Iterator[int]:
-    """Open the folder at `path` in the directory `root`, following no link on the way."""
+    """Open the folder at `path` below the directory `root`, without following links below `root`."""
     fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with open_inside(fd, path) as inner:
@@ -104,7 +114,7 @@ def open_folder(root: str, path: str) -> Iterator[int]:
 
 @contextlib.contextmanager
 def open_inside(fd: int, path: str) -> Iterator[int]:
-    """Open the folder at `path` in the folder `fd`, following no link on the way."""
+    """Open the folder at `path` below the folder `fd`, without following links; close it at the end of the block."""
     inner = open_below(fd, path)
     try:
         yield inner
@@ -113,7 +123,7 @@ def open_inside(fd: int, path: str) -> Iterator[int]:
 
 
 def open_below(fd: int, path: str) -> int:
-    """Return a new descriptor of the folder at `path` in the folder `fd`, following no link on the way."""
+    """Return a new descriptor of the folder at `path` below the folder `fd`, opened without following links."""
     here = os.dup(fd)
     try:
         for name in path.split("/") if path else ():
@@ -127,7 +137,7 @@ def open_below(fd: int, path: str) -> int:
 
 
 def make_root(path: str, mode: int, uid: int, gid: int) -> None:
-    """Make the root folder itself, which is missing, in a parent that exists."""
+    """Make the missing root folder itself; its parent must exist, else it raises ConfigvaultError."""
     try:
         os.mkdir(path, 0o700)
         fd = os.open(path, FOLDER)
@@ -146,7 +156,11 @@ def make_root(path: str, mode: int, uid: int, gid: int) -> None:
 
 
 def write_new(path: str, folder: Folder, source: BlobReader) -> None:
-    """Write `folder` as a new directory at `path`, which is missing or empty, in a parent that exists."""
+    """Write `folder` as a new directory at `path`, which must be missing or empty; its parent must exist.
+
+    Raises:
+        ConfigvaultError: it cannot be written.
+    """
     parent, name = os.path.split(path)
     try:
         with contextlib.suppress(FileNotFoundError):
@@ -172,7 +186,11 @@ def write_new(path: str, folder: Folder, source: BlobReader) -> None:
 
 @contextlib.contextmanager
 def new_file(path: str) -> Iterator[IO[bytes]]:
-    """Open a new file that gets its name when the block ends without an error; an old one is not replaced."""
+    """Open a new file that gets its name only when the block ends without an error; an existing file is not replaced.
+
+    Raises:
+        ConfigvaultError: it cannot be written, or the name is taken.
+    """
     aside = f"{path}.{os.getpid()}.new"
     try:
         with open(os.open(aside, _CREATE, 0o600), "wb") as file:
@@ -190,7 +208,7 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
 
 
 def write(file: int, pieces: Iterable[bytes]) -> int:
-    """Write `pieces` to the descriptor `file`; return how many bytes that were."""
+    """Write `pieces` to the descriptor `file`; return the number of bytes written."""
     size = 0
     for piece in pieces:
         view = memoryview(piece)
@@ -202,7 +220,7 @@ def write(file: int, pieces: Iterable[bytes]) -> int:
 
 
 def set_attributes(fd: int, entry: Entry | Folder) -> None:
-    """Set owner, then mode: chown(2) takes the set-id bits away."""
+    """Set owner and mode of `fd` if they differ; the owner first, as chown(2) clears the set-id bits."""
     seen = os.fstat(fd)
     if (seen.st_uid, seen.st_gid) != (entry.uid, entry.gid):
         os.fchown(fd, entry.uid, entry.gid)
@@ -212,7 +230,7 @@ def set_attributes(fd: int, entry: Entry | Folder) -> None:
 
 
 def exists(fd: int, name: str) -> bool:
-    """Return whether anything has that name in the folder `fd`."""
+    """Return whether there is an entry `name` in the folder `fd`, also a link that leads nowhere."""
     try:
         os.stat(name, dir_fd=fd, follow_symlinks=False)
     except FileNotFoundError:
@@ -221,10 +239,11 @@ def exists(fd: int, name: str) -> bool:
 
 
 def check_removable(fd: int, name: str, path: str) -> None:
-    """Refuse to begin what could not be ended: to remove the folder `name` with others' folders in it.
+    """Check, before anything changes, that this user can remove the folder `name` with everything in it.
 
     Raises:
-        PermissionError: it names the folder below `path` that this user can neither write in nor open to themselves.
+        PermissionError: another user's folder in it is not empty, and this user may not write there. `path` is the name
+            for the error.
     """
     if os.geteuid() == 0:
         return
@@ -243,9 +262,9 @@ def check_removable(fd: int, name: str, path: str) -> None:
 
 
 def remove(fd: int, name: str) -> None:
-    """Remove what has that name in the folder `fd`, a whole folder too, following no link.
+    """Remove the entry `name` in the folder `fd`, with all its content, without following links; no error if it is gone.
 
-    Nobody else may be able to change names there, nor in any folder below (see examine.py).
+    Nobody else may be able to change names in that folder, or in any folder below (see examine.py).
     """
     try:
         seen = os.stat(name, dir_fd=fd, follow_symlinks=False)

@@ -1,4 +1,4 @@
-"""What an interrupted restore left in its staging folder."""
+"""Clear what an interrupted restore left in its staging folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Keep = Callable[[Mapping[str, "Entry | Folder"]], None]
 
 
 def sync_file_system(path: str) -> None:
-    """Put on disk what was renamed in the root at `path` by somebody who did not live to sync it."""
+    """Sync the file system of the root at `path`: a killed process may not have synced its renames."""
     with open_folder(path, "") as fd:
         sync_descriptor(fd)
 
@@ -24,21 +24,21 @@ def sync_file_system(path: str) -> None:
 def clear(
     root: Root, token: str, sink: Sink, is_kept: Callable[[Entry], bool], keep: Keep, *, switching: bool
 ) -> tuple[str, ...]:
-    """Remove the staging folders of the restore with that token.
+    """Remove the staging folders of the restore with this token.
 
-    What is in the vault by now is removed, and so is anything that whoever may write in the root could have removed
-    themselves, after `keep` has kept it. Everything else stays.
+    What the vault holds is removed. So is, after `keep` has stored it, anything that those who can write in the root could
+    have removed themselves. Everything else stays.
 
     Args:
         root: where to look.
-        token: what the journal names.
-        sink: where bytes go that `keep` may want.
-        is_kept: whether the bytes of an entry are in the vault.
-        keep: takes what is not, by a path for it.
-        switching: whether anything but half-built parts of the target can be there.
+        token: the token in the journal.
+        sink: takes the bytes of what `keep` may store.
+        is_kept: tells whether the bytes of an entry are in the vault.
+        keep: stores entries that the vault lacks, by an invented path.
+        switching: whether there may be original files; else there are only half-built new ones, to be removed.
 
     Returns:
-        Where that lies which stays.
+        The places in the root of what stays.
     """
     stay: list[str] = []
     fd = root.open()
@@ -74,12 +74,13 @@ def _sort(
     is_kept: Callable[[Entry], bool],
     foreign: dict[str, Entry | Folder],
 ) -> None:
-    """Put what has that name among the `foreign` where the vault does not have it.
+    """Examine the entry `name`; add it to `foreign` if the vault does not hold it.
 
     Raises:
         LeaveError: it has to stay.
     """
-    # Which folder it was nobody knows any more: perhaps one whose files only its owner may remove.
+    # No captured folders are given, as nobody knows any more which folder this was: perhaps one whose files only its
+    # owner may remove.
     found = examine(root, sink, fd, name, f"found-after-a-crash-{name}", {}, is_kept)
     if isinstance(found, Entry) and not is_kept(found):
         foreign[f"found-after-a-crash-{name}"] = found

@@ -1,4 +1,4 @@
-"""Scan the root: live as captured, beside the latest snapshot's state, reading only what is new."""
+"""Capture live and compare it with the latest snapshot, reading only what is new."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from configvault.usecases.site import Site
 from configvault.vault import statcache, statefiles
 from configvault.vault.stage import Stage
 
-# So many files are read again rather than kept.
+# With at most this many new files, reading them again costs less than writing all stamps.
 _FEW = 20
 LEFT_OUT_RULE = "left-out"
 
 
 @frozen
 class Live:
-    """Live as captured; `latest` and `before` are the newest snapshot and its state, None in an empty vault.
+    """Live as captured.
 
-    `state` is what counts; `captured` has, besides, the folders that hold nothing but ignored files (None: no others).
-    `kept` is what other processes know of it as yet.
+    Attributes:
+        state: the state, without folders that hold only ignored files.
+        latest: the newest snapshot, None in an empty vault.
+        before: the state of that snapshot.
+        stage: has the bytes that were read; None if they were not kept.
+        read_kept: returns the bytes of a blob in the vault.
+        captured: the state with folders that hold only ignored files; None if it is the same.
+        kept: the state whose stamps are kept for other processes.
     """
 
     state: Folder
@@ -37,17 +43,17 @@ class Live:
 
     @property
     def seen(self) -> Folder:
-        """Return all that is there: what a restore starts from."""
+        """Return the whole captured state, from which a restore starts."""
         return self.state if self.captured is None else self.captured
 
     @property
     def tree(self) -> str:
-        """Return the id of the tree that a snapshot of live has."""
+        """Return the id of the tree that a snapshot of live would have."""
         return metadata.snapshot_tree(self.state).id
 
     @property
     def lacks_something(self) -> bool:
-        """Return whether something that is there could not be captured, or is above a limit."""
+        """Return whether something could not be captured, or is above a limit."""
         return any(is_missing(reason) for _, reason in self.seen.all_left_out())
 
     @property
@@ -57,11 +63,11 @@ class Live:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """Return what differs from the latest snapshot to live."""
+        """Return the differences from the latest snapshot to live."""
         return compare.changes(self.before, self.state)
 
     def read(self, blob: str) -> bytes:
-        """Return the bytes of a blob of live: those captured, or the same in the vault."""
+        """Return the bytes of a blob of live, from the stage or from the vault."""
         if self.stage is not None and blob in self.stage:
             return self.stage.read(blob)
         return self.read_kept(blob)
@@ -75,9 +81,18 @@ def live(
     *,
     whole: bool = True,
 ) -> Live:
-    """Capture live; bytes that are read go to `stage` (None: nowhere). `known` is a state captured before.
+    """Capture live.
 
-    With `whole` false what cannot be captured is left out: to leave a state, nobody needs to be able to read all of it.
+    Args:
+        site: whose root.
+        stage: takes the bytes that are read; None to drop them.
+        known: an earlier state; None for the one that another process has kept.
+        patience_s: how many seconds to wait for files that change while they are read.
+        whole: false to leave out what cannot be captured, instead of raising: a rollback need not read everything that it
+            replaces.
+
+    Raises:
+        ConfigvaultError: as `Root.capture`.
     """
     kept = remembered(site) if known is None else None
     known = known if known is not None else kept
@@ -90,12 +105,12 @@ def live(
 def live_of(
     site: Site, seen: Folder, latest: Snapshot | None, before: Folder | None, stage: Stage | None
 ) -> Live:
-    """Return live where the root was captured as `seen`, beside the latest snapshot and its state."""
+    """Return live from the captured state `seen`, the latest snapshot and its state."""
     return Live(compare.without_bare(seen, before), latest, before, stage, site.vault.objects.read, seen)
 
 
 def missing_root(site: Site) -> Live:
-    """Return live where the root itself is missing: an empty folder that nobody has to keep."""
+    """Return live if the root itself is missing: an empty folder, which need not be kept in the vault."""
     latest, before = latest_beside(site, remembered(site))
     like = before or Folder(0o755, os.geteuid(), os.getegid(), {})
     empty = Folder(like.mode, like.uid, like.gid, {})
@@ -103,7 +118,7 @@ def missing_root(site: Site) -> Live:
 
 
 def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Folder | None]:
-    """Return the latest snapshot and its state, which shares with `known`, captured before, what is the same."""
+    """Return the latest snapshot and its state, which shares unchanged folders with the earlier state `known`."""
     latest = site.vault.latest()
     if latest is None:
         return None, None
@@ -113,9 +128,9 @@ def latest_beside(site: Site, known: Folder | None) -> tuple[Snapshot | None, Fo
 
 
 def validate(site: Site, live: Live, within_s: float | None = None) -> Verdict:
-    """Return the verdict on live, with a warning for everything that is there and cannot be kept.
+    """Return the verdict on live, with a finding for everything that could not be captured.
 
-    Past `within_s` seconds it is not validated to the end, and so not accepted.
+    If validation takes longer than `within_s` seconds it is cut short, and live is not accepted.
     """
     left = tuple(live.seen.all_left_out())
     verdict = site.validator.validate(State(live.state, live.read, live.before, left), within_s)
@@ -123,14 +138,14 @@ def validate(site: Site, live: Live, within_s: float | None = None) -> Verdict:
 
 
 def ignored(state: Folder) -> tuple[str, ...]:
-    """Return what is there and left out because `watch.ignore` says so."""
+    """Return the paths that are left out because of `watch.ignore`."""
     return tuple(path for path, reason in state.all_left_out() if reason == IGNORED)
 
 
 def left_out(state: Folder) -> tuple[Finding, ...]:
-    """Return a finding for each entry that a snapshot of `state` lacks, but for those that are ignored on purpose.
+    """Return a finding for each entry that was left out of `state`, except ignored ones and those above a limit.
 
-    It is an error where the state is not all that was there. What is above a limit is for the validator to report.
+    It is an error if the state is incomplete without the entry. The validator reports what is above a limit.
     """
     return tuple(
         Finding(
@@ -147,10 +162,13 @@ def left_out(state: Folder) -> tuple[Finding, ...]:
 
 
 def remember(site: Site, state: Folder, kept: Folder | None = None) -> Folder:
-    """Keep the stamps of `state`, which has been recorded, and the verdicts, for the next process.
+    """Write the stamps of the recorded `state`, and the verdicts, to disk for the next process.
 
-    Not where `kept`, which it finds now, is nearly the same: to read a few files costs less than to write all stamps.
-    Returns what is kept then.
+    Not if `kept`, the state whose stamps are on disk, is nearly the same: reading a few files costs less than writing all
+    stamps.
+
+    Returns:
+        The state whose stamps are on disk now.
     """
     site.validator.remember()
     if kept is not None and len(compare.changes(kept, state)) + _unstamped(kept) <= _FEW:
@@ -160,7 +178,7 @@ def remember(site: Site, state: Folder, kept: Folder | None = None) -> Folder:
 
 
 def _unstamped(state: Folder) -> int:
-    """Return how many files have to be read again whatever they hold."""
+    """Return how many files have no stamp and must be read again."""
     return state.count("file", "executable", "link") - sum(len(folder.stamps) for folder in _folders(state))
 
 
@@ -172,5 +190,5 @@ def _folders(state: Folder) -> Iterator[Folder]:
 
 
 def remembered(site: Site) -> Folder | None:
-    """Return the state that was kept last, of the latest snapshot or one before; its stamps tell what need not be read."""
+    """Return the state whose stamps were kept last, of the latest snapshot or an earlier one; None if there is none."""
     return statcache.load(statefiles.path(site.vault.state, statefiles.STAT_CACHE))

@@ -252,8 +252,18 @@ def test_service_that_does_not_take_it(tmp_path: Path, offered: Path) -> None:
         ran = place.run("deploy", str(offered), "--json")
         assert (ran.code, ran.json["outcome"]) == (7, "reload_failed")
         assert (place.root / "a.yaml").read_text() == "a: 2\n"
+        asked = len(server.asked)
         ran = place.run("deploy", str(offered), "--no-reload", "--json")
-        assert ran.json["outcome"] == "unchanged"
+        assert (ran.json["outcome"], len(server.asked)) == ("unchanged", asked)
+        # What it did not load is offered to it again, until it has.
+        ran = place.run("deploy", str(offered), "--json")
+        assert (ran.code, ran.json["outcome"], ran.json["reload"]["ok"]) == (7, "reload_failed", False)
+        server.answers[:] = [answer(204)]
+        ran = place.run("deploy", str(offered), "--json")
+        assert (ran.code, ran.json["outcome"], ran.json["reload"]["ok"]) == (0, "unchanged", True)
+        asked = len(server.asked)
+        assert place.ok("deploy", str(offered))["outcome"] == "unchanged"
+        assert len(server.asked) == asked
 
 
 def test_expected_snapshot(place: Place, offered: Path) -> None:

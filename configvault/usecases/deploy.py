@@ -13,6 +13,7 @@ from configvault.core.outcome import DeployEnd, DeployOutcome, RollbackEnd, Roll
 from configvault.core.rendering.subject import describe, plugins_touched
 from configvault.usecases import scan, transition
 from configvault.usecases.confirm import refuse_second
+from configvault.usecases.loading import load
 from configvault.usecases.recording import OVERRIDABLE, summary
 from configvault.usecases.rollback import check_expected, chosen
 from configvault.usecases.scan import Live
@@ -98,7 +99,7 @@ def deploy(site: Site, request: Request, offer: Offer) -> DeployOutcome:
             elif found.aim.steps.steps:
                 outcome = _carry_out(site, request, found, stage)
             else:
-                outcome = _outcome(DeployEnd.UNCHANGED, request, found)
+                outcome = _unchanged(site, request, found)
     outcome = replace(outcome, elapsed_seconds=max((site.now() - started).total_seconds(), 0.0))
     site.notify(outcome)
     return outcome
@@ -181,6 +182,18 @@ def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> 
     said = tuple(_with_way_on(request, found.candidate.source, one) for one in found.verdict.findings)
     kept = site.vault.reject(aimed.state, live.before, stage, note, said)
     return _outcome(DeployEnd.REJECTED, request, found, kept)
+
+
+def _unchanged(site: Site, request: Request, found: _Validated) -> DeployOutcome:
+    """Have the service load live where it has not yet: the deployment before may have failed at that."""
+    outcome = _outcome(DeployEnd.UNCHANGED, request, found)
+    latest = found.aim.live.latest if found.aim.live.is_latest else None
+    if latest is None or not request.reload or site.vault.marks().loaded == latest.id:
+        return outcome
+    loading = load(site, latest, request.trigger)
+    end = RollbackEnd.UNCHANGED if loading.loaded else RollbackEnd.RELOAD_FAILED
+    change = RollbackOutcome(end, latest, reload=loading.reload, health=loading.health)
+    return replace(outcome, outcome=DeployEnd.of(end), change=change)
 
 
 def _carry_out(site: Site, request: Request, found: _Validated, stage: Stage) -> DeployOutcome:

@@ -44,6 +44,10 @@ FSCK_EVERY = 8
 LAST = 4
 
 
+# Why a source is held is compared by itself; how the last reload went follows from what is loaded and good.
+_SAID_ELSEWHERE = ("the newest commit of the source is not deployed", "the service failed to load")
+
+
 class Play(RuleBasedStateMachine):
     """A host, and the model of it."""
 
@@ -539,7 +543,7 @@ class Play(RuleBasedStateMachine):
             "good": status["good"],
             "pending": pending
             and (pending["target"], pending["safety"], pending["recorded"], pending["until"]),
-            "degraded": [one for one in status["degraded"] if not one.startswith("what the source offers")],
+            "degraded": [one for one in status["degraded"] if not one.startswith(_SAID_ELSEWHERE)],
             "prune": {one["id"]: set(one["reasons"]) for one in kept["kept"]}
             | {id_: set() for id_ in kept["removed"]},
             "restores": self.real.restores(),

@@ -389,7 +389,10 @@ class Model:
             self._reject(trigger, wanted)
             return REJECTED
         if self.restored(wanted) == self.root:
-            return DONE
+            latest = self.vault.latest if self.live() == self.vault.latest.tree else None
+            # What the service did not take before may be taken now.
+            needless = latest is None or latest.id == self.vault.loaded
+            return DONE if not reload or needless or self._load(latest) else RELOAD_FAILED
         safety, _ = self._record("pre-rollback")
         points, self.points = self.points, None  # from here on it is carried out whatever happens
         new = self._become(wanted, trigger, list)

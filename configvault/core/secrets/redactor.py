@@ -18,7 +18,7 @@ from itertools import compress, islice
 
 from configvault.core.frozen import field, mutable, replace
 from configvault.core.pattern import pattern
-from configvault.core.secrets import markup, names, tables, values
+from configvault.core.secrets import markup, names, prose, tables, values
 from configvault.core.secrets.values import MARK, Known, Span
 
 # A longer line is shown as one mark: nobody reads it, and its cost has to stay bounded.
@@ -116,10 +116,23 @@ def _secrets(text: str) -> list[Span]:
     spans, aliases = _by_lines(lines, held, known)
     if aliases:
         spans, _ = _by_lines(lines, held, replace(known, secret=frozenset(aliases)))
-    more = [*tables.spans(text), *(markup.spans(text) if markup.may_hold(text) else ())]
+    shown = _blanked(text, spans)
+    # What is hidden already, or will be, is not hidden once more as a part of a cell.
+    more = [(a, b) for a, b in tables.spans(shown) if shown[a:b].strip(prose.HIDDEN)]
+    more += [*(markup.spans(text) if markup.may_hold(text) else ())]
     if more:
         spans = _merged(text, spans + [(a, b) for a, b in more if not values.says_nothing(text[a:b], "")])
     return spans
+
+
+def _blanked(text: str, spans: list[Span]) -> str:
+    """Return `text` as long as it is, without its secrets and without what stands for one."""
+    parts, at = [], 0
+    for start, end in spans:
+        parts += [text[at:start], prose.HIDDEN * (end - start)]
+        at = end
+    shown = "".join([*parts, text[at:]]) if spans else text
+    return MARK.sub(lambda mark: prose.HIDDEN * len(mark[0]), shown) if "<secret" in shown else shown
 
 
 def _by_lines(lines: list[str], held: list[bool], known: Known) -> tuple[list[Span], set[str]]:

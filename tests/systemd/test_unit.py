@@ -115,7 +115,7 @@ def test_what_the_unit_hides_is_named() -> None:
         systemctl start configvault
         seen configvault 'nothing can be restored: /srv/plugins: Read-only file system, unless ReadWritePaths='
         fails configvault doctor > /tmp/said
-        grep -q 'error .*may not write in /srv/plugins.*ReadWritePaths=' /tmp/said
+        grep -q 'error .*no permission to write in /srv/plugins.*ReadWritePaths=' /tmp/said
         grep -q 'hint: configvault unit install --now' /tmp/said
         "$PYTHON" /opt/configvault/project/deploy/ask.py /ready && exit 1
         systemctl stop configvault

@@ -59,7 +59,7 @@ def test_invalid_state_is_reported_once(place: Watched) -> None:
     with place.daemon() as daemon:
         (place.root / "b.yaml").write_text("b: [1\n")
         said = daemon.wait("change.rejected", trigger="change")
-        assert said["findings"][0].startswith("b.yaml:2:1: error:")
+        assert said["findings"][0].startswith("b.yaml:1:4: error:")
         (place.root / "b.yaml").touch()
         (place.root / "b.yaml").write_text("b: [1]\n")
         daemon.wait("snapshot.recorded", trigger="change")

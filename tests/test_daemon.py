@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
@@ -197,7 +198,10 @@ def test_scheduled_drill(place: Watched) -> None:
         subprocess.run(["git", "init", "-q", "--bare", f"{place.base}/r.git"], check=True)
         place.command("replicate")
         daemon.wait("replicas.drilled")
-    kept = daemonstate.schedule(Vault(str(place.vault), {}))
+        # It is said before it is written down.
+        vault, until = Vault(str(place.vault), {}), time.monotonic() + 60
+        while not (kept := daemonstate.schedule(vault)).drilled and time.monotonic() < until:
+            time.sleep(0.05)
     assert (kept.drilled, kept.drill_failure) == (True, None)
 
 

@@ -45,6 +45,13 @@ def test_examples_can_be_typed(command: Command) -> None:
     assert command.name in called
 
 
+def test_help_of_the_program(tmp_path: Path) -> None:
+    """The list of commands has each of them, and nothing that is no word for people."""
+    said = Place(tmp_path).run("--help").out
+    assert all(re.search(rf"^    {command.name}\b", said, re.MULTILINE) for command in COMMANDS)
+    assert "None" not in said
+
+
 def test_every_file_of_a_command_is_listed() -> None:
     """No command's file lacks its row, and none is listed twice."""
     files = {path.stem for path in (PACKAGE / "cli" / "commands").glob("*.py")} - {"__init__"}

@@ -20,7 +20,7 @@ def test_the_demo_runs_the_daemon(tmp_path: Path) -> None:
     for said in (
         "$ configvault run &",
         "  daemon: recorded backup_",
-        "  daemon: refused, kept as rejected_",
+        "  daemon: rejected, kept as rejected_",
         "  service: the service was asked to reload, and loaded v1.1.0",
         "Roll back to backup_",
         "  live    is the latest snapshot, valid",

@@ -29,7 +29,7 @@ First steps:  configvault init --root /app/conf/plugin --vault /var/lib/configva
 
 
 # One language throughout. To look for catalogs that nobody has made takes a tenth of the time of a short command.
-argparse._ = str  # type: ignore[attr-defined]
+argparse._ = lambda message: message  # type: ignore[attr-defined]
 
 
 @lru_cache(1)

@@ -229,7 +229,7 @@ class _Tour:
             "  openapi_doc_file:", " openapi_doc_file:", "Somebody makes a mistake: one space is missing."
         )
         said = daemon.wait("change.rejected")
-        self._heard(f"refused, kept as {said['id']}: {said['findings'][0]}")
+        self._heard(f"rejected, kept as {said['id']}: {said['findings'][0]}")
 
         self._command("rollback", "latest", says="rolled back to backup_", hint="Back to the last valid state.")
         self._expect(self.meta.read_bytes() == good, "the root does not hold the bytes of the snapshot")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from configvault.core.gitformat import OF_USERS
 from configvault.replica.address import Address
 
 if TYPE_CHECKING:
@@ -46,6 +47,28 @@ class Ran(NamedTuple):
     out: str
     err: str
     is_over: bool = False
+
+
+def of_users(section: str) -> list[str]:
+    """Return git options that switch off checks of user files that git would give a meaning to, such as .gitmodules."""
+    return [part for id_ in OF_USERS for part in ("-c", f"{section}.{id_}=ignore")]
+
+
+def fetch_args() -> list[str]:
+    """Return the arguments of a fetch that checks each object and takes all refs or none, without URL and refs."""
+    return [
+        "-c",
+        "fetch.fsckObjects=true",
+        *of_users("fetch.fsck"),
+        "fetch",
+        "--atomic",
+        "--no-tags",
+        "--no-write-fetch-head",
+        # What is fetched from may have been made when the history was cut off already.
+        "--update-shallow",
+        "--no-auto-gc",
+        "--quiet",
+    ]
 
 
 def run(

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from configvault.core import backoff
 from configvault.core.errors import ConfigvaultError
-from configvault.core.gitformat import OF_USERS
 from configvault.core.replicas import HEADS, OTHERS, Examined, Trouble, Why
 from configvault.replica import program, reasons
 from configvault.replica.address import Address
@@ -139,19 +138,7 @@ class Remote:
         return None
 
     def _fetch(self, git: Git, specs: Sequence[str], *more: str) -> None:
-        allowed = [part for id_ in OF_USERS for part in ("-c", f"fetch.fsck.{id_}=ignore")]
-        args = [
-            "-c",
-            "fetch.fsckObjects=true",
-            *allowed,
-            "fetch",
-            "--atomic",
-            "--no-tags",
-            "--no-write-fetch-head",
-        ]
-        # A replica may have been made when the vault's own history was cut off already.
-        args += ["--update-shallow"]
-        ran = self._run(git, [*args, "--no-auto-gc", "--quiet", *more, self.address.url, *specs], None)
+        ran = self._run(git, [*program.fetch_args(), *more, self.address.url, *specs], None)
         if ran.code != 0:
             raise RemoteError(self.address, self._trouble(ran, None))
 

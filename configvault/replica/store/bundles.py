@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 
 from configvault.core.errors import ConfigvaultError, IntegrityError
 from configvault.core.gitformat import OF_USERS
+from configvault.replica import program
 
 # The largest header of a bundle that is read, in bytes; it has a line for each ref.
 _HEADER_MOST = 64 << 20
@@ -144,7 +145,9 @@ def finish(git: Git, env: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         done = _run(git, env, ["update-ref", "--stdin"], file)
     if not done.returncode:
         done = _run(
-            git, env, [*_of_users("fsck"), "fsck", "--strict", "--full", "--no-dangling", "--no-progress"]
+            git,
+            env,
+            [*program.of_users("fsck"), "fsck", "--strict", "--full", "--no-dangling", "--no-progress"],
         )
     if done.returncode:
         raise IntegrityError(f"what it holds is damaged: {_last(done)}")
@@ -157,22 +160,7 @@ def hand_over(git: Git, folder: str, *, force: bool) -> None:
     """
     plus = "+" if force else ""
     specs = [f"{plus}{one}:{one}" for one in ("refs/heads/main", "refs/tags/*", "refs/configvault/*")]
-    args = [
-        "-c",
-        "fetch.fsckObjects=true",
-        *_of_users("fetch.fsck"),
-        "fetch",
-        "--atomic",
-        "--no-tags",
-        "--no-write-fetch-head",
-        "--update-shallow",
-    ]
-    git.run([*args, "--no-auto-gc", "--quiet", folder, *specs])
-
-
-def _of_users(section: str) -> list[str]:
-    """Return git options that switch off checks of user files that git would give a meaning to, such as .gitmodules."""
-    return [part for id_ in OF_USERS for part in ("-c", f"{section}.{id_}=ignore")]
+    git.run([*program.fetch_args(), folder, *specs])
 
 
 def _skip_header(file: BinaryIO) -> None:

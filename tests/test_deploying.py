@@ -266,6 +266,20 @@ def test_service_that_does_not_take_it(tmp_path: Path, offered: Path) -> None:
         assert len(server.asked) == asked
 
 
+def test_service_that_is_not_well_with_it(tmp_path: Path, offered: Path) -> None:
+    """A deployment that stays although a health check failed fails again as long as it does, and not once it passes."""
+    with service.serving(answer(204)) as server, service.serving(answer(500)) as page:
+        more = f"deploy: {{on_reload_failure: keep}}\nhealth: [{{name: page, url: '{page.url}', within: 1s}}]\n"
+        place = Place(tmp_path / "place", more, reload=f"kind: http, url: '{server.url}'")
+        place.init({"a.yaml": "a: 1\n", "plugins/b.yaml": "b: 1\n"})
+        for _ in range(2):
+            ran = place.run("deploy", str(offered), "--json")
+            assert (ran.code, ran.json["health"][0]["ok"]) == (7, False), ran
+        page.answers[:] = [answer(200)]
+        ran = place.run("deploy", str(offered), "--json")
+        assert (ran.code, ran.json["outcome"], ran.json["health"][0]["ok"]) == (0, "unchanged", True)
+
+
 def test_expected_snapshot(place: Place, offered: Path) -> None:
     """--expect aborts where somebody was faster."""
     old = place.ok("list")["snapshots"][0]["id"]

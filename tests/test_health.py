@@ -61,7 +61,7 @@ def test_who_cannot_wait_does_not() -> None:
                 False,
                 f"127.0.0.1:{service.port} answered 503, wanted 200 or 204",
             )
-            assert len(service.asked) == 1 or not patience.once
+            assert (len(service.asked) == 1) is patience.once
             service.asked.clear()
 
 

@@ -185,10 +185,10 @@ def _rejected(site: Site, request: Request, found: _Validated, stage: Stage) -> 
 
 
 def _unchanged(site: Site, request: Request, found: _Validated) -> DeployOutcome:
-    """Have the service load live where it has not yet: the deployment before may have failed at that."""
+    """Have the service load live where it has not yet, or was not well with it: a deployment before may have ended so."""
     outcome = _outcome(DeployEnd.UNCHANGED, request, found)
     latest = found.aim.live.latest if found.aim.live.is_latest else None
-    if latest is None or not request.reload or site.vault.marks().loaded == latest.id:
+    if latest is None or not request.reload or (latest.good and site.vault.marks().loaded == latest.id):
         return outcome
     loading = load(site, latest, request.trigger)
     end = RollbackEnd.UNCHANGED if loading.loaded else RollbackEnd.RELOAD_FAILED

@@ -44,8 +44,8 @@ FSCK_EVERY = 8
 LAST = 4
 
 
-# Why a source is held is compared by itself; how the last reload went follows from what is loaded and good.
-_SAID_ELSEWHERE = ("the newest commit of the source is not deployed", "the service failed to load")
+# Why a source is held is compared by itself.
+_SAID_ELSEWHERE = "the newest commit of the source is not deployed"
 
 
 class Play(RuleBasedStateMachine):
@@ -573,7 +573,9 @@ class Play(RuleBasedStateMachine):
             "loaded": vault.loaded,
             "good": next((one.id for one in listed if one.id in vault.good and one.id not in vault.left), None),
             "pending": waits and (waits.target, waits.safety, waits.recorded, waits.until.isoformat()),
-            "degraded": [],
+            "degraded": [f"the service failed to load {vault.failed} at the last reload: configvault reload"]
+            if vault.failed
+            else [],
             "prune": model.reasons(1),
             "restores": [at for at, _ in model.restores],
             "held": model.pulled.held,

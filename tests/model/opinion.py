@@ -87,6 +87,8 @@ class Vault:
     pins: dict[str, str] = field(default_factory=dict)
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     loaded: str | None = None
+    failed: str | None = None
+    """What the service did not take when it was told to load last."""
 
     def copy(self) -> Vault:
         """Return the same, which changes by itself."""
@@ -259,6 +261,7 @@ class Model:
         contents = [node[2] for node in self.root.values() if node[0] == "file"]
         loads = not any(POISON in content for content in contents)
         well = loads and not any(ILL in content for content in contents)
+        self.vault.failed = None if well else snapshot.id if snapshot is not None else "what was live"
         if snapshot is not None and loads:
             self.vault.loaded = snapshot.id
             if well:
@@ -390,8 +393,8 @@ class Model:
             return REJECTED
         if self.restored(wanted) == self.root:
             latest = self.vault.latest if self.live() == self.vault.latest.tree else None
-            # What the service did not take before may be taken now.
-            needless = latest is None or latest.id == self.vault.loaded
+            # What the service did not take before, or was not well with, may be taken now.
+            needless = latest is None or (latest.id == self.vault.loaded and latest.id in self.vault.good)
             return DONE if not reload or needless or self._load(latest) else RELOAD_FAILED
         safety, _ = self._record("pre-rollback")
         points, self.points = self.points, None  # from here on it is carried out whatever happens

@@ -16,10 +16,7 @@ from harness.stores import Asked, Proxy
 from hosts import Host, bare, git, refs
 from sites import look
 
-from configvault.core.settings import ReplicaSettings
-from configvault.replica.store import resolve
 from configvault.replica.store.objects import Objects
-from configvault.replica.store.store import open_objects
 from configvault.usecases import replicate
 
 CANARY = "sk-live-4f1c9canary7d2e"
@@ -29,9 +26,7 @@ Bucket = Callable[..., dict[str, Any]]
 @pytest.fixture(autouse=True)
 def login(monkeypatch: pytest.MonkeyPatch) -> None:
     """Log in as the servers of the tests ask for, and as nobody else."""
-    for name, value in stores.ENVIRON.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    stores.log_in(monkeypatch)
     monkeypatch.setitem(replicate.replicate.__kwdefaults__, "pause_s", 0.01)
 
 
@@ -40,11 +35,8 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str, Path]]:
     """Each server of S3 there is: its name, its URL, and where it keeps files if it does."""
-    reason = stores.why_not(request.param)
-    if reason:
-        pytest.skip(reason)
     base = tmp_path_factory.mktemp(request.param)
-    with stores.serving(request.param, base) as url:
+    with stores.needed(request.param, base) as url:
         yield request.param, url, base
 
 
@@ -64,7 +56,7 @@ def replica(proxy: Proxy, request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def objects(replica: dict[str, Any]) -> Objects:
     """Return the store as its keeper reaches it."""
-    return open_objects(resolve(ReplicaSettings(**replica), ""), stores.ENVIRON)
+    return stores.opened(replica)
 
 
 def names(replica: dict[str, Any], host: str = "web-1") -> list[str]:

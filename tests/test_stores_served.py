@@ -9,7 +9,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import stores
@@ -18,40 +17,22 @@ from harness.stores import Proxy
 from hosts import Host, refs
 from sites import look
 
-from configvault.core.settings import ReplicaSettings
-from configvault.replica.store import resolve
-from configvault.replica.store.objects import ExistsError, Objects
-from configvault.replica.store.store import open_objects
+from configvault.replica.store.objects import ExistsError
 
 _PATIENCE_S = 300.0
 
 
 @pytest.fixture(autouse=True)
 def login(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log in as the servers of the tests ask for, and as nobody else."""
-    for name, value in stores.ENVIRON.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    """Log in as the servers of the tests ask for."""
+    stores.log_in(monkeypatch)
 
 
 @pytest.fixture(params=["moto", "rclone"])
 def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
     """A proxy before each server there is."""
-    reason = stores.why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    with stores.serving(request.param, tmp_path / "served") as url, stores.before(url) as running:
+    with stores.needed(request.param, tmp_path / "served") as url, stores.before(url) as running:
         yield running
-
-
-def replica(proxy: Proxy, prefix: str = "a") -> dict[str, Any]:
-    """Return a prefix behind the proxy."""
-    return {"url": f"s3://{stores.BUCKET}/{prefix}", "endpoint": proxy.url}
-
-
-def objects(settings: dict[str, Any]) -> Objects:
-    """Return the store as its keeper reaches it."""
-    return open_objects(resolve(ReplicaSettings(**settings), ""), stores.ENVIRON)
 
 
 def asked(port: int, path: str) -> tuple[int, str]:
@@ -82,7 +63,7 @@ def test_a_daemon_and_a_bucket(proxy: Proxy, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    store = replica(proxy) | {"timeout": 5}
+    store = stores.behind(proxy) | {"timeout": 5}
     host = Host(
         tmp_path / "host",
         replicas=[store],
@@ -133,7 +114,7 @@ def test_a_bucket_under_object_lock(tmp_path: Path) -> None:
         for number in range(3):
             host.record(f"{number}.yaml", f"x: {number}\n")
             host.ok("replicate")
-        at = objects(store)
+        at = stores.opened(store)
         assert all(asked.has_checksum for asked in proxy.asked if asked.method == "PUT")
         kept = [one.name for below in ("bundles", "manifests") for one in at.listed(f"web-1/{below}/")]
         assert len(kept) == 6

@@ -14,10 +14,18 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from configvault.core.settings import ReplicaSettings
+from configvault.replica.store import resolve
+from configvault.replica.store.objects import Objects
+from configvault.replica.store.store import open_objects
 
 KEY, SECRET = "AKIACONFIGVAULTTEST", "secret-for-tests-of-configvault-only"
 BUCKET = "vaults"
@@ -55,6 +63,28 @@ def serving(name: str, base: Path) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def needed(name: str, base: Path) -> Iterator[str]:
+    """Do so for a test that needs it, and is skipped where the server cannot run."""
+    reason = why_not(name)
+    if reason:
+        pytest.skip(reason)
+    with serving(name, base) as url:
+        yield url
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log in as the servers ask for, and as nobody else."""
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+def opened(replica: Mapping[str, Any]) -> Objects:
+    """Return the store of a replica as its keeper reaches it."""
+    return open_objects(resolve(ReplicaSettings(**replica), ""), ENVIRON)
 
 
 def _free_port() -> int:
@@ -119,6 +149,11 @@ class Proxy:
             return left.pop() if left and when(asked) else None
 
         self.fault = decide
+
+
+def behind(proxy: Proxy, prefix: str = "a") -> dict[str, Any]:
+    """Return a replica at a prefix behind the proxy."""
+    return {"url": f"s3://{BUCKET}/{prefix}", "endpoint": proxy.url}
 
 
 @contextlib.contextmanager

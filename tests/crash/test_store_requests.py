@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from harness import stores
@@ -14,41 +13,21 @@ from harness.stores import Asked, Proxy
 from hosts import Host, refs
 from sites import look
 
-from configvault.core.settings import ReplicaSettings
-from configvault.replica.store import resolve
-from configvault.replica.store.objects import Objects
-from configvault.replica.store.store import open_objects
-
 _PATIENCE_S = 300.0
 _MOST_REQUESTS = 40
 
 
 @pytest.fixture(autouse=True)
 def login(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Log in as the servers of the tests ask for, and as nobody else."""
-    for name, value in stores.ENVIRON.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    """Log in as the servers of the tests ask for."""
+    stores.log_in(monkeypatch)
 
 
 @pytest.fixture(params=["moto", "rclone"])
 def proxy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxy]:
     """A proxy before each server there is."""
-    reason = stores.why_not(request.param)
-    if reason:
-        pytest.skip(reason)
-    with stores.serving(request.param, tmp_path / "served") as url, stores.before(url) as running:
+    with stores.needed(request.param, tmp_path / "served") as url, stores.before(url) as running:
         yield running
-
-
-def replica(proxy: Proxy, prefix: str = "a") -> dict[str, Any]:
-    """Return a prefix behind the proxy."""
-    return {"url": f"s3://{stores.BUCKET}/{prefix}", "endpoint": proxy.url}
-
-
-def objects(settings: dict[str, Any]) -> Objects:
-    """Return the store as its keeper reaches it."""
-    return open_objects(resolve(ReplicaSettings(**settings), ""), stores.ENVIRON)
 
 
 def chosen(request: pytest.FixtureRequest) -> list[int]:
@@ -90,7 +69,7 @@ def test_a_push_killed_at_each_request(
 ) -> None:
     """Killed at any request, a push leaves a bucket from which the state before or after comes back, and the next one completes it."""
     for last in chosen(request):
-        store = replica(proxy, f"push-{last}")
+        store = stores.behind(proxy, f"push-{last}")
         host = Host(tmp_path / f"host-{last}", replicas=[store])
         for number in range(before + 1):
             if number:
@@ -108,7 +87,7 @@ def test_a_push_killed_at_each_request(
             assert ran.json["snapshot"]["id"] in host.ids()
         host.ok("replicate")
         assert not any(path.name.startswith("outgoing") for path in (host.vault / "configvault").iterdir())
-        at = objects(store)
+        at = stores.opened(store)
         manifests = [json.loads(at.read(one.name, 1 << 20)) for one in at.listed("web-1/manifests/")]
         assert [one["number"] for one in manifests] == list(range(1, before + 2))
         assert [one["base"] for one in manifests] == [1] * (before + 1)
@@ -126,7 +105,7 @@ def test_a_recovery_killed_at_each_request(
     proxy: Proxy, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Killed at any request, a recovery is completed by the same command, and the recovered host goes on in increments."""
-    store = replica(proxy)
+    store = stores.behind(proxy)
     host = Host(tmp_path / "host", replicas=[store])
     for number in range(3):
         host.record(f"{number}.yaml", f"x: {number}\n")
@@ -143,7 +122,7 @@ def test_a_recovery_killed_at_each_request(
             assert (code, seen > 7) == (0, True)
             new.record(text="on: 1\n")
             new.ok("replicate")
-            assert json.loads(objects(store).read("web-1/manifests/00000004.json", 1 << 20))["base"] == 1
+            assert json.loads(stores.opened(store).read("web-1/manifests/00000004.json", 1 << 20))["base"] == 1
             return
         assert code == -9
     raise AssertionError("it never ended")

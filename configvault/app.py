@@ -656,7 +656,8 @@ def require_places(settings: Settings) -> None:
     Raises:
         ConfigvaultError: it names the place.
     """
-    os.close(Root(settings.root, Names(())).open())
+    # Nothing is recorded of it yet: no hint may speak of a snapshot.
+    os.close(Root(settings.root, Names(()), configured=False).open())
     require_adoptable(settings.vault)
 
 

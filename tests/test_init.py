@@ -181,3 +181,13 @@ def test_a_second_configuration_gets_another_port(tmp_path: Path) -> None:
         assert done.code == 0, done
     assert config.load(first.config, {}).http.listen == "127.0.0.1:9460"
     assert config.load(second.config, {}).http.listen == "127.0.0.1:9461"
+
+
+def test_a_root_that_is_not_there(tmp_path: Path) -> None:
+    """Of a root that was never recorded no hint speaks of a snapshot, and nothing is written."""
+    place = Place(tmp_path)
+    place.config.unlink()
+    done = place.run("init", "--root", str(tmp_path / "nowhere"), "--vault", str(tmp_path / "other"))
+    assert (done.code, "rollback" in done.err, str(tmp_path / "nowhere") in done.err) == (1, False, True), done
+    assert not place.config.exists()
+    assert not (tmp_path / "other").exists()

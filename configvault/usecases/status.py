@@ -20,6 +20,7 @@ from configvault.usecases import confirm, daemonstate, replicate, scan
 from configvault.usecases.loading import loadings
 from configvault.usecases.site import Site
 from configvault.vault import signatures
+from configvault.vault.marks import REF
 from configvault.vault.repository import Vault
 from configvault.vault.statefiles import JOURNAL, SOURCE, SOURCE_ASKED, SourceAsked, SourceState
 
@@ -152,9 +153,10 @@ def _troubles(
         yield "the last scheduled verify found damage: configvault verify"
     if found.drill_failure is not None:
         yield f"the last scheduled drill could not recover from {found.drill_failure}"
-    loading = next(loadings(site, 1), None)
-    # The kind of reload is looked up last: that loads its module.
-    if loading is not None and not loading.ok and (site.settings.health or site.reload_asks()):
+    # Where nobody is told of anything there is no loading to find, and git would look through all notes for it.
+    is_told = site.vault.refs.read(REF) is not None and (site.settings.health or site.reload_asks())
+    loading = next(loadings(site, 1), None) if is_told else None
+    if loading is not None and not loading.ok:
         of = "what was live" if loading.of == "live" else loading.of
         yield f"the service failed to load {of} at the last reload: configvault reload"
     unsigned = latest is not None and not signatures.is_signed(site.vault, latest.commit)
